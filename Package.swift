@@ -1,0 +1,157 @@
+// swift-tools-version: 6.2
+// The floor plan of Weir, from the ground to the roof. A room imports only what stands below it (docs/design/rooms.md);
+// Tests/WeirHouseTests refuses any other arrow.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+extension Target.Dependency {
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
+    static let collections = product(name: "DequeModule", package: "swift-collections")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
+    static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let yams = product(name: "Yams", package: "Yams")
+    static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "weir",
+    products: [.executable(name: "weir", targets: ["weir"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        // Garden: C shims, a header each.
+        .target(name: "CWeirSystem"),
+        .target(
+            name: "CWeirJSON", dependencies: ["CSimdjson"]),
+        .target(name: "CWeirRegex", dependencies: ["CRe2"]),
+        .systemLibrary(name: "CSimdjson", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]),
+        .systemLibrary(name: "CRe2", pkgConfig: "re2", providers: [.apt(["libre2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+        // Ground: thinking.
+        room("WeirWorld", ["CWeirSystem", .logging]),
+        room("WeirGates", ["WeirWorld"]),
+        room("WeirSettings", ["WeirGates"]),
+
+        // First floor: what moves, what is kept, what is spoken.
+        room("WeirFlow", ["WeirWorld", "WeirGates", "CWeirSystem", .nioCore]),
+        room("WeirExpressions", ["WeirWorld", "CWeirJSON", "CWeirRegex"]),
+        room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore]),
+        room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
+
+        // Second floor: the way.
+        room("WeirDelivery", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", .nioCore, .collections,
+            .logging,
+        ]),
+
+        // Third floor: the rooms of the product; none imports another.
+        room("WeirSources", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery", "CWeirSystem",
+            .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioExtras, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
+            .logging, .collections,
+        ]),
+        room("WeirDestinations", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
+            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
+        ]),
+
+        // Fourth floor: putting it together.
+        room("WeirNode", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirDelivery", "WeirSources", "WeirDestinations", .nioCore, .nioPosix, .lifecycle, .yams, .logging,
+        ]),
+        room("WeirConsole", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
+            .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore,
+        ]),
+
+        // Roof: the command line, one file a subcommand, no logic.
+        .executableTarget(
+            name: "weir",
+            dependencies: [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirNode", "WeirConsole", "CWeirSystem",
+                .arguments, .lifecycle, .logging, .nioCore, .nioPosix, .httpClient,
+            ],
+            swiftSettings: strict),
+
+        // Garden: what tests stand on.
+        room("WeirTestKit", [
+            "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
+        ]),
+
+        tests("WeirWorldTests", ["WeirWorld", "WeirTestKit"]),
+        tests("WeirGatesTests", ["WeirGates", "WeirWorld", "WeirTestKit"]),
+        tests("WeirSettingsTests", ["WeirSettings", "WeirGates"]),
+        tests("WeirFlowTests", ["WeirFlow", "WeirGates", "WeirWorld", "WeirTestKit", .nioCore]),
+        tests("WeirExpressionsTests", ["WeirExpressions", "WeirWorld"]),
+        tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore]),
+        tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
+        tests("WeirDeliveryTests", [
+            "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
+            "WeirTestKit", .nioCore,
+        ]),
+        tests("WeirSourcesTests", [
+            "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld", "WeirTestKit",
+            .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
+        ]),
+        tests("WeirDestinationsTests", [
+            "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
+            "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .logging,
+        ]),
+        tests("WeirNodeTests", [
+            "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
+        ]),
+        tests("WeirConsoleTests", [
+            "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,
+            .product(name: "HummingbirdTesting", package: "hummingbird"),
+        ]),
+        tests("WeirSimulation", [
+            "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirTestKit", .nioCore,
+            .logging,
+        ]),
+        tests("WeirHouseTests", []),
+    ],
+    cxxLanguageStandard: .cxx17
+)

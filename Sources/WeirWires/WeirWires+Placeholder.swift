@@ -1,0 +1,1 @@
+// Room opens here.

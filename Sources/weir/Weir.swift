@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Weir: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "weir")
+}
