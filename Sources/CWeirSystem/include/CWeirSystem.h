@@ -1,1 +1,2 @@
 #pragma once
+#include "line_ends.h"
