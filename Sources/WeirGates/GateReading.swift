@@ -22,6 +22,8 @@ package struct GateReading: Sendable {
     package var forecast: Forecast
     /// p50 and p95 of the time from taking a batch to its delivery, in seconds; `nil` before the first delivery.
     package var latency: (median: Double, high: Double)?
+    /// The same times, counted in buckets since the start.
+    package var latencyBuckets: LatencyBuckets
 
     package struct Detail: Sendable, Hashable {
         package var name: String
@@ -70,7 +72,8 @@ package struct GateReading: Sendable {
     package init(
         id: String, kind: GateKind, state: GateState, reason: Reason, since: WallTime, level: Int64?, limit: Limit,
         reopens: String, details: [Detail] = [], senders: [String] = [], receiver: String, counters: FlowCounters = .init(),
-        queue: QueueReading? = nil, forecast: Forecast = .init(), latency: (median: Double, high: Double)? = nil
+        queue: QueueReading? = nil, forecast: Forecast = .init(), latency: (median: Double, high: Double)? = nil,
+        latencyBuckets: LatencyBuckets = .init()
     ) {
         self.id = id
         self.kind = kind
@@ -87,6 +90,7 @@ package struct GateReading: Sendable {
         self.queue = queue
         self.forecast = forecast
         self.latency = latency
+        self.latencyBuckets = latencyBuckets
     }
 
     /// Level as a part of the limit; `nil` when unmeasured.
