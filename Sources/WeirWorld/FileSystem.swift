@@ -17,6 +17,14 @@ package protocol FileSystem: Sendable {
     func syncDirectory(_ path: String) throws(FileFailure)
     /// What is free for an unprivileged user on the file system that holds `path`, in bytes.
     func freeSpace(_ path: String) throws(FileFailure) -> Int64
+    /// Makes the file when missing and takes its exclusive lock, which ends with `release()` or with the process.
+    /// - Returns: `nil` when another process (or another part of this one) holds it.
+    func lock(_ path: String) throws(FileFailure) -> (any FileLock)?
+}
+
+/// The right of one owner to write in a directory.
+package protocol FileLock: AnyObject, Sendable {
+    func release()
 }
 
 package enum FileAccess: Sendable, Hashable {
