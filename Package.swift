@@ -55,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     ],
     targets: [
         // Garden: C shims, a header each.
@@ -105,14 +106,18 @@ let package = Package(
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
             .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore,
         ]),
+        room("WeirDemo", [
+            "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ]),
 
         // Roof: the command line, one file a subcommand, no logic.
         .executableTarget(
             name: "weir",
             dependencies: [
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
-                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirNode", "WeirConsole", "CWeirSystem",
-                .arguments, .lifecycle, .logging, .nioCore, .nioPosix, .httpClient,
+                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirNode", "WeirConsole", "WeirDemo",
+                "CWeirSystem", .arguments, .lifecycle, .logging, .nioCore, .nioPosix, .httpClient,
             ],
             swiftSettings: strict),
 
