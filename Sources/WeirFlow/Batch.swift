@@ -113,11 +113,16 @@ package struct Batch: Sendable {
         return Batch(slab: bytes, ends: kept, framing: framing, context: context)
     }
 
-    /// The batches as one, copied into one slab; `nil` when their framing or context differ.
-    package static func joined(_ batches: [Batch]) -> Batch? {
+    /// The batches as one, copied into one slab, with the context of the first; `nil` when there is none, when their framing
+    /// differs, when their contexts do (unless told to mix), or when one slab cannot address them all.
+    package static func joined(_ batches: [Batch], mixingContexts: Bool = false) -> Batch? {
         guard let first = batches.first else { return nil }
         if batches.count == 1 { return first }
-        guard batches.allSatisfy({ $0.framing == first.framing && $0.context.isSame(as: first.context) }) else { return nil }
+        guard
+            batches.allSatisfy({ batch in
+                batch.framing == first.framing && (mixingContexts || batch.context.isSame(as: first.context))
+            }), batches.reduce(0, { $0 + $1.byteCount }) <= byteCountMost
+        else { return nil }
         var bytes = ByteBuffer()
         bytes.reserveCapacity(batches.reduce(0) { $0 + $1.byteCount })
         var ends = ContiguousArray<UInt32>()

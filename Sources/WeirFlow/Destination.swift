@@ -11,8 +11,22 @@ package protocol Destination: Sendable {
     /// - Throws: `DeliveryFailure` that says what happens next. Cancellation is a deadline or a stop: abandon at once.
     func send(_ batch: Batch) async throws(DeliveryFailure) -> DeliveryReport
 
+    /// Hands over several batches in one go, as if they were one: what the chain calls when batches wait. They have the same
+    /// framing, and the same context unless the shape `joinsContexts`. Indices of the report count through all of them.
+    ///
+    /// The default joins them into one slab (a copy); a destination that writes slabs one after the other, or encodes anyway,
+    /// does without.
+    func send(_ batches: [Batch]) async throws(DeliveryFailure) -> DeliveryReport
+
     /// Flushes and lets go. `open` may follow.
     func close() async
+}
+
+extension Destination {
+    package func send(_ batches: [Batch]) async throws(DeliveryFailure) -> DeliveryReport {
+        guard let joined = Batch.joined(batches, mixingContexts: true) else { return .delivered }
+        return try await send(joined)
+    }
 }
 
 /// How a destination wants its batches cut and sent.
