@@ -38,6 +38,8 @@ package struct SettingReading: Sendable {
         }
     }
 
+    func hasProblem(under path: String) -> Bool { problems.contains { $0.path == path } }
+
     /// Goes one key down for the time of `body`.
     mutating func within<Value>(
         _ key: String, holder origin: SettingOrigin, value: SettingOrigin, _ body: (inout SettingReading) -> Value

@@ -71,6 +71,7 @@ package struct SettingUnionShape: Sendable {
 
 package struct SettingUnionKind: Sendable {
     package var name: String
+    package var aliases: [String]
     package var summary: String
     package var group: SettingGroup
 }

@@ -56,7 +56,8 @@ extension Settings {
     static var keys: Set<String> { Set(fields.flatMap { [$0.name] + $0.aliases }) }
 
     static func readFields(
-        _ entries: [SettingEntry], at node: SettingNode, into value: inout Self, _ reading: inout SettingReading
+        _ entries: [SettingEntry], at node: SettingNode, into value: inout Self, _ reading: inout SettingReading,
+        quietly: Set<String> = []
     ) {
         for field in fields {
             let written = entries.filter { $0.key == field.name || field.aliases.contains($0.key) }
@@ -67,21 +68,23 @@ extension Settings {
                 }
                 continue
             }
-            for double in written.dropFirst() {
+            for double in written.dropFirst() where !quietly.contains(field.name) {
                 reading.problem(
                     "`\(double.key)` and `\(entry.key)` are the same setting, written twice", at: double.keyOrigin,
                     help: "keep `\(field.name)` only")
             }
-            if entry.key != field.name {
+            if entry.key != field.name && !quietly.contains(field.name) {
                 reading.problem(
                     "`\(entry.key)` is an old name", at: entry.keyOrigin, help: "write `\(field.name)`", severity: .warning)
             }
-            if let deprecation = field.deprecation {
+            if let deprecation = field.deprecation, !quietly.contains(field.name) {
                 reading.problem(
                     "`\(field.name)` will go away in a later version", at: entry.keyOrigin, help: deprecation,
                     severity: .warning)
             }
             reading.within(field.name, holder: entry.keyOrigin, value: entry.value.origin) {
+                // What both a kind and its common settings declare is checked by both, but complained about once.
+                if quietly.contains(field.name) && $0.hasProblem(under: $0.path) { return }
                 field.read(entry.value, &value, &$0)
             }
         }
