@@ -1,0 +1,99 @@
+"""Fixtures: a running Weir, receivers, real daemons. Everything ends by its process id when its test ends."""
+import os
+import subprocess
+
+import pytest
+
+import daemons
+from receivers import HTTPReceiver, TCPReceiver
+from waiting import free_port
+from weir import BINARY, Weir
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        pytest.exit(f"there is no {BINARY}: `make test` builds it", returncode=3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    item.stash.setdefault(FAILED, {})[call.when] = outcome.get_result().failed
+
+
+FAILED = pytest.StashKey()
+
+
+@pytest.fixture
+def stopping(request):
+    """A list of things with `stop()`, `terminate()` or `kill()`; ended in reverse order."""
+    things = []
+    yield things
+    for thing in reversed(things):
+        try:
+            if isinstance(thing, Weir):
+                if request.node.stash.get(FAILED, {}).get("call") and thing.process is not None:
+                    print(f"--- end of {thing.process.log.name}\n{thing.output()[-4000:]}")
+                if thing.terminate(limit=10) is None:
+                    print(f"{thing.process.name} did not end within 10 s of SIGTERM")
+            else:
+                thing.stop()
+        except (OSError, subprocess.SubprocessError) as problem:
+            print(f"while stopping {thing}: {problem}")
+
+
+@pytest.fixture
+def run_weir(tmp_path, stopping):
+    """run_weir(configuration, …) starts a Weir and waits until it is ready."""
+    def run(configuration, name="weir", ready=True, **more):
+        server = Weir(tmp_path / name, configuration, **more)
+        stopping.append(server)
+        return server.start(ready=ready)
+    return run
+
+
+@pytest.fixture
+def tcp_receiver(stopping):
+    def make(started=True, **more):
+        receiver = TCPReceiver(**more)
+        stopping.append(receiver)
+        return receiver.start() if started else receiver
+    return make
+
+
+@pytest.fixture
+def http_receiver(stopping):
+    def make(started=True, **more):
+        receiver = HTTPReceiver(**more)
+        stopping.append(receiver)
+        return receiver.start() if started else receiver
+    return make
+
+
+def _daemon(start):
+    @pytest.fixture
+    def fixture(tmp_path, stopping):
+        def run(*arguments, **more):
+            process = start(tmp_path, *arguments, **more)
+            stopping.append(process)
+            return process
+        return run
+    return fixture
+
+
+rsyslog = _daemon(daemons.start_rsyslog)
+syslog_ng = _daemon(daemons.start_syslog_ng)
+nginx = _daemon(daemons.start_nginx)
+haproxy = _daemon(daemons.start_haproxy)
+
+
+@pytest.fixture
+def port():
+    """port() gives a free loopback port."""
+    return free_port
+
+
+@pytest.fixture
+def as_root():
+    if os.geteuid() != 0:
+        pytest.skip("NOT ROOT: mounting a file system of the test's own needs root")
