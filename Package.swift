@@ -94,7 +94,7 @@ let package = Package(
         ]),
         room("WeirDestinations", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
-            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
+            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging, .collections,
         ]),
 
         // Fourth floor: putting it together.
@@ -143,7 +143,7 @@ let package = Package(
         ]),
         tests("WeirDestinationsTests", [
             "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
-            "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .logging,
+            "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient, .logging,
         ]),
         tests("WeirNodeTests", [
             "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
