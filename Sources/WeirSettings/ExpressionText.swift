@@ -14,15 +14,15 @@ package struct ExpressionText: Sendable, Hashable, ExpressibleByStringLiteral {
 
     package var isEmpty: Bool { text.isEmpty }
 
-    /// A complaint about the character at `offset` (from 0) of the text; `nil` for the expression as a whole.
+    /// A complaint about the code point at `offset` (from 0) of the text; `nil` for the expression as a whole.
     package func problem(_ message: String, offset: Int? = nil, help: String = "") -> SettingProblem {
         var origin = origin
         if let offset, case .file(var place) = origin {
             // The text is found again in its line: right for plain and for simply quoted text; escapes and blocks of several
             // lines keep pointing at the start.
             let start = isQuoted ? place.column : place.column - 1
-            let line = Array(place.text)
-            let expected = Array(text)
+            let line = Array(place.text.unicodeScalars)
+            let expected = Array(text.unicodeScalars)
             if start >= 0, start + expected.count <= line.count, Array(line[start..<start + expected.count]) == expected {
                 place.column = start + 1 + min(max(0, offset), expected.count)
                 place.length = 1

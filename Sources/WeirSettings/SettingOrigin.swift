@@ -33,9 +33,9 @@ package struct SettingPlace: Sendable, Hashable {
     package var file: String
     /// From 1.
     package var line: Int
-    /// From 1, in characters.
+    /// From 1, in code points.
     package var column: Int
-    /// How many characters to underline; at least 1.
+    /// How many code points to underline; at least 1.
     package var length: Int
     /// The whole source line without its end.
     package var text: String

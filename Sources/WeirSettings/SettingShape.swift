@@ -67,6 +67,13 @@ package struct SettingUnionShape: Sendable {
     package var kinds: [SettingUnionKind]
     /// The fields that every kind has.
     package var common: SettingGroup
+
+    /// The key that tells the kinds apart.
+    package var typeField: FieldDescription {
+        FieldDescription(
+            name: "type", aliases: [], shape: .choice(kinds.map { SettingChoiceCase(name: $0.name, help: $0.summary) }),
+            isRequired: true, standard: nil, bounds: nil, examples: [], deprecation: nil, help: "Which \(noun) it is.")
+    }
 }
 
 package struct SettingUnionKind: Sendable {

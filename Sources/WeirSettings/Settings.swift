@@ -124,8 +124,10 @@ func refuseUnknown(
     _ entries: [SettingEntry], known: Set<String>, _ reading: inout SettingReading, suggest: [String]
 ) {
     for entry in entries where !known.contains(entry.key) {
+        // Beyond what is kept there is no use in looking for a neighbour.
+        let isShown = reading.problems.count < SettingReading.problemsKept
         let help =
-            Nearest.sentence(entry.key, among: suggest)
+            !isShown ? "" : Nearest.sentence(entry.key, among: suggest)
             ?? (suggest.isEmpty ? "there is nothing to set" : "known: \(suggest.sorted().map { "`\($0)`" }.joined(separator: ", "))")
         reading.problem("`\(entry.key.clipped)` is not a setting of \(reading.place)", at: entry.keyOrigin, help: help)
     }
