@@ -1,0 +1,89 @@
+import HTTPTypes
+import Hummingbird
+
+/// One row of the API's table: what is served, how it is described, and what answers. Router and OpenAPI document are made from
+/// the same rows, so neither can have one that the other lacks.
+struct Endpoint: Sendable {
+    var method: HTTPRequest.Method
+    /// With parameters in braces: `/api/v1/gates/{id}`.
+    var path: String
+    var operation: String
+    var summary: String
+    var query: [Query] = []
+    var answer: Content
+    /// Statuses besides 200 that it answers, all with the one shape of an error.
+    var problems: [Int] = []
+    var respond: @Sendable (Request, BasicRequestContext) async throws -> Response
+
+    struct Query: Sendable {
+        var name: String
+        var meaning: String
+        var range: ClosedRange<Int>
+        var standard: Int
+    }
+
+    /// What a success carries.
+    enum Content: Sendable {
+        case json(Schema)
+        /// A JSON document per line.
+        case lines(Schema)
+        /// Server-sent events, each with a JSON document.
+        case events(Schema)
+        case text
+        case document
+    }
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.on(RouterPath(path), method: method) { request, context in try await respond(request, context) }
+    }
+
+    /// Values of the query, each within its range or the standard one.
+    /// - Throws: `APIProblem` that names the parameter.
+    static func value(_ query: Query, of request: Request) throws(APIProblem) -> Int {
+        guard let text = request.uri.queryParameters[query.name[...]] else { return query.standard }
+        guard let value = Int(text), query.range.contains(value) else {
+            throw APIProblem(
+                400, "bad_parameter", "\(query.name) is \"\(Printable.line(String(text)))\".",
+                detail: "Expected a whole number from \(query.range.lowerBound) to \(query.range.upperBound).",
+                help: "\(query.name): \(query.meaning)")
+        }
+        return value
+    }
+}
+
+/// Names in paths: every byte outside RFC 3986's unreserved set is percent-encoded, so a name may hold anything.
+enum PathSegment {
+    static func encode(_ name: String) -> String {
+        var text = ""
+        for byte in name.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                text += "%" + (hex.count < 2 ? "0" : "") + hex
+            }
+        }
+        return text
+    }
+
+    /// - Returns: `nil` when it is not percent-encoded UTF-8.
+    static func decode(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Substring(text).utf8
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2 else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,82 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+package import WeirNode
+package import WeirWorld
+
+/// API, metrics, health and the console's pages of one node, on its own loopback address.
+package struct ConsoleServer: Service {
+    private let address: ListenAddress
+    private let world: World
+    private let observatory: Observatory
+    private let onReady: @Sendable (String) async -> Void
+
+    /// Connections at once; each browser keeps up to six, `weir` one.
+    static let connectionsMost = 256
+    /// Streams at once (console pages, taps, readings).
+    static let streamsMost = 64
+    /// A connection without a whole request header for this long is closed.
+    static let idleTimeout: TimeAmount = .seconds(30)
+
+    /// - Parameters:
+    ///   - listen: `api.listen`, default `127.0.0.1:9471`; port 0 lets the system choose.
+    ///   - onReady: called once with the address that was bound, `http://127.0.0.1:9471/`.
+    /// - Throws: `ConsoleFailure` when the address is malformed or not loopback.
+    package init(
+        node: any NodeAccess, listen: String, world: World,
+        onReady: @escaping @Sendable (String) async -> Void = { _ in }
+    ) throws(ConsoleFailure) {
+        address = try ListenAddress(listen)
+        self.world = world
+        self.onReady = onReady
+        observatory = Observatory(node: node)
+    }
+
+    /// Serves until the service group stops or the task is cancelled.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let application = application
+            group.addTask { try await application.run() }
+            group.addTask { [observatory] in try await observatory.watch() }
+            // The watch never ends by itself; when the server does, all does.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    var application: Application<RouterResponder<BasicRequestContext>> {
+        let onReady = onReady
+        let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+        var logger = world.log
+        // The library logs every start and stop of a server; the node says that once, itself.
+        logger.logLevel = max(logger.logLevel, .warning)
+        return Application(
+            router: router,
+            server: .http1(
+                configuration: HTTP1Channel.Configuration(
+                    additionalChannelHandlers: [RequestDeadline(limit: .seconds(30))], idleTimeout: Self.idleTimeout)),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: .maximum(Self.connectionsMost, logger: logger)),
+            onServerRunning: { channel in
+                await onReady("http://\(host):\(channel.localAddress?.port ?? 0)/")
+            },
+            logger: logger)
+    }
+
+    var router: Router<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self)
+        router.add(middleware: SecurityHeaders())
+        router.add(middleware: ProblemAnswers())
+        router.add(middleware: RequestGuard())
+        let streams = StreamLimit(capacity: Self.streamsMost)
+        let api = APIEndpoints(observatory: observatory, streams: streams)
+        for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
+        Pages(observatory: observatory, streams: streams, api: api).add(to: router)
+        return router
+    }
+}

@@ -1,0 +1,103 @@
+import HTTPTypes
+import Hummingbird
+
+/// Keeps other web pages out of an API without sign-in.
+///
+/// A page of another site can make this machine's browser ask us anything. It cannot forge `Host` (so a name that was rebound to
+/// 127.0.0.1 is refused), nor `Origin` and `Sec-Fetch-Site` (so its POST is refused). Programs send neither and are welcome.
+/// Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3 and 3.5.8.
+struct RequestGuard<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard let authority = request.head.authority, let host = Self.host(of: authority), ListenAddress.isLoopback(host) else {
+            return Answer.problem(
+                APIProblem(
+                    421, "wrong_host", "This address is not served here.",
+                    detail: "The Host header names \"\(Printable.line(request.head.authority ?? ""))\".",
+                    help: "Use http://127.0.0.1 or http://localhost with the port of api.listen."))
+        }
+        if request.method != .get, request.method != .head, let refused = Self.refusal(request, authority: authority) {
+            return Answer.problem(refused)
+        }
+        return try await next(request, context)
+    }
+
+    /// The host in `host:port`, without brackets.
+    static func host(of authority: String) -> String? {
+        if authority.hasPrefix("[") {
+            guard let end = authority.firstIndex(of: "]") else { return nil }
+            return String(authority[authority.index(after: authority.startIndex)..<end])
+        }
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count <= 2, parts.count == 1 || Int(parts[1]) != nil else { return nil }
+        return parts.first.map { String($0).lowercased() }
+    }
+
+    private static func refusal(_ request: Request, authority: String) -> APIProblem? {
+        let site = request.headers[.secFetchSite]
+        let origin = request.headers[.origin]
+        let isSameSite = site == nil || site == "same-origin"
+        let isSameOrigin = origin == nil || origin == "http://\(authority)"
+        guard !isSameSite || !isSameOrigin else { return nil }
+        return APIProblem(
+            403, "cross_origin", "Another web page may not change anything here.",
+            detail: "Origin \"\(Printable.line(origin ?? "none"))\", Sec-Fetch-Site \"\(Printable.line(site ?? "none"))\".",
+            help: "Use the console itself, or a program such as weir or curl.")
+    }
+}
+
+/// Headers that every answer carries. Source: OWASP ASVS 5.0, chapter 3.4.
+struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
+    static var policy: String {
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+            + "trusted-types 'none'"
+    }
+
+    func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response = try await next(request, context)
+        response.headers[.contentSecurityPolicy] = Self.policy
+        response.headers[.xContentTypeOptions] = "nosniff"
+        // Not `no-referrer`: with it a browser sends `Origin: null` from our own forms, and they would be refused.
+        response.headers[.referrerPolicy] = "same-origin"
+        response.headers[.crossOriginOpenerPolicy] = "same-origin"
+        response.headers[.crossOriginResourcePolicy] = "same-origin"
+        response.headers[.cacheControl] = "no-store"
+        return response
+    }
+}
+
+/// Turns what was thrown into the one shape of an error.
+struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let problem as APIProblem {
+            return Answer.problem(problem)
+        } catch let error as HTTPError where error.status == .notFound {
+            return Answer.problem(
+                APIProblem(
+                    404, "no_such_page", "Nothing is served at \(Printable.line(request.uri.path)).",
+                    help: "The console is at /, the API is described at /api/v1/openapi.json."))
+        } catch let error as HTTPError {
+            return Answer.problem(APIProblem(error.status.code, "bad_request", error.status.reasonPhrase))
+        }
+    }
+}
+
+extension HTTPField.Name {
+    // The names are constants of RFC 9110's token form, so none of these is empty.
+    static let secFetchSite = constant("Sec-Fetch-Site")
+    static let referrerPolicy = constant("Referrer-Policy")
+    static let crossOriginOpenerPolicy = constant("Cross-Origin-Opener-Policy")
+
+    private static func constant(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is not a header's name") }
+        return name
+    }
+}
