@@ -1,0 +1,47 @@
+internal import NIOCore
+internal import NIOSSL
+internal import WeirFlow
+internal import WeirGates
+package import WeirSettings
+
+/// TLS of a listener. TLS 1.2 at least; nothing here makes it weaker.
+package struct ServerTLS: WeirSettings.Settings {
+    package var certificate = ""
+    package var key = ""
+    package var clientCA: String?
+    package var requiresClientCertificate = true
+
+    package init() {}
+
+    package static let fields: [Field<Self>] = [
+        field("cert", \.certificate, required: true, "PEM file with the certificate and the intermediate ones after it."),
+        field("key", \.key, required: true, "PEM file with the private key."),
+        field(
+            "client_ca", \.clientCA,
+            "PEM file with the authorities whose client certificates are accepted. Without it clients need none."),
+        field(
+            "require_client_cert", \.requiresClientCertificate,
+            "With `client_ca`: refuse clients that show no certificate. `false` verifies one only where it is shown."),
+    ]
+
+    /// Reads the files; blocking, at start only.
+    func context() throws(SourceFailure) -> NIOSSLContext {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
+            let privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain, privateKey: .privateKey(privateKey))
+            configuration.minimumTLSVersion = .tlsv12
+            if let clientCA {
+                configuration.trustRoots = .file(clientCA)
+                configuration.certificateVerification =
+                    requiresClientCertificate ? .noHostnameVerification : .optionalVerification
+            }
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw SourceFailure(
+                Reason("tls_setup", "The TLS files cannot be used: \(error)."),
+                help: "cert, key and client_ca must be readable PEM files, and the key must belong to the certificate.")
+        }
+    }
+}
