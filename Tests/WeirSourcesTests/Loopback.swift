@@ -63,7 +63,7 @@ struct Sender: Sendable {
 
     static func connect(_ port: Int) async throws -> Sender {
         Sender(
-            channel: try await ClientBootstrap(group: loops).channelOption(.allowRemoteHalfClosure, value: true)
+            channel: try await ClientBootstrap(group: loops)
                 .connect(host: "127.0.0.1", port: port).get())
     }
 
