@@ -1,0 +1,42 @@
+"""Weir, as built from this tree (`make bench` builds it in release mode)."""
+import json
+import os
+from pathlib import Path
+
+NAME = "weir"
+BINARY = Path(os.environ.get("WEIR_BINARY", Path(__file__).resolve().parents[2] / ".build/release/weir"))
+ENVIRONMENT = {"NO_COLOR": "1"}
+VERSION = [BINARY, "--version"]
+
+VARIANTS = {"forward": ["default"], "syslog": ["default"], "filter": ["default"], "file": ["default"], "http": ["default"],
+            "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"]}
+SCALE = {}
+
+
+def set_up(kind, variant, place):
+    source = {"type": "syslog" if kind == "syslog" else "tcp", "listen": f"127.0.0.1:{place.port_in}"}
+    if kind == "syslog":
+        source["transport"] = "tcp"
+    out = {"type": "syslog" if kind == "syslog" else "tcp", "address": f"127.0.0.1:{place.port_out}"}
+    route = {"name": "all", "to": "out"}
+    destinations = {"out": out}
+    if kind == "filter":
+        route["when"] = 'event.service == "shop"'
+    elif kind == "file":
+        destinations["out"] = {"type": "filesystem", "path": str(place.out)}
+    elif kind == "http":
+        destinations["out"] = {"type": "http", "url": f"http://127.0.0.1:{place.port_out}/in", "format": "ndjson"}
+    elif kind == "queue":
+        out["on_backpressure"] = "queue"
+        out["queue"] = {"mode": "always", "max_size": "20GB", "on_full": "block",
+                        "durability": "commit" if variant == "commit" else "interval: 100ms"}
+    elif kind == "fanout":
+        for destination in (out, destinations.setdefault("other", {"type": "tcp", "address": f"127.0.0.1:{place.port_other}"})):
+            destination["on_backpressure"] = "queue"
+            destination["queue"] = {"mode": "backpressure", "max_size": "20GB"}
+        route["to"] = ["out", "other"]
+    # JSON is YAML too.
+    file = place.write("weir.yaml", json.dumps({
+        "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"}, "sources": {"in": source},
+        "destinations": destinations, "routes": [route]}, indent=1))
+    return [BINARY, "run", "--config", file], ENVIRONMENT
