@@ -105,6 +105,7 @@ struct NoFiles: FileSystem {
     func status(_ path: String) throws(FileFailure) -> FileStatus? { nil }
     func syncDirectory(_ path: String) throws(FileFailure) { throw missing(path) }
     func freeSpace(_ path: String) throws(FileFailure) -> Int64 { 0 }
+    func lock(_ path: String) throws(FileFailure) -> (any FileLock)? { nil }
 }
 
 struct NoThreads: BlockingExecutor, BlockingLane {
