@@ -135,7 +135,7 @@ let package = Package(
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
         tests("WeirDeliveryTests", [
             "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
-            "WeirTestKit", .nioCore,
+            "WeirTestKit", .nioCore, .logging,
         ]),
         tests("WeirSourcesTests", [
             "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld", "WeirTestKit",

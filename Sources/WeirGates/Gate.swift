@@ -14,18 +14,21 @@ package struct Gate: Sendable {
         package var trouble: Reason?
         /// The state while the gate is full or in trouble: `.blocking`, `.dropping`, `.queueing` or `.buffering`.
         package var held: GateState
+        /// What to say while the gate is full, when the owner knows more than that the limit is reached.
+        package var full: Reason?
         /// True while a disk queue stands between sender and receiver, also when the receiver is well and it drains.
         package var isQueueing: Bool
         package var paused: Reason?
         package var suspended: Reason?
 
         package init(
-            level: Int64?, trouble: Reason? = nil, held: GateState = .blocking, isQueueing: Bool = false,
+            level: Int64?, trouble: Reason? = nil, held: GateState = .blocking, full: Reason? = nil, isQueueing: Bool = false,
             paused: Reason? = nil, suspended: Reason? = nil
         ) {
             self.level = level
             self.trouble = trouble
             self.held = held
+            self.full = full
             self.isQueueing = isQueueing
             self.paused = paused
             self.suspended = suspended
@@ -83,7 +86,10 @@ package struct Gate: Sendable {
             return (.unknown, Reason("unmeasured", "The level cannot be measured, so the gate counts as full."))
         }
         if let trouble = seen.trouble { return (seen.held, trouble) }
-        if isFull { return (seen.held, Reason("\(limit.unit.rawValue)_limit", "\(level) of \(limit.amount) \(limit.unit) are held.")) }
+        if isFull {
+            let standard = { Reason("\(limit.unit.rawValue)_limit", "\(level) of \(limit.amount) \(limit.unit) are held.") }
+            return (seen.held, seen.full ?? standard())
+        }
         if seen.isQueueing { return (.queueing, Reason("draining", "The receiver accepts; the queue drains first.")) }
         if isFilling { return (.filling, Reason("filling", "\(level) of \(limit.amount) \(limit.unit) are held; all passes.")) }
         return (.open, Reason("open", "The receiver accepts."))

@@ -1,0 +1,227 @@
+import DequeModule
+internal import Logging
+import Synchronization
+import WeirFlow
+package import WeirGates
+import WeirWorld
+
+extension DeliveryChain {
+    /// The gate and all that `weir why` says of it.
+    package var reading: GateReading {
+        let now = world.time.now
+        let wall = world.time.wall
+        return shared.withLock { $0.reading(of: self, at: now, wall: wall) }
+    }
+
+    /// One endpoint, for people.
+    package struct EndpointReading: Sendable, Hashable {
+        package var name: String
+        package var weight: Int
+        /// `closed` (works), `open` (rests after failures) or `half_open` (one probe).
+        package var breaker: String
+        package var inFlight: Int
+        /// Present adaptive limit of sends in flight.
+        package var concurrency: Int
+        package var sentEvents: UInt64
+        package var trouble: Reason?
+    }
+
+    package var endpoints: [EndpointReading] {
+        shared.withLock { shared in
+            shared.state.endpoints.map { endpoint in
+                EndpointReading(
+                    name: endpoint.name, weight: endpoint.weight, breaker: endpoint.breaker.word, inFlight: endpoint.inFlight,
+                    concurrency: shape.isOrdered ? 1 : endpoint.limit.current, sentEvents: endpoint.sentEvents,
+                    trouble: endpoint.trouble)
+            }
+        }
+    }
+
+    /// What a person asks for: `hold` stops sending, `release` ends a hold and a suspension and tries at once, with one send.
+    package func order(_ order: GateRegistry.Order) {
+        change { shared, _, _ in
+            switch order {
+            case .hold(let by):
+                shared.state.heldBy = Reason("held", "Held by \(by).")
+            case .release:
+                shared.state.heldBy = nil
+                shared.state.pause = nil
+                if shared.state.suspended != nil {
+                    shared.state.suspended = nil
+                    shared.state.isTrial = true
+                }
+                for place in shared.state.endpoints.indices { shared.state.endpoints[place].breaker.release() }
+            }
+        }
+    }
+
+    static func gone(_ name: String) -> GateReading {
+        GateReading(
+            id: name, kind: .stream, state: .unknown, reason: Reason("gone", "The destination was removed."),
+            since: WallTime(nanoseconds: 0), level: nil, limit: Limit(1, .bytes), reopens: "never", receiver: name)
+    }
+
+    // MARK: Log
+
+    func log(_ transition: Gate.Transition) {
+        world.log.notice(
+            "A gate changed.",
+            metadata: [
+                "gate": "\(name)", "gate.from": "\(transition.from.rawValue)", "gate.to": "\(transition.to.rawValue)",
+                "reason": "\(transition.reason.code)", "reason.text": "\(transition.reason.sentence)",
+                "reopens": "\(reading.reopens)",
+            ])
+    }
+
+    func log(_ change: SpillState.Change) {
+        switch change {
+        case .engaged(let reason):
+            world.log.notice(
+                "A disk queue engaged.",
+                metadata: ["gate": "\(name)", "reason": "\(reason.code)", "reason.text": "\(reason.sentence)"])
+        case .cleared: world.log.notice("A disk queue is empty; events pass through memory again.", metadata: ["gate": "\(name)"])
+        }
+    }
+
+    func log(_ after: DeliveryState.Aftermath) {
+        if let down = after.endpointDown {
+            world.log.info(
+                "An endpoint failed and rests.",
+                metadata: [
+                    "destination": "\(name)", "endpoint": "\(down.name)", "error.kind": "\(down.reason.code)",
+                    "error.text": "\(down.reason.sentence)", "retry.attempt": "\(down.failures)",
+                    "retry.after": "\(down.wait.shortText)",
+                ])
+        }
+        if let name = after.endpointUp {
+            world.log.info("An endpoint works again.", metadata: ["destination": "\(self.name)", "endpoint": "\(name)"])
+        }
+    }
+}
+
+extension DeliveryState {
+    /// When something is tried next; `nil` when nothing rests.
+    func nextAttempt(at now: Moment) -> Moment? {
+        let rest = usable.compactMap(\.breaker.nextAttempt).min()
+        if let pause, pause.until > now { return max(pause.until, rest ?? pause.until) }
+        return rest
+    }
+
+    /// True where nothing is in memory.
+    var isIdle: Bool { waiting.isEmpty && inFlight == 0 && writing.isEmpty }
+
+    var heldEvents: Int64 {
+        var events = disk?.events ?? 0
+        for parcel in waiting where !parcel.isOnDisk { events += Int64(parcel.batch.count) }
+        for parcel in writing { events += Int64(parcel.batch.count) }
+        for case let shipment? in slots {
+            for parcel in shipment.parcels where !parcel.isOnDisk { events += Int64(parcel.batch.count) }
+        }
+        return events
+    }
+
+    /// At the end: what is in memory and not on disk is nobody's.
+    mutating func abandon() -> [Receipt] {
+        var receipts: [Receipt] = []
+        func lose(_ parcel: Parcel) {
+            if let receipt = parcel.receipt { receipts.append(receipt) }
+            drop(parcel.batch.count, code: "stopped")
+            leftBytes &+= UInt64(parcel.batch.byteCount)
+        }
+        for parcel in waiting { lose(parcel) }
+        waiting = []
+        for parcel in writing { lose(parcel) }
+        writing = []
+        for case let shipment? in slots { for parcel in shipment.parcels where !parcel.isOnDisk { lose(parcel) } }
+        slots = Array(repeating: nil, count: slots.count)
+        inFlight = 0
+        return receipts
+    }
+}
+
+extension DeliveryChain.Shared {
+    func reading(of chain: DeliveryChain, at now: Moment, wall: WallTime) -> GateReading {
+        let gate = state.gate
+        var counters = state.counters
+        counters.heldEvents = state.heldEvents
+        let rateIn = state.rateIn.rate(at: now)
+        let rateOut = state.rateOut.rate(at: now)
+        var details = [
+            GateReading.Detail("in memory", "\(ByteCount(state.level)) of \(ByteCount(state.bufferMost))"),
+            GateReading.Detail("in flight", "\(state.inFlight) of \(state.shape.concurrency) sends"),
+            GateReading.Detail("limit set by", gate.limit.origin),
+            GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)))/s"),
+            GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)))/s"),
+            GateReading.Detail(
+                "endpoints", "\(state.usable.count { $0.breaker.isClosed }) of \(state.usable.count) work"),
+        ]
+        if !waiters.isEmpty { details.append(GateReading.Detail("senders waiting", "\(waiters.count)")) }
+        for endpoint in state.usable where !endpoint.breaker.isClosed {
+            guard let trouble = endpoint.breaker.reason else { continue }
+            details.append(
+                GateReading.Detail(
+                    "endpoint \(endpoint.name)", "\(trouble.sentence) Failed attempts: \(endpoint.breaker.failures)."))
+        }
+        details.append(GateReading.Detail("not lost", keptSentence))
+        var forecast = GateReading.Forecast()
+        let level = Double(state.level)
+        if rateIn > rateOut + 1 {
+            forecast.full = .milliseconds(Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
+        } else if rateOut > rateIn + 1, level > 0 {
+            forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
+        }
+        return GateReading(
+            id: chain.name, kind: .stream, state: gate.state, reason: gate.reason, since: gate.since, level: gate.level,
+            limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
+            counters: counters, queue: nil, forecast: forecast, latency: latency, latencyBuckets: state.latency)
+    }
+
+    private var keptSentence: String {
+        let held = state.heldEvents
+        if held == 0 { return "Nothing is held." }
+        let disk = state.disk?.events ?? 0
+        if disk == 0 { return "\(held) events are held in memory." }
+        return "\(held) events are held: \(disk) on disk, \(held - disk) in memory."
+    }
+
+    private var latency: (median: Double, high: Double)? {
+        let total = state.latency.total
+        guard total > 0 else { return nil }
+        func quantile(_ part: Double) -> Double {
+            let rank = UInt64(Double(total) * part)
+            var seen: UInt64 = 0
+            for (place, count) in state.latency.counts.enumerated() {
+                seen += count
+                if seen > rank { return place < LatencyBuckets.bounds.count ? LatencyBuckets.bounds[place] : 60 }
+            }
+            return 60
+        }
+        return (quantile(0.5), quantile(0.95))
+    }
+
+    func reopens(at now: Moment) -> String {
+        func after(_ moment: Moment) -> String {
+            let wait = max(.zero, moment - now)
+            return wait < .milliseconds(50) ? "now" : "in \(wait.shortText)"
+        }
+        switch state.gate.state {
+        case .open, .filling: return "It is open."
+        case .paused: return "When a person releases it."
+        case .suspended: return "When a person releases it, after the destination was put right: `weir release \(state.name)`."
+        case .unknown: return "When the level can be measured."
+        case .blocking, .dropping, .queueing, .buffering: break
+        }
+        if state.disk?.trouble != nil {
+            return "When there is room on the disk; next attempt \(state.disk?.retryAt.map(after) ?? "now")."
+        }
+        if let pause = state.pause, pause.until > now {
+            return "When the pause that the receiver asked for is over: \(after(pause.until))."
+        }
+        if let next = state.nextAttempt(at: now), state.trouble(at: now) != nil {
+            return "When the receiver takes a batch; next attempt \(after(next))."
+        }
+        if state.trouble(at: now) != nil { return "When the receiver takes a batch; an attempt is under way." }
+        if state.gate.state == .queueing { return "When the queue is empty." }
+        return "When less than 75 % of the limit is held."
+    }
+}

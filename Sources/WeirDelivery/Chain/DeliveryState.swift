@@ -1,0 +1,187 @@
+import DequeModule
+import WeirFlow
+import WeirGates
+import WeirWorld
+
+/// Everything a delivery chain knows and decides, as a value: what waits, what is in flight, how the endpoints are, what the gate
+/// says. `DeliveryChain` carries out what it decides.
+///
+/// Where a parcel is, at any moment, exactly one of: `waiting` (memory), `writing` (on its way to disk), on disk (and then
+/// perhaps also read back into `backlog`), in a worker's slot. `held` is computed from that, never counted.
+struct DeliveryState: Sendable {
+    enum Phase: Sendable, Hashable {
+        /// Takes and delivers. Can become: `stopping`.
+        case running
+        /// Takes nothing more; delivers what is in memory. Can become: `ended`.
+        case stopping
+        /// Workers go home.
+        case ended
+    }
+
+    /// The longest pause that a receiver may ask for. Source: research/destinations.md section 1.1.
+    static let pauseMost = Duration.seconds(180)
+    /// A batch that waits for company goes alone once it has this much.
+    static let companyBytes = 262_144
+
+    let name: String
+    let settings: DeliverySettings
+    let shape: DeliveryShape
+    let bufferMost: Int
+
+    var phase = Phase.running
+    var gate: Gate
+    var endpoints: [Endpoint] = []
+    var balancer = Balancer()
+    var ramp: DrainRamp
+    var spill: SpillState?
+    var disk: DiskState?
+
+    var waiting = Deque<Parcel>()
+    var writing: [Parcel] = []
+    var slots: [Shipment?]
+
+    /// The receiver asked for a pause.
+    var pause: (until: Moment, reason: Reason)?
+    var heldBy: Reason?
+    var suspended: Reason?
+    /// After a person's release: one send at a time until one has gone well.
+    var isTrial = false
+    /// A sender waits for room.
+    var isWaitedFor = false
+
+    var nextParcel: UInt64 = 1
+    var nextEndpoint = 0
+    /// Bytes that came into memory and that left it: the level is the difference.
+    var enteredBytes: UInt64 = 0
+    var leftBytes: UInt64 = 0
+    var inFlight = 0
+    var lingerUntil: Moment?
+    var drainTokens: (amount: Double, at: Moment)?
+
+    var counters = FlowCounters()
+    var latency = LatencyBuckets()
+    var rateIn = RateMeter()
+    var rateOut = RateMeter()
+
+    init(name: String, settings: DeliverySettings, shape: DeliveryShape, limitOrigin: String, workers: Int, at wall: WallTime) {
+        self.name = name
+        self.settings = settings
+        self.shape = shape
+        bufferMost = max(1, settings.buffer.asInt)
+        gate = Gate(limit: Limit(Int64(bufferMost), .bytes, origin: limitOrigin), at: wall)
+        ramp = DrainRamp(bytesMost: shape.bytesMost)
+        slots = Array(repeating: nil, count: workers)
+    }
+
+    /// Bytes in memory: waiting, being written, in flight.
+    var level: Int { Int(clamping: enteredBytes &- leftBytes) }
+
+    var isPaused: Bool { heldBy != nil || suspended != nil }
+
+    var usable: [Endpoint] { endpoints.filter { !$0.isRetired && $0.weight > 0 } }
+
+    /// True where something waits that could be sent.
+    var hasWork: Bool { !waiting.isEmpty || !(disk?.isEmpty ?? true) }
+
+    // MARK: Taking
+
+    enum Entry: Sendable {
+        case taken(Receipt)
+        case dropped
+        case full
+    }
+
+    /// Takes a batch into memory if there is room, or says what else becomes of it.
+    mutating func enter(_ batch: Batch, at now: Moment) -> Entry {
+        let size = batch.byteCount
+        guard level == 0 || level + size <= bufferMost else {
+            guard settings.onBackpressure == .drop else { return .full }
+            count(taken: batch)
+            drop(batch.count, code: gate.state.isHeld ? gate.reason.code : "buffer_full")
+            return .dropped
+        }
+        count(taken: batch)
+        rateIn.add(size, at: now)
+        enteredBytes &+= UInt64(size)
+        let receipt = Receipt()
+        waiting.append(Parcel(id: nextParcel, batch: batch, receipt: receipt, taken: now))
+        nextParcel += 1
+        return .taken(receipt)
+    }
+
+    private mutating func count(taken batch: Batch) {
+        counters.takenEvents &+= UInt64(batch.count)
+        counters.takenBytes &+= UInt64(batch.byteCount)
+    }
+
+    mutating func drop(_ events: Int, code: String) {
+        if events > 0 { counters.droppedEvents[code, default: 0] &+= UInt64(events) }
+    }
+
+    // MARK: Looking
+
+    /// Why nothing can be sent now, whoever is to blame; `nil` when something can.
+    func trouble(at now: Moment) -> Reason? {
+        if let pause, now < pause.until { return pause.reason }
+        let work = hasWork || inFlight > 0
+        var first: Reason?
+        for endpoint in endpoints where !endpoint.isRetired && endpoint.weight > 0 {
+            guard endpoint.isTroubled(hasWork: work) else { return nil }
+            if first == nil { first = endpoint.breaker.reason }
+        }
+        return first ?? (endpoints.isEmpty ? Reason("no_address", "No address of the receiver is known.") : nil)
+    }
+
+    /// Looks at the whole and lets gate and queue draw their conclusions.
+    mutating func observe(at now: Moment, wall: WallTime) -> (gate: Gate.Transition?, spill: SpillState.Change?) {
+        if let pause, now >= pause.until { self.pause = nil }
+        let trouble = shape.canBackpressure ? trouble(at: now) : nil
+        var change: SpillState.Change?
+        if spill != nil {
+            let seen = SpillState.Seen(
+                trouble: heldBy ?? suspended ?? trouble, isHeld: isWaitedFor || gate.isAtLimit,
+                fill: Double(level) / Double(bufferMost), isDiskEmpty: (disk?.isEmpty ?? true) && writing.isEmpty)
+            change = spill?.observe(seen, at: now)
+        }
+        let isFull = isWaitedFor || level >= bufferMost
+        let held: GateState =
+            switch settings.onBackpressure {
+            case .block: .blocking
+            case .drop: isFull || gate.isAtLimit ? .dropping : .blocking
+            case .queue: spill?.isEngaged == true && disk?.trouble == nil ? .queueing : .blocking
+            }
+        let seen = Gate.Observation(
+            level: shape.canBackpressure ? Int64(isFull ? max(level, bufferMost) : level) : 0,
+            trouble: disk?.trouble ?? trouble, held: held, full: isFull || gate.isAtLimit ? fullReason : nil,
+            isQueueing: spill?.isEngaged == true && spill?.mode != .always && !(disk?.isEmpty ?? true),
+            paused: heldBy, suspended: suspended)
+        let transition = gate.observe(seen, at: wall)
+        if let transition { counters.transitions[transition.to.rawValue, default: 0] += 1 }
+        return (transition, change)
+    }
+
+    private var fullReason: Reason {
+        let sizes = "\(ByteCount(level)) of \(ByteCount(bufferMost))"
+        if inFlight >= shape.concurrency && !shape.isOrdered {
+            return Reason(
+                "in_flight_limit",
+                "\(inFlight) of \(shape.concurrency) sends are in flight, and \(sizes) are held in memory.")
+        }
+        return Reason("buffer_full", "The receiver is slower than the senders: \(sizes) are held in memory.")
+    }
+
+    /// When something changes by time alone.
+    func nextWake(at now: Moment) -> Moment {
+        var next = Moment.distantFuture
+        func consider(_ moment: Moment?) { if let moment, moment > now, moment < next { next = moment } }
+        consider(pause?.until)
+        for endpoint in endpoints where !endpoint.isRetired { consider(endpoint.breaker.nextAttempt) }
+        consider(spill?.engagesAt)
+        consider(lingerUntil)
+        consider(disk?.retryAt)
+        if let tokens = drainTokens, tokens.amount < 0, let rate = settings.queueInUse?.drainRate {
+            consider(tokens.at + .nanoseconds(Int64(-tokens.amount / Double(rate) * 1e9) + 1_000_000))
+        }
+        return next
+    }
+}
