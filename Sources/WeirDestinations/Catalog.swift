@@ -4,6 +4,7 @@
 /// `DestinationContractTests`; an example. The reference page comes from the settings.
 package enum DestinationCatalog {
     package static let all: [any DestinationSettings.Type] = [
+        HTTPDestination.Settings.self,
         TCPDestination.Settings.self,
         StdoutDestination.Settings.self,
         DropDestination.Settings.self,

@@ -12,7 +12,7 @@ import WeirWorld
 enum Bench {
     static let eventLoops = MultiThreadedEventLoopGroup.singleton
     static let world = World.live(log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-    static let http = HTTPClient(eventLoopGroupProvider: .shared(eventLoops))
+    static let http = HTTPFamily.makeClient(eventLoops: eventLoops)
     static let means = DestinationMeans(world: world, eventLoops: eventLoops, http: http)
 
     static func planned(_ settings: any DestinationSettings) -> (plan: DestinationPlan?, problems: [SettingProblem]) {
