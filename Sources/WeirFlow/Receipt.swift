@@ -13,13 +13,13 @@ package enum Settlement: Sendable, Hashable {
 /// The promise that a batch will be settled. A source that can acknowledge waits for it before it answers; others let it go.
 package final class Receipt: Sendable {
     private enum State {
-        case open([CheckedContinuation<Settlement, Never>])
+        case open([CheckedContinuation<Settlement, Never>], [@Sendable (Settlement) -> Void])
         case settled(Settlement)
     }
 
     private let state: Mutex<State>
 
-    package init() { state = Mutex(.open([])) }
+    package init() { state = Mutex(.open([], [])) }
 
     private init(_ settlement: Settlement) { state = Mutex(.settled(settlement)) }
 
@@ -29,12 +29,48 @@ package final class Receipt: Sendable {
 
     /// Settles the batch; only the first call counts.
     package func settle(_ settlement: Settlement) {
-        let waiting = state.withLock { state -> [CheckedContinuation<Settlement, Never>] in
-            guard case .open(let waiting) = state else { return [] }
+        let (waiting, bodies) = state.withLock {
+            state -> ([CheckedContinuation<Settlement, Never>], [@Sendable (Settlement) -> Void]) in
+            guard case .open(let waiting, let bodies) = state else { return ([], []) }
             state = .settled(settlement)
-            return waiting
+            return (waiting, bodies)
         }
         for continuation in waiting { continuation.resume(returning: settlement) }
+        for body in bodies { body(settlement) }
+    }
+
+    /// Calls `body` once, when the batch is settled: at once if it is already, else on the thread that settles it. It must be
+    /// quick.
+    package func whenSettled(_ body: @escaping @Sendable (Settlement) -> Void) {
+        let settlement = state.withLock { state -> Settlement? in
+            switch state {
+            case .settled(let settlement): return settlement
+            case .open(let waiting, let bodies):
+                state = .open(waiting, bodies + [body])
+                return nil
+            }
+        }
+        if let settlement { body(settlement) }
+    }
+
+    /// One receipt for several: settled when all are, and lost if one is.
+    package static func joined(_ receipts: [Receipt]) -> Receipt {
+        let open = receipts.filter { $0.settlement != .kept }
+        if open.isEmpty { return .kept }
+        if open.count == 1 { return open[0] }
+        let joined = Receipt()
+        let rest = Shared((left: open.count, worst: Settlement.kept))
+        for receipt in open {
+            receipt.whenSettled { settlement in
+                let done = rest.value.withLock { rest -> Settlement? in
+                    if case .lost = settlement { rest.worst = settlement }
+                    rest.left -= 1
+                    return rest.left == 0 ? rest.worst : nil
+                }
+                if let done { joined.settle(done) }
+            }
+        }
+        return joined
     }
 
     /// `nil` while it is open.
@@ -49,9 +85,8 @@ package final class Receipt: Sendable {
             let settlement = state.withLock { state -> Settlement? in
                 switch state {
                 case .settled(let settlement): return settlement
-                case .open(var waiting):
-                    waiting.append(continuation)
-                    state = .open(waiting)
+                case .open(let waiting, let bodies):
+                    state = .open(waiting + [continuation], bodies)
                     return nil
                 }
             }
@@ -68,4 +103,10 @@ package final class Receipt: Sendable {
         }
         return worst
     }
+}
+
+/// A mutex that several closures share.
+private final class Shared<Value>: Sendable {
+    let value: Mutex<Value>
+    init(_ value: sending Value) { self.value = Mutex(value) }
 }
