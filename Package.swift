@@ -77,7 +77,7 @@ let package = Package(
         // First floor: what moves, what is kept, what is spoken.
         room("WeirFlow", ["WeirWorld", "WeirGates", "CWeirSystem", .nioCore]),
         room("WeirExpressions", ["WeirWorld", "CWeirJSON", "CWeirRegex"]),
-        room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore]),
+        room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore, .logging]),
         room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
 
         // Second floor: the way.
@@ -131,7 +131,7 @@ let package = Package(
         tests("WeirSettingsTests", ["WeirSettings", "WeirGates"]),
         tests("WeirFlowTests", ["WeirFlow", "WeirGates", "WeirWorld", "WeirTestKit", .nioCore]),
         tests("WeirExpressionsTests", ["WeirExpressions", "WeirWorld"]),
-        tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore]),
+        tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
         tests("WeirDeliveryTests", [
             "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",

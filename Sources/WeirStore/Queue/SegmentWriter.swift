@@ -1,0 +1,319 @@
+import NIOCore
+import Synchronization
+import WeirWorld
+
+/// Appends to the newest segment. Synchronous: it runs on the queue's writing lane.
+///
+/// What it promises is in SegmentFormat.swift under "Writing".
+// Unchecked: everything that changes is touched only on the writing lane; what others need goes through `state`.
+final class SegmentWriter: @unchecked Sendable {
+    struct Append: Sendable {
+        var record: QueueRecord
+        var done: @Sendable (Result<QueueOffset, StoreFailure>) -> Void
+    }
+
+    private struct Open {
+        var header: SegmentFormat.Header
+        var file: any FileHandle
+        /// File offset after the last written record; behind `synced` only until the next sync.
+        var end: Int64
+        var records: UInt32 = 0
+        var events: UInt64 = 0
+        var firstTime: WallTime?
+        /// False until file and directory entry are durable.
+        var isDurable = false
+    }
+
+    /// Written and not yet answered.
+    private struct Written {
+        var append: Append
+        var start: UInt64
+        var end: UInt64
+    }
+
+    private let directory: QueueDirectory
+    private let settings: QueueSettings
+    private let random: any RandomSource
+    private let state: SharedState
+    private let encoder = RecordEncoder()
+    private var open: Open?
+    private var written: [Written] = []
+    /// True while acknowledged bytes are not synced (`interval`, `memory`).
+    private(set) var hasUnsynced = false
+    private var answered = (records: 0, events: 0)
+    private var spaceChecked: Int64 = 0
+    private(set) var syncFailures: UInt64 = 0
+
+    /// Bytes coded before they are written: stays in the cache of one core.
+    private static let runMost = 512 << 10
+    /// The free space is asked for again after this many bytes.
+    private static let spaceStep: Int64 = 4 << 20
+
+    init(directory: QueueDirectory, settings: QueueSettings, random: any RandomSource, state: SharedState) {
+        self.directory = directory
+        self.settings = settings
+        self.random = random
+        self.state = state
+    }
+
+    // MARK: Appending
+
+    /// Writes all, syncs once where the settings ask for it, and answers all, in order.
+    /// - Returns: what was answered with success.
+    func commit(_ appends: [Append]) -> (records: Int, events: Int) {
+        answered = (0, 0)
+        commitAll(appends)
+        return answered
+    }
+
+    private func commitAll(_ appends: [Append]) {
+        var index = 0
+        while index < appends.count {
+            let record = appends[index].record
+            let bytes = RecordEncoder.bound(record)
+            guard bytes <= RecordHeader.bodyMost, record.attributes.readableBytes <= RecordHeader.attributesMost,
+                (0...RecordHeader.countMost).contains(record.count)
+            else {
+                appends[index].done(.failure(.recordTooLarge(bytes: bytes, limit: RecordHeader.bodyMost)))
+                index += 1
+                continue
+            }
+            do throws(StoreFailure) {
+                index = try write(appends, from: index)
+            } catch {
+                // Those written before it are whole; everything behind it fails too, so that the order holds when it is tried again.
+                finish()
+                for append in appends[index...] { append.done(.failure(error)) }
+                return
+            }
+        }
+        finish()
+    }
+
+    /// Writes as many as fit into one call. - Returns: the index after the last one written.
+    private func write(_ appends: [Append], from first: Int) throws(StoreFailure) -> Int {
+        try makeRoom(for: RecordEncoder.bound(appends[first].record))
+        guard var segment = open else { throw .closed }
+        encoder.clear()
+        var index = first
+        var records: [Written] = []
+        var events = segment.events
+        while index < appends.count {
+            let record = appends[index].record
+            let bound = RecordEncoder.bound(record)
+            let end = segment.end + Int64(encoder.count)
+            if index > first {
+                if encoder.count + bound > SegmentWriter.runMost || end + Int64(bound) > Int64(settings.segmentSizeUsed) { break }
+                guard fits(record) else { break }
+            }
+            let position = segment.header.base + UInt64(end)
+            let length = encoder.append(
+                record, salt: segment.header.salt, position: position, before: UInt32(truncatingIfNeeded: events),
+                compression: settings.compression)
+            events += UInt64(record.count)
+            records.append(Written(append: appends[index], start: position, end: position + UInt64(length)))
+            index += 1
+        }
+        do throws(FileFailure) {
+            try segment.file.write([encoder.written], at: segment.end)
+        } catch {
+            // What was written in part is cut off. Where even that fails, the next write goes over it.
+            try? segment.file.truncate(to: segment.end)
+            spaceChecked = 0
+            throw StoreFailure(error)
+        }
+        segment.end += Int64(encoder.count)
+        segment.events = events
+        segment.records &+= UInt32(truncatingIfNeeded: records.count)
+        segment.firstTime = segment.firstTime ?? records.first?.append.record.time
+        spaceChecked -= Int64(encoder.count)
+        open = segment
+        written += records
+        return index
+    }
+
+    private func fits(_ record: QueueRecord) -> Bool {
+        record.attributes.readableBytes <= RecordHeader.attributesMost && (0...RecordHeader.countMost).contains(record.count)
+            && RecordEncoder.bound(record) <= RecordHeader.bodyMost
+    }
+
+    /// Answers what was written, after the sync where one is asked for.
+    private func finish() {
+        guard !written.isEmpty else { return }
+        if settings.durability == .commit {
+            do throws(StoreFailure) {
+                try syncOpen()
+            } catch {
+                rewrite(after: error)
+                return
+            }
+        } else {
+            hasUnsynced = true
+        }
+        answer()
+    }
+
+    private func answer() {
+        guard let first = written.first, let last = written.last else { return }
+        let events = written.reduce(0) { $0 + $1.append.record.count }
+        state.withLock {
+            $0.wrote(to: last.end, records: written.count, events: events, firstTime: first.append.record.time)
+        }
+        let done = written
+        written = []
+        answered.records += done.count
+        answered.events += events
+        for one in done { one.append.done(.success(QueueOffset(one.start))) }
+    }
+
+    /// After a failed sync nothing in this file can be trusted any more; what was not answered is still in memory.
+    private func rewrite(after failure: StoreFailure) {
+        let appends = written.map(\.append)
+        abandon()
+        var index = 0
+        do throws(StoreFailure) {
+            while index < appends.count { index = try write(appends, from: index) }
+            try syncOpen()
+        } catch {
+            // A second failure in a row: the disk does not keep what it is given.
+            abandon()
+            for append in appends { append.done(.failure(error)) }
+            return
+        }
+        answer()
+    }
+
+    /// Leaves the segment as it was at its last good sync.
+    private func abandon() {
+        written = []
+        guard let segment = open else { return }
+        open = nil
+        let end = state.withLock { $0.segments.last?.end ?? segment.header.start }
+        try? segment.file.truncate(to: Int64(end - segment.header.base))
+        segment.file.close()
+        state.withLock { state in
+            state.sealedLast(fileBytes: Int64(end - segment.header.base))
+            state.skip(to: segment.header.base + UInt64(segment.end))
+        }
+    }
+
+    // MARK: Segments
+
+    /// Makes sure that a segment is open with room for so many bytes, and that the disk keeps its reserve.
+    private func makeRoom(for bytes: Int) throws(StoreFailure) {
+        try checkSpace(for: bytes)
+        if let segment = open {
+            let isFull = segment.end + Int64(bytes) > Int64(settings.segmentSizeUsed) && segment.records > 0
+            // `before` and the record count have 32 bits.
+            let isCounted = segment.events > UInt64(UInt32.max - 1 << 25)
+            let isSpent = segment.end > Int64(settings.segmentSizeUsed / 2) && state.withLock { $0.lastIsSpent }
+            if !isFull, !isCounted, !isSpent { return }
+            if !written.isEmpty {
+                // What is in this segment is answered first; a failed sync opens another one, so look again.
+                finish()
+                return try makeRoom(for: bytes)
+            }
+            seal()
+        }
+        if open == nil { try begin() }
+    }
+
+    private func checkSpace(for bytes: Int) throws(StoreFailure) {
+        guard settings.minFree > 0 else { return }
+        if spaceChecked >= Int64(bytes) { return }
+        let free = try attempt { () throws(FileFailure) in try directory.files.freeSpace(directory.path) }
+        let room = free - settings.minFree
+        guard room >= Int64(bytes) else {
+            throw .noSpace(
+                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in reserve")
+        }
+        spaceChecked = min(room, max(SegmentWriter.spaceStep, Int64(bytes)))
+    }
+
+    private func begin() throws(StoreFailure) {
+        let base = state.withLock { $0.end }
+        let header = SegmentFormat.Header(base: base, salt: UInt32(truncatingIfNeeded: random.next()))
+        let name = SegmentFormat.name(header)
+        let file = try attempt { () throws(FileFailure) in
+            let file = try directory.files.open(directory.path(of: name), .write(create: true, exclusive: true))
+            do throws(FileFailure) {
+                try file.write(SegmentFormat.encode(header), at: 0)
+            } catch {
+                file.close()
+                try? directory.files.remove(directory.path(of: name))
+                throw error
+            }
+            return file
+        }
+        open = Open(header: header, file: file, end: Int64(SegmentFormat.headerLength))
+        state.withLock {
+            $0.began(
+                QueueState.Segment(
+                    header: header, name: name, end: header.start, isSealed: false,
+                    fileBytes: Int64(SegmentFormat.headerLength)))
+        }
+    }
+
+    /// Closes the open segment with its footer. When the footer cannot be written the segment is scanned at the next start.
+    private func seal() {
+        guard let segment = open else { return }
+        let footer = SegmentFormat.Footer(
+            records: segment.records, events: segment.events, firstTime: segment.firstTime ?? WallTime(nanoseconds: 0))
+        var length = segment.end
+        do throws(FileFailure) {
+            try segment.file.write(SegmentFormat.encode(footer, of: segment.header), at: segment.end)
+            length += Int64(SegmentFormat.footerLength)
+        } catch {
+            try? segment.file.truncate(to: segment.end)
+        }
+        open = nil
+        defer { segment.file.close() }
+        state.withLock { $0.sealedLast(fileBytes: length) }
+        guard settings.durability != .memory else { return }
+        do throws(FileFailure) {
+            try segment.file.sync()
+        } catch {
+            // With `commit` every answered record was synced before; only the footer is in doubt, and it is a convenience.
+            syncFailures &+= 1
+        }
+    }
+
+    private func syncOpen() throws(StoreFailure) {
+        guard var segment = open else { return }
+        do throws(FileFailure) {
+            try segment.file.sync()
+            if !segment.isDurable { try directory.files.syncDirectory(directory.path) }
+        } catch {
+            syncFailures &+= 1
+            throw StoreFailure(error)
+        }
+        segment.isDurable = true
+        open = segment
+        hasUnsynced = false
+    }
+
+    /// Syncs what was acknowledged without a sync (`interval`). After a failure the segment is left: what it holds can still be read
+    /// from the page cache, but new records go to a new file.
+    func syncNow() throws(StoreFailure) {
+        guard hasUnsynced else { return }
+        hasUnsynced = false
+        do throws(StoreFailure) {
+            try syncOpen()
+        } catch {
+            seal()
+            throw error
+        }
+    }
+
+    /// Seals the open segment; an empty one is removed.
+    func close() {
+        guard let segment = open else { return }
+        if segment.records == 0 {
+            open = nil
+            segment.file.close()
+            state.withLock { $0.sealedLast(fileBytes: segment.end) }
+            return
+        }
+        seal()
+    }
+}
