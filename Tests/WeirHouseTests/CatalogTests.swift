@@ -27,14 +27,17 @@ struct CatalogTests {
         }
     }
 
-    /// The type's name stands in the catalogue's line (`SourceKind("tcp", TCPSource.Settings.self, …)`) or in the settings
-    /// (`static let type = "tcp"`), which may be in a file beside the part's own.
+    /// The type's name stands in the catalogue's line (`SourceKind("tcp", TCPSource.Settings.self, …)`) or in the
+    /// settings (`static let type = "tcp"`), which may be in a file beside the part's own.
     private static func type(of name: String, _ path: String, _ whole: String) -> String? {
-        for match in whole.matches(of: /Kind\(\s*"(\w+)",\s*(\w+)\.Settings/) where match.2 == name { return String(match.1) }
+        for match in whole.matches(of: /Kind\(\s*"(\w+)",\s*(\w+)\.Settings/) where match.2 == name {
+            return String(match.1)
+        }
         let folder = path.split(separator: "/").dropLast().joined(separator: "/")
         let near = [path] + Tree.files(folder, ".swift").filter { $0.contains("/\(name)") && $0 != path }
         for file in near {
-            if let match = Tree.text(file).firstMatch(of: /static (?:let|var) type(?::\s*String)?\s*(?:=|\{)\s*"(\w+)"/) {
+            if let match = Tree.text(file).firstMatch(of: /static (?:let|var) type(?::\s*String)?\s*(?:=|\{)\s*"(\w+)"/)
+            {
                 return String(match.1)
             }
         }
@@ -62,7 +65,9 @@ struct CatalogTests {
         for part in Self.parts {
             #expect(part.type != nil, "\(part.path): what is written after `type:` was not found")
             guard let type = part.type else { continue }
-            #expect(shown.contains("\(part.section).\(type)"), "no file in examples/ has a \(part.section) entry of type \(type)")
+            #expect(
+                shown.contains("\(part.section).\(type)"),
+                "no file in examples/ has a \(part.section) entry of type \(type)")
         }
     }
 

@@ -1,7 +1,8 @@
 import Testing
 
-/// The rooms of DESIGN, from the ground to the roof, each with the rooms it may import. A room imports only what stands below
-/// it, and the rooms of the product never import each other; when two must talk, the node hands one of them a closure.
+/// The rooms of DESIGN, from the ground to the roof, each with the rooms it may import. A room imports only what stands
+/// below it, and the rooms of the product never import each other; when two must talk, the node hands one of them a
+/// closure.
 enum FloorPlan {
     static let rooms: [String: Set<String>] = [
         // ground
@@ -41,19 +42,25 @@ enum FloorPlan {
 
 @Suite("The floor plan")
 struct FloorPlanTests {
-    /// ("WeirGates", "WeirWorld", "Sources/WeirGates/Gate.swift:1") for each import of a room.
-    private static let arrows: [(from: String, to: String, at: String)] = Tree.sources.flatMap { path in
+    struct Arrow {
+        var from: String, to: String, at: String
+    }
+
+    /// One for each import of a room.
+    private static let arrows: [Arrow] = Tree.sources.flatMap { path -> [Arrow] in
         let room = String(path.split(separator: "/")[1])
-        return Tree.code(path).enumerated().compactMap { number, line in
+        return Tree.code(path).enumerated().compactMap { number, line -> Arrow? in
             guard let module = importedModule(line), module.hasPrefix("Weir") else { return nil }
-            return (room, module, "\(path):\(number + 1)")
+            return Arrow(from: room, to: module, at: "\(path):\(number + 1)")
         }
     }
 
     static func importedModule(_ line: String) -> String? {
         let words = line.split(separator: " ")
         guard let at = words.firstIndex(of: "import"), at + 1 < words.count,
-            words[..<at].allSatisfy({ $0.hasPrefix("@") || ["package", "internal", "private", "fileprivate", "public"].contains($0) })
+            words[..<at].allSatisfy({
+                $0.hasPrefix("@") || ["package", "internal", "private", "fileprivate", "public"].contains($0)
+            })
         else { return nil }
         let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
         let name = kinds.contains(words[at + 1]) && at + 2 < words.count ? words[at + 2] : words[at + 1]
@@ -110,7 +117,8 @@ struct FloorPlanTests {
     func importsCarryALevel() {
         for path in Tree.sources {
             for (number, line) in Tree.code(path).enumerated() {
-                let isPublic = line.hasPrefix("public import") || line.contains("@_exported") || line.contains("@testable")
+                let isPublic =
+                    line.hasPrefix("public import") || line.contains("@_exported") || line.contains("@testable")
                 #expect(!isPublic, "\(path):\(number + 1): \(line)")
             }
         }

@@ -5,7 +5,8 @@ enum Tree {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Files below `folder` with one of the `endings`, as paths from the root, sorted. What is built or fetched is left out.
+    /// Files below `folder` with one of the `endings`, as paths from the root, sorted. What is built or fetched is left
+    /// out.
     static func files(_ folder: String, _ endings: String...) -> [String] {
         let start = root.appendingPathComponent(folder).path
         guard let walker = FileManager.default.enumerator(atPath: start) else { return [] }
@@ -34,8 +35,8 @@ enum Tree {
         text(path).split(separator: "\n", omittingEmptySubsequences: false)
     }
 
-    /// The lines of a Swift file with comments and the insides of string literals blanked, so that a rule about code does not
-    /// hit prose. Interpolations are blanked with their literal.
+    /// The lines of a Swift file with comments and the insides of string literals blanked, so that a rule about code
+    /// does not hit prose. Interpolations are blanked with their literal.
     static func code(_ path: String) -> [String] {
         var scanner = CodeScanner()
         return lines(path).map { scanner.code(of: $0) }
@@ -43,6 +44,7 @@ enum Tree {
 }
 
 /// Blanks comments and string literals, line by line. It knows `//`, nested `/* */`, `"…"`, `"""…"""` and raw strings.
+/// It works on bytes: every sign it looks for is ASCII.
 struct CodeScanner {
     private enum Place {
         case code
@@ -50,53 +52,59 @@ struct CodeScanner {
         case string(isBlock: Bool, hashes: Int)
     }
 
+    private static let quote = UInt8(ascii: "\""), hash = UInt8(ascii: "#"), slash = UInt8(ascii: "/")
+    private static let star = UInt8(ascii: "*"), escape = UInt8(ascii: "\\")
+
     private var place = Place.code
 
     mutating func code(of line: Substring) -> String {
-        let text = Array(line.unicodeScalars)
-        var out = String.UnicodeScalarView()
+        let text = Array(line.utf8)
+        var out: [UInt8] = []
         var at = 0
-        func has(_ sign: String, _ index: Int) -> Bool {
-            let wanted = Array(sign.unicodeScalars)
-            return index + wanted.count <= text.count && Array(text[index..<(index + wanted.count)]) == wanted
+        func has(_ first: UInt8, _ second: UInt8) -> Bool {
+            at + 1 < text.count && text[at] == first && text[at + 1] == second
+        }
+        func count(of byte: UInt8, from start: Int) -> Int {
+            text[min(start, text.count)...].prefix { $0 == byte }.count
         }
         while at < text.count {
             switch place {
             case .comment(let depth):
-                if has("*/", at) {
+                if has(Self.star, Self.slash) {
                     place = depth == 1 ? .code : .comment(depth: depth - 1)
                     at += 2
-                } else if has("/*", at) {
+                } else if has(Self.slash, Self.star) {
                     place = .comment(depth: depth + 1)
                     at += 2
                 } else {
                     at += 1
                 }
             case .string(let isBlock, let hashes):
-                let end = (isBlock ? "\"\"\"" : "\"") + String(repeating: "#", count: hashes)
-                if hashes == 0, has("\\", at) {
+                let quotes = isBlock ? 3 : 1
+                if hashes == 0, text[at] == Self.escape {
                     at += 2
-                } else if has(end, at) {
-                    out.append("\"")
+                } else if count(of: Self.quote, from: at) >= quotes,
+                    count(of: Self.hash, from: at + quotes) >= hashes
+                {
+                    out.append(Self.quote)
                     place = .code
-                    at += end.unicodeScalars.count
+                    at += quotes + hashes
                 } else {
                     at += 1
                 }
             case .code:
-                if has("//", at) { return String(out) }
-                if has("/*", at) {
+                if has(Self.slash, Self.slash) { return String(decoding: out, as: UTF8.self) }
+                if has(Self.slash, Self.star) {
                     place = .comment(depth: 1)
                     at += 2
                     continue
                 }
-                var hashes = 0
-                while has("#", at + hashes) { hashes += 1 }
-                if has("\"\"\"", at + hashes) || has("\"", at + hashes) {
-                    let isBlock = has("\"\"\"", at + hashes)
-                    out.append("\"")
-                    place = .string(isBlock: isBlock, hashes: hashes)
-                    at += hashes + (isBlock ? 3 : 1)
+                let hashes = count(of: Self.hash, from: at)
+                let quotes = count(of: Self.quote, from: at + hashes)
+                if quotes > 0 {
+                    out.append(Self.quote)
+                    place = .string(isBlock: quotes >= 3, hashes: hashes)
+                    at += hashes + (quotes >= 3 ? 3 : 1)
                 } else {
                     out.append(text[at])
                     at += 1
@@ -105,6 +113,6 @@ struct CodeScanner {
         }
         // Only block strings and comments go on in the next line.
         if case .string(isBlock: false, hashes: _) = place { place = .code }
-        return String(out)
+        return String(decoding: out, as: UTF8.self)
     }
 }
