@@ -38,9 +38,14 @@ package final class Routes: Intake {
     private let meters: [RuleMeter]
     private let unrouted = Atomic<UInt64>(0)
     private let refused = Atomic<UInt64>(0)
+    private let time: (any TimeSource)?
 
-    package init(name: String, rules: [RouteRule], otherwise: (any Intake)? = nil) {
+    /// - Parameter time: to know a deadline that has passed (UDP); without it only one before the clock's start counts as such.
+    package init(
+        name: String, rules: [RouteRule], otherwise: (any Intake)? = nil, time: (any TimeSource)? = nil
+    ) {
         self.name = name
+        self.time = time
         self.rules = rules
         self.otherwise = otherwise
         meters = rules.map { _ in RuleMeter() }
@@ -117,6 +122,7 @@ package final class Routes: Intake {
 
     // First everybody is offered its part without waiting; then those that had no room are waited for, all at once.
     private func offer(_ offers: [Offer], _ deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
+        let isNowOrNever = deadline.map { $0 <= time?.now ?? .zero } ?? false
         var receipts: [Receipt] = []
         var waiting: [Offer] = []
         var refusal: IntakeRefusal?
@@ -171,7 +177,7 @@ package final class Routes: Intake {
         if receipts.isEmpty { throw refusal }
         if case .full(let reason, _) = refusal {
             refused.wrappingAdd(UInt64(waiting.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.count } }), ordering: .relaxed)
-            if let deadline, deadline == never || deadline.nanoseconds <= 0 { return .joined(receipts + [.lost(reason)]) }
+            if isNowOrNever { return .joined(receipts + [.lost(reason)]) }
         }
         throw refusal
     }
