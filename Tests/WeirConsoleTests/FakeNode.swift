@@ -91,7 +91,12 @@ final class FakeTime: TimeSource {
     var now: Moment { Moment.zero + elapsed.withLock { $0 } }
     var wall: WallTime { Self.start + elapsed.withLock { $0 } }
     func advance(_ duration: Duration) { elapsed.withLock { $0 += duration } }
-    func sleep(until moment: Moment) async throws { throw CancellationError() }
+    /// Streams end after their first message in tests; only the development server really waits.
+    let isLive = Mutex(false)
+    func sleep(until moment: Moment) async throws {
+        guard isLive.withLock({ $0 }) else { throw CancellationError() }
+        try await ContinuousClock().sleep(for: moment - now)
+    }
 }
 
 struct NoFiles: FileSystem {
@@ -233,5 +238,40 @@ extension GateReading {
             id: "mirror", kind: .stream, state: .paused, reason: Reason("held", "Held by anna."),
             since: FakeTime.start + .seconds(-3_700), level: nil, limit: Limit(1_000, .events),
             reopens: "when somebody releases it", senders: ["ingest"], receiver: "udp 10.0.0.8:514", counters: counters)
+    }
+}
+
+extension FakeNode {
+    /// Names and reasons as an attacker would choose them.
+    static let hostileTexts = [
+        "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'onmouseover='alert(1)", "javascript:alert(1)",
+        "a\u{202E}gnp.exe", "line\nbreak\u{1B}[31m", "</title><svg onload=alert(1)>", "{{7*7}}", "%3Cscript%3E", "名前 ünï/cödé?#&",
+    ]
+
+    static func hostile() -> FakeNode {
+        let node = FakeNode()
+        for (number, text) in hostileTexts.enumerated() {
+            node.publish(
+                GateReading(
+                    id: text, kind: .stream, state: GateState.allCases[number % GateState.allCases.count],
+                    reason: Reason("http_503", text), since: FakeTime.start, level: Int64(number), limit: Limit(10, .events, origin: text),
+                    reopens: text, details: [.init(text, text)], senders: [text], receiver: text))
+        }
+        node.contents.withLock { contents in
+            contents.sources = hostileTexts.map {
+                SourceStatus(
+                    reading: SourceMeter(name: $0, type: $0).reading, addresses: [$0], canBeDelayed: true, state: "reading")
+            }
+            contents.destinations = hostileTexts.map { text in
+                DestinationStatus(
+                    name: text, type: "http", gate: node.gates.reading(text),
+                    endpoints: [
+                        EndpointStatus(
+                            name: text, weight: 1, breaker: text, inFlight: 0, concurrency: 1, sentEvents: 0,
+                            trouble: Reason("x", text))
+                    ])
+            }
+        }
+        return node
     }
 }

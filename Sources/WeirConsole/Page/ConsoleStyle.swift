@@ -37,12 +37,14 @@ enum ConsoleStyle {
         code{font:13px ui-monospace,"JetBrains Mono",monospace;background:var(--restbg);border-radius:4px;padding:1px 5px}
         table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
         th,td{padding:8px 14px;text-align:left;border-top:1px solid var(--line);white-space:nowrap}
-        tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6em}
+        tbody th{white-space:normal;overflow-wrap:anywhere;min-width:9.5em}
         thead th{border-top:0;font-size:12px;color:var(--mute);font-weight:500}
         td.why,td.text{white-space:normal;min-width:240px;color:var(--mute);overflow-wrap:anywhere}
         td.text{color:var(--ink)}
         td.note{color:var(--mute);white-space:normal;overflow-wrap:anywhere}
         td svg{display:block}
+        .i-open{fill:var(--open)}.i-fill{fill:var(--fill)}.i-hold{fill:var(--hold)}.i-queue{fill:var(--queue)}
+        .i-susp{fill:var(--susp)}.i-drop{fill:var(--drop)}.i-rest{fill:var(--rest)}
         .st{display:inline-flex;gap:6px;align-items:center;border-radius:12px;padding:1px 9px;font-size:12px;font-weight:600}
         .open{color:var(--open);background:var(--openbg)}.fill{color:var(--fill);background:var(--fillbg)}
         .hold{color:var(--hold);background:var(--holdbg)}.queue{color:var(--queue);background:var(--queuebg)}
@@ -67,7 +69,10 @@ enum ConsoleStyle {
         .flow-list li:first-child{border-top:0}
         .flow-list .from,.m{color:var(--mute);font-size:13px}
         .level{width:100%;height:7px;border-radius:3px;display:block}
-        .empty{padding-bottom:10px}
+        .level.tall{margin:12px 14px;width:calc(100% - 28px);height:9px}
+        .facts th{color:var(--mute);font-weight:500;width:1%;white-space:nowrap;vertical-align:top}
+        .facts tr:first-child>*{border-top:0}
+        .empty{padding-bottom:10px}.inside{font-size:16px;padding:12px 14px 0;margin:0}
         .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
         @media (max-width:700px){
         header{gap:12px;padding:10px 14px}main{padding:14px 12px 32px}
@@ -79,8 +84,10 @@ enum ConsoleStyle {
         border-top:1px solid var(--line)}
         [role=table] tbody tr:first-child{border-top:0}
         [role=table] th,[role=table] td{display:block;padding:0;border:0}
-        [role=table] tbody th{flex:1}
+        [role=table] tbody th{flex:1}.stack tbody th{flex-basis:100%!important}
         td[data-label]::before{content:attr(data-label) ": ";color:var(--mute);font-size:12px}
+        .facts th,.facts td{display:block;border:0;padding:0 14px}.facts tr{display:block;padding:8px 0;border-top:1px solid var(--line)}
+        .facts th{width:auto;font-size:12px}.facts td:empty{display:none}
         td.wide{display:none!important}td.why,td.text{flex-basis:100%;min-width:0}
         button{min-height:32px;padding:5px 14px}
         }

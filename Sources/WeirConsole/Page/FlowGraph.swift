@@ -53,7 +53,9 @@ struct FlowGraph: Sendable {
             for (index, gate) in gates.enumerated() { box(gate, y: place(index, of: gates.count, height)) }
             for (index, name) in receivers.enumerated() { receiver(name, y: place(index, of: receivers.count, height)) }
         }
+        guard seen.gates.count > gates.count else { return graph + list }
         return graph + list
+            + tag("p") { "The \(gates.count) most pressed of \(seen.gates.count) gates are drawn; the table has all." }
     }
 
     private var list: Markup {
@@ -129,7 +131,13 @@ struct FlowGraph: Sendable {
         let face = GateFace(gate, in: seen)
         return tag("g") {
             rectangle("box", x: 430, y: y, width: 320, height: boxHeight, radius: 7)
-            label(gate.id, x: 444, y: y + 18, most: 19)
+            tag(
+                "path",
+                [
+                    "class": "i-\(face.state.tone)", "d": face.state.path, "fill-rule": "evenodd", "id": "ficon:\(gate.id)",
+                    "transform": "translate(444 \(Figures.rounded(y + 8, 0)))",
+                ])
+            label(gate.id, x: 462, y: y + 18, most: 17)
             tag(
                 "text",
                 ["class": "m", "x": "736", "y": Figures.rounded(y + 18, 0), "text-anchor": "end", "id": "ftext:\(gate.id)"]

@@ -12,7 +12,7 @@ package import WeirWorld
 package struct ConsoleServer: Service {
     private let address: ListenAddress
     private let world: World
-    private let observatory: Observatory
+    let observatory: Observatory
     private let onReady: @Sendable (String) async -> Void
 
     /// Connections at once; each browser keeps up to six, `weir` one.

@@ -42,7 +42,7 @@ package enum Figures {
         if seconds == 0 { return "0 s" }
         if seconds < 0.0995 { return milliseconds(seconds) }
         if seconds < 0.9995 { return "\(Int((seconds * 1_000).rounded())) ms" }
-        if seconds < 9.95 { return rounded(seconds, 1) + " s" }
+        if seconds < 9.95 { return short(seconds) + " s" }
         let whole = Int(seconds.rounded())
         if whole < 60 { return "\(whole) s" }
         if whole < 3_600 { return pair(whole / 60, "min", whole % 60, "s") }
@@ -80,7 +80,13 @@ package enum Figures {
 
     private static func milliseconds(_ seconds: Double) -> String {
         let value = seconds * 1_000
-        return (value < 0.95 ? rounded(value, 2) : value < 9.95 ? rounded(value, 1) : rounded(value, 0)) + " ms"
+        return (value < 0.95 ? rounded(value, 2) : value < 9.95 ? short(value) : rounded(value, 0)) + " ms"
+    }
+
+    /// One decimal, unless it is a zero.
+    private static func short(_ value: Double) -> String {
+        let text = rounded(value, 1)
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
     private static func pair(_ large: Int, _ largeUnit: String, _ small: Int, _ smallUnit: String) -> String {

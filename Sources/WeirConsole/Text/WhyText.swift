@@ -19,19 +19,24 @@ package struct WhyText: Sendable, Hashable {
     package var headline: String
     package var lines: [Line]
 
-    package init(_ gate: GateView) {
+    /// - Parameter isComplete: also lines that say nothing now, so that their number depends on the state only.
+    package init(_ gate: GateView, isComplete: Bool = false) {
         headline = "\(gate.id) is \(gate.state) since \(Self.clock(gate.since)) UTC (\(Figures.duration(gate.sinceSeconds)))"
         let unit = gate.limit.unit
         var lines: [Line] = []
         let percent = gate.levelRatio.map { "\(Figures.rounded(min($0, 1e6) * 100, 0)) % of the limit" } ?? ""
         lines.append(
             Line("measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full", note: percent))
-        lines += gate.details.map { Line("", $0.value, note: $0.name) }
+        lines += gate.details.map { Line($0.name, $0.value) }
         if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
         lines.append(Line("limit", Figures.amount(gate.limit.amount, unit), note: gate.limit.origin))
         lines.append(Line("rule", gate.reason.sentence, note: gate.reason.code))
         if !gate.reopens.isEmpty { lines.append(Line("reopens", gate.reopens)) }
-        if let forecast = Self.forecast(gate.forecast) { lines.append(Line("forecast", forecast)) }
+        if let forecast = Self.forecast(gate.forecast) {
+            lines.append(Line("forecast", forecast))
+        } else if isComplete {
+            lines.append(Line("forecast", "neither full nor drained in sight at the present rates"))
+        }
         let rates = gate.rates
         lines.append(
             Line(

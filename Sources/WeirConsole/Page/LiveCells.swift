@@ -1,0 +1,78 @@
+import WeirFlow
+import WeirGates
+import WeirNode
+
+/// What moves on the pages, by the id of its element: its text, and the attributes that follow the state. No HTML travels: the browser
+/// sets text and attributes, so nothing that was received can become markup.
+struct LiveCells: Sendable {
+    struct Cell: Encodable, Sendable, Hashable {
+        /// Text.
+        var t: String?
+        /// Attributes.
+        var a: [String: String]?
+    }
+
+    /// One message to a page.
+    struct Patch: Encodable, Sendable {
+        var structure: String
+        /// Rows of the table, most pressed first; only when that has changed.
+        var order: [String]?
+        var cells: [String: Cell]
+    }
+
+    let structure: String
+    let order: [String]
+    private(set) var cells: [String: Cell] = [:]
+
+    init(_ seen: Snapshot) {
+        structure = seen.structure
+        let pressed = seen.mostPressedFirst
+        order = pressed.map { "row:\($0.id)" }
+        for tile in Tiles(seen).all { cells["tile:\(tile.key)"] = Cell(t: tile.value) }
+        for reading in pressed { add(reading, seen) }
+        for source in seen.sources {
+            let name = source.reading.name
+            cells["srate:\(name)"] = Cell(t: FlowGraph.sourceText(name, seen))
+        }
+        for receiver in Set(seen.gates.map(\.receiver)) {
+            cells["rmeta:\(receiver)"] = Cell(t: FlowGraph.receiverText(receiver, seen))
+        }
+    }
+
+    private mutating func add(_ reading: GateReading, _ seen: Snapshot) {
+        let face = GateFace(reading, in: seen)
+        let id = reading.id
+        let tone = face.state.tone
+        let width = FlowGraph.width(face)
+        cells["chip:\(id)"] = Cell(a: ["class": "st \(tone)"])
+        cells["icon:\(id)"] = Cell(a: ["d": face.state.path])
+        cells["word:\(id)"] = Cell(t: face.state.word)
+        cells["level:\(id)"] = Cell(t: face.pressure)
+        cells["rates:\(id)"] = Cell(t: face.rates)
+        cells["spark:\(id)"] = Cell(a: ["points": face.spark])
+        cells["why:\(id)"] = Cell(t: face.why)
+        cells["hold:\(id)"] = Cell(a: ["class": GateForms.holdClass(face)])
+        cells["release:\(id)"] = Cell(a: ["class": GateForms.releaseClass(face)])
+        cells["ftext:\(id)"] = Cell(t: FlowGraph.text(face))
+        cells["ltext:\(id)"] = Cell(t: FlowGraph.text(face))
+        cells["fbar:\(id)"] = Cell(a: ["class": "b-\(tone)", "width": width])
+        cells["lbar:\(id)"] = Cell(a: ["class": "b-\(tone)", "width": width])
+        cells["ficon:\(id)"] = Cell(a: ["class": "i-\(tone)", "d": face.state.path])
+        cells["out:\(id)"] = Cell(a: ["class": "edge e-\(tone)"])
+        for number in reading.senders.indices { cells["edge:\(number):\(id)"] = Cell(a: ["class": "edge e-\(tone)"]) }
+        let why = WhyText(seen.view(reading), isComplete: true)
+        cells["lines:\(id)"] = Cell(a: ["data-lines": GatePage.lines(why, reading)])
+        cells["headline:\(id)"] = Cell(t: GatePage.since(reading, seen))
+        for (number, line) in why.lines.enumerated() {
+            cells["line:\(number):\(id)"] = Cell(t: line.value)
+            cells["note:\(number):\(id)"] = Cell(t: line.note)
+        }
+    }
+
+    /// What differs from an earlier look. It is sent also when nothing does: silence would look like a server that is gone.
+    func changes(since earlier: LiveCells?) -> Patch {
+        Patch(
+            structure: structure, order: order == earlier?.order ? nil : order,
+            cells: cells.filter { earlier?.cells[$0.key] != $0.value })
+    }
+}
