@@ -1,0 +1,115 @@
+import NIOCore
+import WeirDelivery
+import WeirFlow
+import WeirGates
+import WeirStore
+import WeirWorld
+
+extension Node {
+    package var sources: [SourceStatus] {
+        let held = gates.readings.first { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
+        return sourceList.map { name, source in
+            let reading = source.meter.reading
+            let (state, reason) = state(of: name, waiting: reading.waiting, held: held)
+            return SourceStatus(
+                reading: reading, addresses: source.addresses, canBeDelayed: source.canBeDelayed, state: state, reason: reason)
+        }
+    }
+
+    private func state(of name: String, waiting: Int, held: GateReading?) -> (String, Reason?) {
+        if let failure = failure(ofSource: name) { return ("failed", failure) }
+        guard isSourceOpen(name) else { return ("stopped", nil) }
+        guard waiting > 0, let held else { return ("reading", nil) }
+        return ("held", Reason("gate_\(held.state.rawValue)", "Held by the gate \(held.id): \(held.reason.sentence)"))
+    }
+
+    package var destinations: [DestinationStatus] {
+        chains.map { chain in
+            DestinationStatus(
+                name: chain.name, type: chain.type, gate: gates.reading(chain.name),
+                endpoints: chain.endpointReadings.map(EndpointStatus.init), deadLetters: chain.deadLetterLevel)
+        }
+    }
+
+    package var routes: [RouteStatus] {
+        router.readings.map { reading in
+            RouteStatus(
+                name: reading.name, condition: reading.condition, to: reading.to, isFinal: reading.isFinal,
+                matchedEvents: reading.matchedEvents, failedEvents: reading.failedEvents)
+        }
+    }
+
+    package var queues: [QueueStatus] {
+        let owned = chains.compactMap { chain in
+            gates.reading(chain.name)?.queue.map {
+                QueueStatus(name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
+            }
+        }
+        return owned + orphans
+    }
+
+    package var health: [HealthCheck] {
+        let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
+        return [
+            HealthCheck(name: "started", isOK: isOpen, message: isOpen ? "everything is open" : "opening queues and listeners"),
+            HealthCheck(
+                name: "sources", isOK: failed.isEmpty,
+                message: failed.isEmpty ? "\(sourceList.count) open" : "failed: \(failed.joined(separator: ", "))"),
+            HealthCheck(name: "data", isOK: true, message: storage.directory),
+        ]
+    }
+
+    package func tap(_ name: String, limit: Int, duration: Duration) -> AsyncStream<TapEvent>? {
+        guard let tap = tapPlace(name) else { return nil }
+        return TapStream.events(of: tap, limit: limit, duration: duration, world: world)
+    }
+
+    private func tapPlace(_ name: String) -> Tap? {
+        chains.first { $0.name == name }?.tap ?? router.tap(of: name) ?? sourceTaps[name]
+    }
+
+    package func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView] {
+        guard let chain = chains.first(where: { $0.name == destination }) else { return [] }
+        return try await chain.deadLetters(limit: limit).map {
+            DeadLetterView(at: $0.at, reason: $0.reason, attempts: $0.attempts, content: $0.content)
+        }
+    }
+
+    package func replayDeadLetters(_ destination: String) async throws -> Int {
+        guard let chain = chains.first(where: { $0.name == destination }) else { return 0 }
+        return try await chain.replayDeadLetters()
+    }
+}
+
+/// The events of a tap one by one, for people: bounded in number and time.
+enum TapStream {
+    static func events(of tap: Tap, limit: Int, duration: Duration, world: World) -> AsyncStream<TapEvent> {
+        let batches = tap.open()
+        return AsyncStream { continuation in
+            // Ends by itself after `duration`; cancelled when the reader goes.
+            let reading = Task {
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        var shown = 0
+                        for await batch in batches {
+                            for index in 0..<batch.count {
+                                guard shown < limit else { return }
+                                shown += 1
+                                continuation.yield(
+                                    TapEvent(
+                                        at: batch.context.received, source: batch.context.source, kind: batch.kind,
+                                        content: batch.event(at: index), skipped: tap.takeSkipped()))
+                            }
+                            if shown >= limit { return }
+                        }
+                    }
+                    group.addTask { try? await world.time.sleep(for: duration) }
+                    await group.next()
+                    group.cancelAll()
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in reading.cancel() }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import NIOCore
+import WeirDelivery
+import WeirDestinations
+import WeirFlow
+import WeirGates
+import WeirSettings
+import WeirSources
+import WeirWorld
+
+/// Puts a node together from its plan: receivers' chains first, then what is composed of them, then the routes, then the sources.
+/// Nothing is opened.
+struct NodeAssembly {
+    let chains: [DeliveryChain]
+    let routes: Routes
+    let sources: [(name: String, source: any Source)]
+
+    init(plan: NodePlan, means: DestinationMeans, gates: GateRegistry, storage: NodeStorage) {
+        let resolver = LiveResolver(world: means.world)
+        let senders = NodeAssembly.senders(plan)
+        chains = plan.receivers.map { receiver in
+            DeliveryChain(
+                name: receiver.name, plan: receiver.plan, settings: receiver.settings, limitOrigin: receiver.limitOrigin,
+                type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name), senders: senders[receiver.name] ?? [],
+                resolver: resolver, world: means.world, registry: gates)
+        }
+        var intakes: [String: any Intake] = Dictionary(
+            chains.map { ($0.name, $0 as any Intake) }, uniquingKeysWith: { first, _ in first })
+        for composite in NodeAssembly.ordered(plan.composites) {
+            intakes[composite.name] = composite.plan.intake(name: composite.name, members: intakes, world: means.world)
+        }
+        let known = intakes
+        routes = Routes(
+            name: "routes",
+            rules: plan.rules.map { rule in
+                RouteRule(
+                    name: rule.name, condition: rule.condition, text: rule.text, to: rule.to.compactMap { known[$0] },
+                    isFinal: rule.isFinal)
+            },
+            otherwise: plan.fallback.flatMap { known[$0] }, world: means.world)
+        let intake = routes
+        sources = plan.settings.sources.entries.map { entry in
+            let place = SourcePlace(
+                name: entry.name, intake: intake, world: means.world, eventLoops: means.eventLoops,
+                checkpoints: storage.checkpoints)
+            guard let source = SourceCatalog.make(entry.value.typed.kind, entry.value.typed.own, place) else {
+                preconditionFailure("the catalogue of sources has a kind that it cannot make: \(entry.value.typed.kind)")
+            }
+            return (entry.name, source)
+        }
+    }
+
+    /// Members before those who own them; the plan has no circles.
+    private static func ordered(_ composites: [NodePlan.Composite]) -> [NodePlan.Composite] {
+        var ready: [NodePlan.Composite] = []
+        var waiting = composites
+        while !waiting.isEmpty {
+            let names = Set(waiting.map(\.name))
+            let next = waiting.filter { composite in !composite.plan.members.contains { names.contains($0.name) } }
+            precondition(!next.isEmpty, "the plan was checked for circles: \(names.sorted())")
+            ready += next
+            waiting.removeAll { composite in next.contains { $0.name == composite.name } }
+        }
+        return ready
+    }
+
+    /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them do.
+    private static func senders(_ plan: NodePlan) -> [String: [String]] {
+        let sources = plan.settings.sources.entries.map(\.name)
+        var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
+        var grows = true
+        while grows {
+            let members = plan.composites.filter { reached.contains($0.name) }.flatMap { $0.plan.members.map(\.name) }
+            grows = !reached.isSuperset(of: members)
+            reached.formUnion(members)
+        }
+        return Dictionary(reached.map { ($0, sources) }, uniquingKeysWith: { first, _ in first })
+    }
+}

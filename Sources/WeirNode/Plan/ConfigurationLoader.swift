@@ -1,0 +1,43 @@
+package import WeirSettings
+package import WeirWorld
+
+/// Reads a configuration: the file or folder, then the environment over it, then the settings.
+package struct ConfigurationLoader: Sendable {
+    private let files: any FileSystem
+    private let environment: [String: String]
+    private let secrets: (any SecretResolver)?
+
+    /// - Parameter secrets: `nil` leaves them unresolved (`weir check --offline`).
+    package init(files: any FileSystem, environment: [String: String], secrets: (any SecretResolver)?) {
+        self.files = files
+        self.environment = environment
+        self.secrets = secrets
+    }
+
+    /// What was read; `settings` is `nil` when there was an error among the problems.
+    package struct Loaded: Sendable {
+        package var settings: NodeSettings?
+        package var provenance: SettingProvenance
+        package var problems: [SettingProblem]
+    }
+
+    package func load(path: String) -> Loaded {
+        let file = YAMLReader().read(path: path, files: files)
+        guard !file.problems.contains(where: { $0.severity == .error }) else {
+            return Loaded(settings: nil, provenance: SettingProvenance(), problems: file.problems)
+        }
+        return settle(file)
+    }
+
+    /// The same for a text that is no file: `weir demo`, documentation, tests.
+    package func load(text: String, file: String) -> Loaded { settle(YAMLReader().read(text: text, file: file)) }
+
+    private func settle(_ file: YAMLReader.Result) -> Loaded {
+        let whole = EnvironmentReader(environment).overlay(file.node, shape: NodeSettings.shape)
+        var reading = SettingReading(secrets: secrets)
+        let settings = NodeSettings.read(whole.node ?? SettingNode(.null), &reading)
+        let problems = file.problems + whole.problems + reading.sortedProblems()
+        let isWhole = !problems.contains { $0.severity == .error }
+        return Loaded(settings: isWhole ? settings : nil, provenance: reading.provenance, problems: problems)
+    }
+}
