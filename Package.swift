@@ -29,6 +29,7 @@ extension Target.Dependency {
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let yams = product(name: "Yams", package: "Yams")
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
@@ -100,7 +101,8 @@ let package = Package(
         // Fourth floor: putting it together.
         room("WeirNode", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
-            "WeirDelivery", "WeirSources", "WeirDestinations", .nioCore, .nioPosix, .lifecycle, .yams, .logging,
+            "WeirDelivery", "WeirSources", "WeirDestinations", .nioCore, .nioPosix, .lifecycle, .signals, .httpClient, .yams,
+            .logging,
         ]),
         room("WeirConsole", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",

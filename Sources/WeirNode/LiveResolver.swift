@@ -1,5 +1,5 @@
 import Glibc
-package import WeirDelivery
+import WeirDelivery
 package import WeirWorld
 
 /// Looks up hosts with the operating system's resolver, on a thread of its own: `getaddrinfo` blocks, up to half a minute when the

@@ -27,15 +27,19 @@ extension Node {
         chains.map { chain in
             DestinationStatus(
                 name: chain.name, type: chain.type, gate: gates.reading(chain.name),
-                endpoints: chain.endpointReadings.map(EndpointStatus.init), deadLetters: chain.deadLetterLevel)
+                endpoints: chain.endpoints.map {
+                    EndpointStatus(
+                        name: $0.name, weight: $0.weight, breaker: $0.breaker, inFlight: $0.inFlight,
+                        concurrency: $0.concurrency, sentEvents: $0.sentEvents, trouble: $0.trouble)
+                }, deadLetters: chain.deadLetterLevel)
         }
     }
 
     package var routes: [RouteStatus] {
-        router.readings.map { reading in
+        zip(plan.rules, router.counts).map { rule, count in
             RouteStatus(
-                name: reading.name, condition: reading.condition, to: reading.to, isFinal: reading.isFinal,
-                matchedEvents: reading.matchedEvents, failedEvents: reading.failedEvents)
+                name: rule.name, condition: rule.text, to: rule.to, isFinal: rule.isFinal, matchedEvents: count.matched,
+                failedEvents: count.failed)
         }
     }
 
@@ -45,7 +49,7 @@ extension Node {
                 QueueStatus(name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
             }
         }
-        return owned + orphans
+        return owned
     }
 
     package var health: [HealthCheck] {
@@ -65,7 +69,9 @@ extension Node {
     }
 
     private func tapPlace(_ name: String) -> Tap? {
-        chains.first { $0.name == name }?.tap ?? router.tap(of: name) ?? sourceTaps[name]
+        if let chain = chains.first(where: { $0.name == name }) { return chain.tap }
+        if let place = plan.rules.firstIndex(where: { $0.name == name }) { return router.taps[place] }
+        return name == router.name ? router.tap : nil
     }
 
     package func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView] {

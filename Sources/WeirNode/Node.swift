@@ -1,15 +1,14 @@
-internal import AsyncHTTPClient
-internal import Synchronization
-internal import WeirSettings
-internal import WeirStore
-package import Logging
-package import NIOCore
-package import ServiceLifecycle
-package import WeirDelivery
+import Logging
+import AsyncHTTPClient
+import Synchronization
+import WeirSettings
+import WeirStore
+import ServiceLifecycle
+import WeirDelivery
 package import WeirDestinations
-package import WeirFlow
+import WeirFlow
 package import WeirGates
-package import WeirSources
+import WeirSources
 package import WeirWorld
 
 /// One node: sources, routes and the chains round destinations, built from one plan, run until it is told to stop.
@@ -117,6 +116,9 @@ package final class Node: NodeAccess, Service {
 
     /// True once everything was opened.
     package var isOpen: Bool { progress.withLock { $0.isOpen } }
+
+    /// Where API and console listen: `127.0.0.1:9471`, or `off`.
+    package var apiAddress: String { plan.settings.api.listen }
 
     func failure(ofSource name: String) -> Reason? { progress.withLock { $0.failures[name] } }
     func isSourceOpen(_ name: String) -> Bool { progress.withLock { $0.openSources.contains(name) } }

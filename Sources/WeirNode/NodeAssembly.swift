@@ -23,20 +23,17 @@ struct NodeAssembly {
                 type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name), senders: senders[receiver.name] ?? [],
                 resolver: resolver, world: means.world, registry: gates)
         }
-        var intakes: [String: any Intake] = Dictionary(
-            chains.map { ($0.name, $0 as any Intake) }, uniquingKeysWith: { first, _ in first })
-        for composite in NodeAssembly.ordered(plan.composites) {
-            intakes[composite.name] = composite.plan.intake(name: composite.name, members: intakes, world: means.world)
-        }
+        let intakes: [String: any GaugedIntake] = Dictionary(
+            chains.map { ($0.name, $0 as any GaugedIntake) }, uniquingKeysWith: { first, _ in first })
         let known = intakes
         routes = Routes(
             name: "routes",
             rules: plan.rules.map { rule in
                 RouteRule(
-                    name: rule.name, condition: rule.condition, text: rule.text, to: rule.to.compactMap { known[$0] },
+                    name: rule.name, condition: rule.condition, to: rule.to.compactMap { known[$0] },
                     isFinal: rule.isFinal)
             },
-            otherwise: plan.fallback.flatMap { known[$0] }, world: means.world)
+            otherwise: plan.fallback.flatMap { known[$0] })
         let intake = routes
         sources = plan.settings.sources.entries.map { entry in
             let place = SourcePlace(
@@ -49,30 +46,10 @@ struct NodeAssembly {
         }
     }
 
-    /// Members before those who own them; the plan has no circles.
-    private static func ordered(_ composites: [NodePlan.Composite]) -> [NodePlan.Composite] {
-        var ready: [NodePlan.Composite] = []
-        var waiting = composites
-        while !waiting.isEmpty {
-            let names = Set(waiting.map(\.name))
-            let next = waiting.filter { composite in !composite.plan.members.contains { names.contains($0.name) } }
-            precondition(!next.isEmpty, "the plan was checked for circles: \(names.sorted())")
-            ready += next
-            waiting.removeAll { composite in next.contains { $0.name == composite.name } }
-        }
-        return ready
-    }
-
     /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them do.
     private static func senders(_ plan: NodePlan) -> [String: [String]] {
         let sources = plan.settings.sources.entries.map(\.name)
-        var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
-        var grows = true
-        while grows {
-            let members = plan.composites.filter { reached.contains($0.name) }.flatMap { $0.plan.members.map(\.name) }
-            grows = !reached.isSuperset(of: members)
-            reached.formUnion(members)
-        }
+        let reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
         return Dictionary(reached.map { ($0, sources) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -1,7 +1,7 @@
-internal import Synchronization
-package import WeirSources
-internal import WeirStore
-package import WeirWorld
+import Synchronization
+import WeirSources
+import WeirStore
+import WeirWorld
 
 /// The data directory of a node: queues, dead letters and checkpoints, and the lock that keeps a second node out.
 ///
@@ -37,5 +37,8 @@ package final class NodeStorage: Sendable {
 
     private struct StoredCheckpoints: CheckpointStore {
         let store: Checkpoints
+
+        func load(_ key: String) async -> [UInt8]? { await store.load(key) }
+        func save(_ key: String, _ bytes: [UInt8]) async throws { try await store.save(key, bytes) }
     }
 }

@@ -23,7 +23,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let host = NodeHost(environment: Stdio.environment)
         let code = await host.run(
-            load: { $0.load(path: config) }, report: { Stdio.writeError($0) }, isColoured: Stdio.colours(STDERR_FILENO))
+            load: { $0.load(path: config) }, report: { Stdio.writeError($0) }, isColoured: Stdio.colours(STDERR_FILENO),
+            services: { try Console.services(for: $0) })
         throw ExitCode(code)
     }
 }

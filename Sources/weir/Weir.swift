@@ -22,12 +22,12 @@ struct Weir: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self,
+            Run.self, Check.self, Eval.self, SchemaCommand.self,
         ])
 
     static func main() async {
         // Large buffers come and go with every batch: without this each one is mapped, zeroed and unmapped by the kernel.
-        weir_tune_allocator()
+        weir_tune_memory()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -1,12 +1,14 @@
-internal import AsyncHTTPClient
-internal import NIOCore
-internal import NIOPosix
-internal import WeirDestinations
-internal import WeirGates
-package import Logging
+import AsyncHTTPClient
+import UnixSignals
+import WeirFlow
+import NIOCore
+import NIOPosix
+import WeirDestinations
+import WeirGates
+import Logging
 package import ServiceLifecycle
-package import WeirSettings
-package import WeirWorld
+import WeirSettings
+import WeirWorld
 
 /// The process round a node: makes what a node stands on, reads the configuration, runs it until a signal, cleans up.
 package struct NodeHost: Sendable {
@@ -32,15 +34,11 @@ package struct NodeHost: Sendable {
         let footing = Footing(world: world)
         let (plan, problems) = NodePlan.make(from: loaded, means: footing.means)
         await footing.close()
-        let settings = plan?.settings
         return CheckResult(
             text: problems.isEmpty ? "" : ProblemText(isColoured: isColoured).text(problems),
             hasErrors: problems.contains { $0.severity == .error },
             hasWarnings: problems.contains { $0.severity == .warning },
-            summary: settings.map {
-                "\(counted($0.sources.entries.count, "source")), \(counted($0.destinations.entries.count, "destination")), "
-                    + counted($0.routes.count, "route")
-            } ?? "")
+            summary: summary(plan))
     }
 
     /// Runs a node.
@@ -95,6 +93,13 @@ package struct NodeHost: Sendable {
             world.log.error("Weir could not go on.", metadata: ["error": "\(error)"])
             return 1
         }
+    }
+
+    private func summary(_ plan: NodePlan?) -> String {
+        guard let settings = plan?.settings else { return "" }
+        let sources = counted(settings.sources.entries.count, "source")
+        let destinations = counted(settings.destinations.entries.count, "destination")
+        return "\(sources), \(destinations), \(counted(settings.routes.count, "route"))"
     }
 
     private func loader(_ world: World, fetchesSecrets: Bool) -> ConfigurationLoader {

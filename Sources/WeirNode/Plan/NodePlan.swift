@@ -2,7 +2,7 @@ package import WeirDelivery
 package import WeirDestinations
 package import WeirFlow
 package import WeirSettings
-import WeirExpressions
+package import WeirExpressions
 import WeirGates
 
 /// A configuration that was read and found to make sense: what a node is built from. Pure; nothing is opened.
@@ -27,7 +27,7 @@ package struct NodePlan: Sendable {
     package struct Rule: Sendable {
         package var name: String
         /// `nil` where every event matches.
-        package var condition: RouteCondition?
+        package var condition: Matcher?
         package var text: String
         package var to: [String]
         package var isFinal: Bool
@@ -128,10 +128,10 @@ struct NodePlanner {
             return NodePlan.Rule(name: route.name, condition: nil, text: text, to: route.to.values, isFinal: route.isFinal)
         }
         do throws(ExpressionProblem) {
-            let condition = try RouteCondition(text)
+            let condition = try Matcher(text)
             return NodePlan.Rule(name: route.name, condition: condition, text: text, to: route.to.values, isFinal: route.isFinal)
         } catch {
-            problems.append(route.when.problem(error.message, offset: error.offset, help: error.help))
+            problems.append(route.when.problem(error.message, offset: error.line == 1 ? error.column - 1 : nil))
             return nil
         }
     }
@@ -147,11 +147,6 @@ struct NodePlanner {
             if twin { note("there is another route named `\(route.name)`", at: "routes[\(index)].name", help: "give it a name of its own") }
         }
         if let fallback = settings.fallback, !names.contains(fallback) { unknown(fallback, at: "default") }
-        for composite in plan.composites {
-            for member in composite.plan.members where !names.contains(member.name) {
-                unknown(member.name, at: "destinations.\(composite.name).\(member.key)")
-            }
-        }
     }
 
     private mutating func unknown(_ name: String, at path: String) {
@@ -161,9 +156,8 @@ struct NodePlanner {
     }
 
     private mutating func checkCircles(_ plan: NodePlan) {
-        let edges = Dictionary(
-            plan.composites.map { ($0.name, $0.plan.members.map(\.name)) }, uniquingKeysWith: { first, _ in first })
-        guard let circle = DestinationCircle.find(in: edges) else { return }
+        let edges: [(name: String, to: [String])] = []
+        guard let circle = RouteCycle.find(edges) else { return }
         note(
             "these destinations send to each other in a circle: \(circle.joined(separator: " → "))",
             at: "destinations.\(circle[0])", help: "let one of them send somewhere else")
@@ -177,8 +171,7 @@ struct NodePlanner {
             note("there is no destination, so every event is dropped", at: "", help: "add one under `destinations`", severity: .warning)
             return
         }
-        var used = Set(settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 })
-        for composite in plan.composites { used.formUnion(composite.plan.members.map(\.name)) }
+        let used = Set(settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 })
         for name in names where !used.contains(name) {
             note(
                 "nothing is sent to `\(name)`", at: "destinations.\(name)", help: "name it in a route or as `default`",

@@ -1,7 +1,7 @@
 package import WeirDelivery
-package import WeirDestinations
+import WeirDestinations
 package import WeirSettings
-package import WeirSources
+import WeirSources
 
 /// One source as it was configured.
 package struct SourceEntry: SettingUnion {

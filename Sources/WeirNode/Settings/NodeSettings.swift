@@ -1,5 +1,5 @@
 package import Logging
-package import WeirDelivery
+import WeirDelivery
 package import WeirGates
 package import WeirSettings
 
