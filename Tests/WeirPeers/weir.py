@@ -126,3 +126,33 @@ class Weir:
     def restart(self):
         self.terminate()
         return self.start()
+
+
+def flow(sources, destinations, routes=None):
+    """A configuration; without routes everything goes to the first destination."""
+    routes = routes if routes is not None else [{"name": "all", "to": next(iter(destinations))}]
+    return {"sources": sources, "destinations": destinations, "routes": routes}
+
+
+def tcp_in(port, **more):
+    return {"in": {"type": "tcp", "listen": f"127.0.0.1:{port}", **more}}
+
+
+def syslog_in(port, transport="tcp", **more):
+    return {"in": {"type": "syslog", "listen": f"127.0.0.1:{port}", "transport": transport, **more}}
+
+
+def http_in(port, **more):
+    return {"in": {"type": "http", "listen": f"127.0.0.1:{port}", **more}}
+
+
+def tcp_out(receiver, **more):
+    return {"type": "tcp", "address": f"127.0.0.1:{receiver if isinstance(receiver, int) else receiver.port}", "retry": QUICK, **more}
+
+
+def http_out(receiver, **more):
+    return {"type": "http", "url": f"{receiver.url}/in", "flush": "50ms", "retry": QUICK, **more}
+
+
+# Real defaults are 2 s and 60 s; tests of anything but the waiting itself need not wait so long.
+QUICK = {"first": "100ms", "most": "500ms"}
