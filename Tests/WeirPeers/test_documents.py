@@ -1,0 +1,64 @@
+"""What is printed in README, docs and examples is true: configurations pass `weir check`, shell blocks name real commands."""
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weir import weir
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    """(page, number, text) of each fenced block of a language."""
+    found = []
+    for page in PAGES:
+        if not page.exists():
+            continue
+        for number, (kind, text) in enumerate(BLOCK.findall(page.read_text())):
+            if kind == language:
+                found.append(pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}"))
+    return found
+
+
+def test_there_are_examples():
+    """There is something to check."""
+    assert len(EXAMPLES) >= 5
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=[str(file.relative_to(ROOT)) for file in EXAMPLES])
+def test_example_passes_check(file):
+    """Every file in examples/ passes `weir check`."""
+    done = weir("check", file.name, cwd=file.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_yaml_block(text, tmp_path):
+    """A YAML block that is a whole configuration passes `weir check`; every other one is at least YAML."""
+    content = yaml.safe_load(text)
+    assert content is not None
+    if isinstance(content, dict) and {"sources", "destinations"} <= set(content):
+        (tmp_path / "weir.yaml").write_text(text)
+        done = weir("check", "weir.yaml", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", blocks("sh"))
+def test_shell_block(text):
+    """A shell block is well-formed; its `weir` subcommands and `make` targets are there."""
+    assert subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, timeout=20).returncode == 0
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if words[0] == "make":
+            assert all(word in targets or "=" in word for word in words[1:]), line
+        if words[0].endswith("weir") and len(words) > 1 and not words[1].startswith("-"):
+            assert weir(words[1], "--help").returncode == 0, f"no such subcommand: {line}"

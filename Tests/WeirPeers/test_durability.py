@@ -1,0 +1,257 @@
+"""What was acknowledged is never lost: kill -9 anywhere, power cuts, full disks, disks that fail.
+
+Accounting: the poster remembers which events were answered with 200; the receiver remembers what arrived. Lost is what was
+acknowledged and did not arrive; it must be nothing. Events that were offered and not acknowledged may arrive.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from daemons import program
+from events import assert_each_once, assert_none_lost, numbers, send_lines, text
+from posting import Poster
+from waiting import until
+from weir import Weir, flow, http_in, tcp_in, tcp_out
+
+LONG = os.environ.get("WEIR_FAULTS") == "long"
+ALWAYS = {"on_backpressure": "queue", "queue": {"mode": "always", "segment_size": "64KiB", "max_size": "100MB"}}
+
+
+def assert_kept(poster, received, more=b""):
+    """Everything acknowledged arrived, and nothing arrived that was never offered."""
+    seen = numbers(received + more)
+    lost = sorted(poster.acknowledged - set(seen))
+    strange = [n for n in seen if n >= poster.offered]
+    assert not lost, f"{len(lost)} acknowledged events are lost, first: {lost[:5]}"
+    assert not strange, f"events that nobody sent: {strange[:5]}"
+
+
+def drained(server):
+    gate = server.gate("out")
+    return gate["queue"]["events"] == 0 and gate["counters"]["held_events"] == 0
+
+
+# The sweep: for each call, at its n-th use by a thread, until it is no longer reached.
+POINTS = [("pwritev", n) for n in (1, 2, 3, 5, 8, 13)] + [("fdatasync", n) for n in (1, 2, 3, 7)] + [("rename", 1), ("ftruncate", 1),
+                                                                                                    ("fsync", 1), ("fsync", 3)]
+if LONG:
+    POINTS = [(call, n) for call in ("pwritev", "pwrite64", "fdatasync", "fsync", "rename", "ftruncate", "fallocate", "openat")
+              for n in range(1, 61)]
+
+
+@pytest.mark.parametrize("call, n", POINTS, ids=[f"{call}-{n}" for call, n in POINTS])
+def test_kill_at_the_nth_call(run_weir, tcp_receiver, port, tmp_path, call, n):
+    """kill -9 at the n-th write, sync or rename: what was acknowledged is there after the restart."""
+    receiver, listen = tcp_receiver(started=False), port()
+    tracer = [program("strace"), "-f", "-qq", "-o", tmp_path / "strace", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
+    configuration = flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)})
+    server = run_weir(configuration, ready=False, wrap=tracer)
+    poster = Poster(listen)
+    try:
+        until("it listens or was killed", lambda: not server.process.is_alive or server.is_ready(), 20)
+        if server.process.is_alive:
+            poster.run(most=40)
+        killed = not server.process.is_alive
+        if not killed:
+            until("it was killed, or the call is not reached", lambda: not server.process.is_alive, 0.5)
+    except AssertionError:
+        killed = False
+    server.kill()
+    receiver.start()
+    server.wrap = []
+    server.start()
+    until("the queue is empty", lambda: drained(server), 20)
+    assert_kept(poster, receiver.bytes())
+    assert Poster(listen, first=poster.offered).run(most=1), "after the repair it takes no more events"
+
+
+@pytest.mark.parametrize("seed", range(20 if LONG else 3))
+def test_kill_at_any_time_under_load(run_weir, tcp_receiver, port, seed):
+    """kill -9 while events come in and go out, three times in a row: nothing that was acknowledged is lost."""
+    receiver, listen = tcp_receiver(), port()
+    server = run_weir(flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}))
+    posters = []
+    for turn in range(3):
+        poster = Poster(listen, first=turn * 1_000_000)
+        posters.append(poster)
+        poster.start()
+        time.sleep(0.2 + 0.13 * ((seed * 7 + turn * 3) % 5))
+        server.kill()
+        poster.stop()
+        server.start()
+    until("the queue is empty", lambda: drained(server), 20)
+    seen = numbers(receiver.bytes())
+    for poster in posters:
+        assert poster.acknowledged, "nothing was acknowledged: the test proves nothing"
+        assert not poster.acknowledged - set(seen)
+
+
+def test_clean_restart_keeps_the_queue(run_weir, tcp_receiver, port):
+    """SIGTERM with events in the queue: it ends at once with 0, and after the start each event arrives once."""
+    receiver, listen = tcp_receiver(started=False), port()
+    server = run_weir(flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}))
+    poster = Poster(listen, size=50)
+    assert poster.run(most=20)
+    assert server.terminate(limit=15) == 0
+    receiver.start()
+    server.start()
+    until("all events", lambda: receiver.count() >= 1000, 20)
+    assert_each_once(receiver.bytes(), 1000)
+
+
+def test_terminate_under_load_loses_nothing(run_weir, tcp_receiver, port):
+    """SIGTERM while a sender writes over TCP: everything that was read is delivered before it ends with 0."""
+    receiver, listen = tcp_receiver(), port()
+    server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver)}))
+    sent = threading.Thread(target=send_lines, args=(listen, [text(n) for n in range(200_000)], 30))
+    sent.start()
+    until("some have arrived", lambda: receiver.count() > 1000)
+    assert server.terminate(limit=30) == 0
+    sent.join(30)
+    seen = numbers(receiver.bytes())
+    assert all(times == 1 for times in seen.values())
+    assert sorted(seen) == list(range(len(seen))), "there is a hole in what was delivered"
+    assert receiver.bytes().endswith(b"\n") and all(line.startswith(b"n=") for line in receiver.lines())
+
+
+@pytest.fixture
+def mounted(tmp_path, as_root):
+    """mounted(kind, size_mb): a file system of its own; a skip where the machine does not allow it."""
+    mounts, loops = [], []
+
+    def run(*command):
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+
+    def mount(kind, size_mb):
+        place = tmp_path / f"mount-{len(mounts)}"
+        place.mkdir()
+        if kind == "tmpfs":
+            done = run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", place)
+        else:
+            image = tmp_path / f"image-{len(mounts)}"
+            with open(image, "wb") as file:
+                file.truncate(size_mb << 20)
+            run(program("mkfs.ext4"), "-q", "-F", image)
+            done = run("mount", "-o", "loop", image, place)
+        if done.returncode != 0:
+            pytest.skip(f"NO MOUNT: this machine mounts no {kind} ({done.stderr.strip()})")
+        mounts.append(place)
+        return place
+
+    def remount(place):
+        run("umount", place)
+        done = run("mount", "-o", "loop", tmp_path / f"image-{mounts.index(place)}", place)
+        assert done.returncode == 0, done.stderr
+
+    mount.again = remount
+    yield mount
+    for place in mounts:
+        if run("umount", place).returncode != 0:
+            run("umount", "-l", place)
+
+
+def test_power_cut(run_weir, tcp_receiver, port, mounted):
+    """The file system is cut off in the middle of the writing, as by a power failure: what was acknowledged is on the disk."""
+    xfs_io = program("xfs_io")
+    receiver, listen, disk = tcp_receiver(started=False), port(), mounted("ext4", 256)
+    server = run_weir({**flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}), "data": str(disk / "data")})
+    poster = Poster(listen).start()
+    until("some are acknowledged", lambda: len(poster.acknowledged) > 1000, 30)
+    done = subprocess.run([xfs_io, "-x", "-c", "shutdown", disk], capture_output=True, text=True, timeout=30)
+    if done.returncode != 0 or "not supported" in done.stderr:
+        poster.stop()
+        pytest.skip(f"NO SHUTDOWN: this kernel cannot cut off a file system ({done.stderr.strip()})")
+    time.sleep(0.5)
+    server.kill()
+    poster.stop()
+    mounted.again(disk)
+    receiver.start()
+    server.start()
+    until("the queue is empty", lambda: drained(server), 20)
+    assert_kept(poster, receiver.bytes())
+
+
+def test_disk_full_and_back(run_weir, tcp_receiver, port, mounted):
+    """The disk of the queue fills up: a state of the gate with its reason, no crash, no loss; with room it goes on by itself."""
+    receiver, listen, disk = tcp_receiver(started=False), port(), mounted("tmpfs", 4)
+    server = run_weir({**flow(http_in(listen, wait="200ms"), {"out": tcp_out(receiver, **ALWAYS)}), "data": str(disk / "data")})
+    ballast = disk / "ballast"
+    poster = Poster(listen, size=200)
+    assert poster.run(most=2)
+    with open(ballast, "wb") as file:
+        try:
+            while True:
+                file.write(bytes(65536))
+                file.flush()
+        except OSError:
+            pass
+    began = time.monotonic()
+    while server.reason("out") != "disk_full" and time.monotonic() - began < 20:
+        Poster.run(poster, most=1) if len(poster.refusals) < 1500 else time.sleep(0.1)
+    assert server.reason("out") == "disk_full", server.gate("out")
+    assert server.http("/readyz")[0] == 200 and server.process.is_alive
+    ballast.unlink()
+    until("it takes events again", lambda: poster.run(most=1), 15)
+    receiver.start()
+    until("the queue is empty", lambda: drained(server), 30)
+    assert_kept(poster, receiver.bytes())
+
+
+def test_failing_sync_is_never_acknowledged(run_weir, tcp_receiver, port, tmp_path):
+    """fdatasync answers with an error once: the batch is not acknowledged on the strength of it, and nothing acknowledged is lost."""
+    receiver, listen = tcp_receiver(started=False), port()
+    tracer = [program("strace"), "-f", "-qq", "-o", tmp_path / "strace", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=4"]
+    server = run_weir(flow(http_in(listen, wait="500ms"), {"out": tcp_out(receiver, **ALWAYS)}), wrap=tracer)
+    poster = Poster(listen)
+    poster.run(most=20)
+    server.kill()
+    assert "EIO" in (tmp_path / "strace").read_text(), "the fault was never injected"
+    receiver.start()
+    server.wrap = []
+    server.start()
+    until("the queue is empty", lambda: drained(server), 20)
+    assert_kept(poster, receiver.bytes())
+
+
+def test_damaged_segment_loses_only_what_is_damaged(run_weir, tcp_receiver, port):
+    """A byte flipped in the middle of a segment: verify names the damage, the rest is delivered, nothing wrong is delivered."""
+    receiver, listen = tcp_receiver(started=False), port()
+    server = run_weir(flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}))
+    poster = Poster(listen, size=10)
+    assert poster.run(most=60)
+    assert server.terminate() == 0
+    segments = sorted((file for file in server.data.rglob("*") if file.is_file() and file.stat().st_size > 8192), key=lambda f: f.stat().st_size)
+    assert segments, "no segment was found"
+    with open(segments[-1], "r+b") as file:
+        middle = segments[-1].stat().st_size // 3
+        file.seek(middle)
+        byte = file.read(1)
+        file.seek(middle)
+        file.write(bytes([byte[0] ^ 0x40]))
+    receiver.start()
+    server.start()
+    until("the queue is empty", lambda: drained(server), 20)
+    seen = numbers(receiver.bytes())
+    lost = poster.acknowledged - set(seen)
+    assert 0 < len(lost) <= 40, f"{len(lost)} events lost to one flipped byte"
+    assert all(line.startswith(b'{"n":"') and line.endswith(b"}") for line in receiver.lines())
+
+
+def test_memory_is_flat_while_the_destination_is_down(run_weir, tcp_receiver, port):
+    """60 MB of events go to the queue of a destination that is not there: memory does not grow with them."""
+    receiver, listen = tcp_receiver(started=False), port()
+    server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver, on_backpressure="queue", queue={"mode": "error", "max_size": "1GB"})}))
+    lines = [text(n, " " + "x" * 220) for n in range(80_000)]
+    send_lines(listen, lines[:40_000], 60)
+    until("half is queued", lambda: server.gate("out")["queue"]["events"] > 30_000, 20)
+    half = server.memory_mb()
+    for _ in range(3):
+        send_lines(listen, lines[40_000:], 60)
+    until("all is queued", lambda: server.gate("out")["queue"]["events"] > 150_000, 30)
+    assert server.memory_mb() - half < 40
+    assert server.memory_mb("VmHWM") < 300, "this is a debug build; the benchmark holds the release build to 150 MB"

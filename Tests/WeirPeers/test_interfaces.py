@@ -1,0 +1,147 @@
+"""What machines and people ask a running Weir: metrics, health, the API and its description, the commands."""
+import json
+import subprocess
+
+import openapi_spec_validator
+import pytest
+import yaml
+
+from daemons import program
+from events import json_event, send_lines, text
+from receivers import Answer
+from waiting import until
+from weir import flow, http_out, tcp_in, tcp_out, weir
+
+
+@pytest.fixture
+def server(run_weir, tcp_receiver, http_receiver, port):
+    """A Weir with one destination that works, one that queues, and events through both."""
+    good, bad, listen = tcp_receiver(), http_receiver(default=Answer(503)), port()
+    server = run_weir(flow(tcp_in(listen), {
+        "good": tcp_out(good), "bad": http_out(bad, on_backpressure="queue", queue={"mode": "error"})},
+        [{"name": "errors", "when": 'event.level == "error"', "to": "bad", "final": False}, {"name": "all", "to": "good"}]))
+    server.listen = listen
+    send_lines(listen, [json_event(n, level="error" if n % 10 == 0 else "info") for n in range(1000)])
+    until("all have arrived", lambda: good.count() >= 1000)
+    server.until_state("bad", "queueing")
+    return server
+
+
+def test_metrics_pass_promtool(server):
+    """`promtool check metrics` has nothing to say, and the promised families are there from the start."""
+    status, text_ = server.http("/metrics")
+    assert status == 200
+    done = subprocess.run([program("promtool"), "check", "metrics"], input=text_, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    for family in ("weir_gate_state", "weir_gate_level_ratio", "weir_gate_transitions_total", "weir_events_total", "weir_queue_bytes",
+                   "weir_queue_events", "weir_queue_oldest_seconds", "weir_delivery_seconds_bucket", "weir_build_info"):
+        assert f"\n{family}{{" in text_ or f"\n{family} " in text_, f"{family} is not there"
+
+
+def test_openapi_describes_every_answer(server):
+    """The OpenAPI document is valid, and the real answers have the shapes it says."""
+    import jsonschema
+    document = json.loads(server.http("/api/v1/openapi.json")[1])
+    openapi_spec_validator.validate(document)
+    checked = 0
+    for path, operations in document["paths"].items():
+        if "get" not in operations or "{" in path or path.endswith(("events", "openapi.json")):
+            continue
+        answer = operations["get"]["responses"]["200"].get("content", {}).get("application/json")
+        if not answer:
+            continue
+        schema = {**answer["schema"], "components": document.get("components", {})}
+        jsonschema.validate(json.loads(server.http(path)[1]), schema)
+        checked += 1
+    assert checked >= 5
+    assert server.http("/api/v1/gates/nobody")[0] == 404
+    problem = json.loads(server.http("/api/v1/gates/nobody")[1])
+    assert {"code", "message", "help"} <= set(problem)
+
+
+def test_health(server):
+    """Alive and ready, also with a gate that is held: a held gate does what it is for."""
+    assert server.http("/livez")[0] == 200
+    status, said = server.http("/readyz?verbose")
+    assert status == 200 and said.strip().endswith("ok") and said.count("[+]") >= 2
+
+
+@pytest.mark.parametrize("kind", ["gates", "sources", "destinations", "routes"])
+def test_get(server, kind):
+    """`weir get` as a table and as JSON."""
+    table = server.command("get", kind)
+    assert table.returncode in (0, 3), table
+    assert len(table.stdout.splitlines()) >= 2
+    listed = server.command("get", kind, "-o", "json")
+    assert json.loads(listed.stdout)
+
+
+def test_why(server):
+    """`weir why` says state, since when, measured, limit and its line, what reopens it and what was not lost."""
+    done = server.command("why", "bad")
+    assert done.returncode in (0, 3), done
+    for word in ("bad is queueing since", "measured", "limit", "reopens", "not lost", "weir.yaml:"):
+        assert word in done.stdout, f"{word!r} is not in:\n{done.stdout}"
+    unknown = server.command("why", "goood")
+    assert unknown.returncode != 0 and "good" in unknown.stdout + unknown.stderr
+
+
+def test_queue_commands(server):
+    """ls, peek and verify of a running node's queues; peek shows the events."""
+    server.terminate()
+    data = server.data
+    listed = weir("queue", "ls", "--data", data, cwd=server.directory)
+    assert listed.returncode == 0 and "bad" in listed.stdout, listed
+    peeked = weir("queue", "peek", "bad", "--data", data, cwd=server.directory)
+    assert peeked.returncode == 0 and '"n":"0000000"' in peeked.stdout, peeked
+    assert weir("queue", "verify", "bad", "--data", data, cwd=server.directory).returncode == 0
+    exported = weir("queue", "export", "bad", "--data", data, cwd=server.directory)
+    assert exported.stdout.count("\n") >= 100, exported
+
+
+def test_tap(server):
+    """`weir tap` shows events as they pass."""
+    import threading
+    feed = threading.Timer(1, lambda: send_lines(server.listen, [json_event(n) for n in range(5000, 5050)]))
+    feed.start()
+    done = server.command("tap", "in", "--limit", "5", "--duration", "10s")
+    assert done.returncode == 0 and '"n":"000500' in done.stdout.replace("\\", ""), done
+
+
+def test_eval():
+    """`weir eval` prints type and value; `--lines` answers a line each, and goes on after errors."""
+    done = weir("eval", "1 + 2")
+    assert json.loads(done.stdout)["value"] == 3
+    event = weir("eval", 'event.level == "error"', stdin=json_event(1, level="error"))
+    assert json.loads(event.stdout) == {"value": True, "type": "bool"}
+    lines = weir("eval", "--lines", stdin='{"expr":"x * 2","bindings":{"x":21}}\n{"expr":"1 +"}\n{"expr":"\\"a\\" in [\\"a\\"]"}\n')
+    answers = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert answers[0]["value"] == 42 and "error" in answers[1] and answers[2]["value"] is True
+
+
+def test_schema_accepts_what_check_accepts(server, tmp_path):
+    """`weir schema` is a JSON Schema that accepts the configuration of this very server."""
+    import jsonschema
+    schema = json.loads(weir("schema").stdout)
+    jsonschema.validators.validator_for(schema).check_schema(schema)
+    jsonschema.validate(yaml.safe_load(server.file.read_text()), schema)
+
+
+def test_unknown_subcommand_suggests_the_nearest():
+    """A mistyped subcommand: the nearest known one, exit code 64."""
+    done = weir("chek")
+    assert done.returncode == 64 and "check" in done.stderr
+
+
+def test_nothing_secret_is_shown(run_weir, http_receiver, port, tmp_path):
+    """A bearer token given by reference stands in no answer, no log and no printed configuration."""
+    receiver, listen = http_receiver(), port()
+    secret = tmp_path / "token"
+    secret.write_text("canary-8c41f0\n")
+    server = run_weir(flow(tcp_in(listen), {"out": http_out(receiver, auth={"bearer": {"file": str(secret)}})}))
+    send_lines(listen, [text(1)])
+    until("it was delivered with the token", lambda: receiver.requests)
+    assert receiver.requests[0].headers["Authorization"] == "Bearer canary-8c41f0"
+    shown = "".join(server.http(path)[1] for path in ("/api/v1/gates", "/api/v1/destinations", "/metrics", "/api/v1/health", "/"))
+    printed = weir("check", server.file).stdout
+    assert "canary-8c41f0" not in shown + printed + server.output()
