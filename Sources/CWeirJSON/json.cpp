@@ -15,16 +15,22 @@ struct Masks {
     uint64_t quote, backslash, open, close, colon;
 };
 
-// A key to look for. `tail` and `mask` test the (up to) eight bytes before its closing quote in one comparison.
+// A key to look for.
 struct Key {
     std::string name;
-    uint64_t tail = 0, mask = 0;
     int slot = -1;   // where its value is noted, if it is asked for itself
     int child = -1;  // the group of names looked for inside it
+};
 
-    explicit Key(std::string given) : name(std::move(given)) {
+// Tests the (up to) eight bytes before a key's closing quote in one comparison, the opening quote included where it fits.
+struct Probe {
+    uint64_t tail = 0, mask = 0;
+    bool is_whole;  // the probe sees the key with both quotes' places, so a hit is certain
+
+    explicit Probe(const std::string &name) {
         std::string quoted = "\"" + name;
         size_t used = quoted.size() < 8 ? quoted.size() : 8;
+        is_whole = quoted.size() <= 8;
         uint8_t bytes[8] = {0}, ones[8] = {0};
         for (size_t i = 0; i < used; i++) {
             bytes[8 - used + i] = uint8_t(quoted[quoted.size() - used + i]);
@@ -32,6 +38,16 @@ struct Key {
         }
         memcpy(&tail, bytes, 8);
         memcpy(&mask, ones, 8);
+    }
+};
+
+struct Keys {
+    std::vector<Key> names;
+    std::vector<Probe> probes;
+
+    void add(const std::string &name) {
+        names.push_back(Key{name, -1, -1});
+        probes.emplace_back(name);
     }
 };
 
@@ -104,55 +120,45 @@ bool spells(const uint8_t *raw, size_t length, const std::string &name) {
     return text == name;
 }
 
-// At a colon of the object: notes the value's place if the key before it is wanted. False where no key stands there.
-inline bool note_key(const uint8_t *text, size_t length, size_t colon, const Key *keys, size_t count, uint32_t *values,
-                     bool escapes) {
-    size_t quote = colon - 1;  // colon > 0: an opening brace came first
-    while (is_blank(text[quote]) && quote > 0) quote--;
+inline uint32_t after_blanks(const uint8_t *text, size_t length, size_t at) {
+    while (at < length && is_blank(text[at])) at++;
+    return uint32_t(at);
+}
+
+// The probe hit: compares what it did not see. `start` is the opening quote where it is known, else 0 (then the event had
+// no backslash so far, and a quote is a quote).
+__attribute__((noinline)) void note_value(const uint8_t *text, size_t length, size_t start, size_t quote, size_t colon,
+                                          const Keys &keys, size_t k, uint32_t *values) {
+    const std::string &name = keys.names[k].name;
+    size_t size = name.size();
+    if (quote < size + 2 || text[quote - size - 1] != '"' || (start && start != quote - size - 1)) return;
+    if (memcmp(text + quote - size, name.data(), size) == 0) values[k] = after_blanks(text, length, colon + 1);
+}
+
+__attribute__((noinline)) void note_escaped_key(const uint8_t *text, size_t length, size_t start, size_t quote,
+                                                size_t colon, const Keys &keys, uint32_t *values) {
+    for (size_t k = 0; k < keys.names.size(); k++) {
+        if (quote > start && spells(text + start + 1, quote - start - 1, keys.names[k].name)) {
+            values[k] = after_blanks(text, length, colon + 1);
+        }
+    }
+}
+
+// A colon with blanks before it, or in a text too short for a probe. False where no key stands there.
+__attribute__((noinline)) bool note_spaced_key(const uint8_t *text, size_t length, size_t colon, const Keys &keys,
+                                               uint32_t *values) {
+    size_t quote = colon - 1;
+    while (quote > 0 && is_blank(text[quote])) quote--;
     if (text[quote] != '"') return false;
-    size_t value = colon + 1;
-    while (value < length && is_blank(text[value])) value++;
-    if (__builtin_expect(escapes, 0)) {
-        // Somewhere before there was a backslash: find where this key really begins.
-        size_t start = quote;
-        bool escaped = false;
-        while (start > 0) {
-            start--;
-            if (text[start] != '"') {
-                escaped = escaped || text[start] == '\\';
-                continue;
-            }
-            size_t slashes = 0;
-            while (slashes < start && text[start - 1 - slashes] == '\\') slashes++;
-            if (slashes % 2 == 0) break;
-        }
-        if (escaped) {
-            for (size_t k = 0; k < count; k++) {
-                if (spells(text + start + 1, quote - start - 1, keys[k].name)) values[k] = uint32_t(value);
-            }
-            return true;
-        }
+    size_t start = quote;
+    while (start > 0) {
+        start--;
+        if (text[start] != '"') continue;
+        size_t slashes = 0;
+        while (slashes < start && text[start - 1 - slashes] == '\\') slashes++;
+        if (slashes % 2 == 0) break;
     }
-    if (__builtin_expect(quote >= 8, 1)) {
-        uint64_t word;
-        memcpy(&word, text + quote - 8, 8);
-        for (size_t k = 0; k < count; k++) {
-            if ((word ^ keys[k].tail) & keys[k].mask) continue;
-            size_t size = keys[k].name.size();
-            if (size > 7) {
-                if (quote < size + 1 || text[quote - size - 1] != '"') continue;
-                if (memcmp(text + quote - size, keys[k].name.data(), size) != 0) continue;
-            }
-            if (text[quote - size - 2 + (quote == size + 1)] == '\\') continue;
-            values[k] = uint32_t(value);
-        }
-        return true;
-    }
-    for (size_t k = 0; k < count; k++) {
-        size_t size = keys[k].name.size();
-        if (quote < size + 2 || text[quote - size - 1] != '"' || text[quote - size - 2] == '\\') continue;
-        if (memcmp(text + quote - size, keys[k].name.data(), size) == 0) values[k] = uint32_t(value);
-    }
+    note_escaped_key(text, length, start, quote, colon, keys, values);
     return true;
 }
 
@@ -234,16 +240,19 @@ WEIR_AVX2 inline Masks masks(const uint8_t *block) {
 }
 #define SCAN_TARGET WEIR_AVX2
 #include "json_scan.h"
+#include "json_scan_short.h"
 #undef SCAN_TARGET
 }  // namespace avx2
+
 #endif
 
-using Scan = size_t (*)(const uint8_t *, size_t, size_t, const Key *, size_t, uint32_t *, bool *);
+using Scan = size_t (*)(const uint8_t *, size_t, size_t, const Keys &, uint32_t *, bool *);
 
 int best_level() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi")) return 2;
+    bool has_clmul = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    if (has_clmul && __builtin_cpu_supports("avx2")) return 2;
     return 1;
 #else
     return 0;
@@ -252,7 +261,7 @@ int best_level() {
 
 Scan scan_of(int level) {
 #if defined(__x86_64__)
-    if (level == 2) return avx2::scan;
+    if (level == 2) return avx2::scan_short;
     if (level == 1) return sse2::scan;
 #endif
     (void)level;
@@ -269,6 +278,8 @@ struct Constant {
     int64_t whole = 0;
     double real = 0;
     std::string text;
+    // A string of up to seven bytes with its closing quote, for one comparison; mask 0 for longer ones.
+    uint64_t word = 0, mask = 0;
 };
 
 struct Clause {
@@ -439,6 +450,11 @@ bool read_number(const uint8_t *text, size_t at, size_t length, Value &v) {
 // A string constant against a JSON string as written, when the event holds no backslash.
 inline bool raw_equals(const Constant &c, const uint8_t *text, size_t at, size_t length) {
     size_t size = c.text.size();
+    if (c.mask && length - at > 8) {
+        uint64_t word;
+        memcpy(&word, text + at + 1, 8);
+        return ((word ^ c.word) & c.mask) == 0;
+    }
     return c.kind == WEIR_STRING && length - at > size + 1 && text[at + 1 + size] == '"' &&
            memcmp(text + at + 1, c.text.data(), size) == 0;
 }
@@ -490,28 +506,26 @@ uint8_t judge_json(const Clause &clause, const uint8_t *text, size_t at, size_t 
 
 constexpr size_t slots_most = 32, steps_most = 256, levels_most = 8;
 
-struct Group {
-    std::vector<Key> keys;
-};
-
 constexpr uint32_t broken = 0xFFFFFFFF;
 
 }  // namespace
 
 struct weir_matcher {
-    std::vector<Group> groups = std::vector<Group>(1);
+    std::vector<Keys> groups = std::vector<Keys>(1);
     std::vector<Slot> slots;
     std::vector<Clause> clauses;
     std::vector<Step> program;
+    // Nothing but clauses joined by one operator: they are judged in turn, until one decides. -1 for other programs.
+    int only = -1;
 
     // Notes where each slot's value begins: 0 not there, `broken` where the way to it ends early. False: malformed.
     bool find(size_t group, const uint8_t *text, size_t offset, size_t length, size_t readable, uint32_t *places,
               bool *escapes, bool is_root) const {
-        const std::vector<Key> &keys = groups[group].keys;
+        const Keys &group_keys = groups[group];
+        const std::vector<Key> &keys = group_keys.names;
         uint32_t values[slots_most];
         bool found_escapes = false;
-        size_t end = scan_object(text + offset, length - offset, readable - offset, keys.data(), keys.size(), values,
-                                 &found_escapes);
+        size_t end = scan_object(text + offset, length - offset, readable - offset, group_keys, values, &found_escapes);
         if (end == 0) return false;
         if (is_root) {
             for (size_t i = offset + end; i < length; i++) {
@@ -533,7 +547,7 @@ struct weir_matcher {
     }
 
     void break_off(size_t group, uint32_t *places) const {
-        for (const Key &key : groups[group].keys) {
+        for (const Key &key : groups[group].names) {
             if (key.slot >= 0) places[key.slot] = broken;
             if (key.child >= 0) break_off(size_t(key.child), places);
         }
@@ -588,18 +602,26 @@ struct weir_matcher {
         uint32_t places[slots_most];
         bool escapes = false;
         if (length >= broken || !find(0, text, start, length, readable, places, &escapes, true)) return WEIR_UNDECIDED;
-        for (size_t i = 0; i < clauses.size(); i++) {
-            const Clause &clause = clauses[i];
-            uint32_t place = places[clause.slot];
-            if (place == broken) {
-                answers[i] = WEIR_FAILED;
-            } else if (place == 0) {
-                answers[i] = slots[size_t(clause.slot)].has_fallback ? uint8_t(WEIR_UNDECIDED) : clause.missing;
-            } else {
-                answers[i] = place < length ? judge_json(clause, text, place, length, escapes) : uint8_t(WEIR_UNDECIDED);
+        if (only >= 0) {
+            uint8_t deciding = only == WEIR_AND ? WEIR_NO : WEIR_YES, result = deciding ^ 1;
+            for (const Clause &clause : clauses) {
+                uint8_t one = judge_place(clause, text, length, places[clause.slot], escapes);
+                if (one == deciding) return deciding;
+                // An open question outweighs a failure, a failure an answer that does not decide.
+                if (one > WEIR_YES && (result <= WEIR_YES || one > result)) result = one;
             }
+            return result;
+        }
+        for (size_t i = 0; i < clauses.size(); i++) {
+            answers[i] = judge_place(clauses[i], text, length, places[clauses[i].slot], escapes);
         }
         return join(answers, batch);
+    }
+
+    inline uint8_t judge_place(const Clause &clause, const uint8_t *text, size_t length, uint32_t place, bool escapes) const {
+        if (place == broken) return WEIR_FAILED;
+        if (place == 0) return slots[size_t(clause.slot)].has_fallback ? uint8_t(WEIR_UNDECIDED) : clause.missing;
+        return place < length ? judge_json(clause, text, place, length, escapes) : uint8_t(WEIR_UNDECIDED);
     }
 };
 
@@ -613,23 +635,23 @@ extern "C" int weir_matcher_path(weir_matcher *matcher, const char *const *names
     size_t group = 0;
     for (size_t level = 0; level < count; level++) {
         std::string name(names[level], lengths[level]);
-        std::vector<Key> &keys = matcher->groups[group].keys;
+        std::vector<Key> &keys = matcher->groups[group].names;
         size_t at = 0;
         while (at < keys.size() && keys[at].name != name) at++;
         if (at == keys.size()) {
             if (keys.size() == slots_most) return -1;
-            keys.emplace_back(name);
+            matcher->groups[group].add(name);
         }
         if (level + 1 < count) {
-            if (matcher->groups[group].keys[at].child < 0) {
+            if (matcher->groups[group].names[at].child < 0) {
                 int child = int(matcher->groups.size());
                 matcher->groups.emplace_back();
-                matcher->groups[group].keys[at].child = child;
+                matcher->groups[group].names[at].child = child;
             }
-            group = size_t(matcher->groups[group].keys[at].child);
+            group = size_t(matcher->groups[group].names[at].child);
             continue;
         }
-        Key &key = matcher->groups[group].keys[at];
+        Key &key = matcher->groups[group].names[at];
         if (key.slot < 0) {
             if (matcher->slots.size() == slots_most) return -1;
             key.slot = int(matcher->slots.size());
@@ -653,6 +675,14 @@ extern "C" void weir_clause_constant(weir_matcher *matcher, int clause, int kind
     constant.whole = whole;
     constant.real = real;
     if (text) constant.text.assign(text, length);
+    if (kind == WEIR_STRING && length < 8) {
+        uint8_t bytes[8] = {0}, ones[8] = {0};
+        if (length) memcpy(bytes, text, length);
+        bytes[length] = '"';
+        memset(ones, 0xFF, length + 1);
+        memcpy(&constant.word, bytes, 8);
+        memcpy(&constant.mask, ones, 8);
+    }
     matcher->clauses[size_t(clause)].constants.push_back(std::move(constant));
 }
 
@@ -662,7 +692,17 @@ extern "C" void weir_clause_pattern(weir_matcher *matcher, int clause, weir_patt
 }
 
 extern "C" void weir_matcher_step(weir_matcher *matcher, int step, int index) {
-    if (matcher->program.size() < steps_most) matcher->program.push_back({step, index});
+    if (matcher->program.size() == steps_most) return;
+    matcher->program.push_back({step, index});
+    bool clauses_only = true, joins[2] = {false, false};
+    for (const Step &one : matcher->program) {
+        if (one.step == WEIR_AND || one.step == WEIR_OR) {
+            joins[one.step == WEIR_OR] = true;
+        } else {
+            clauses_only = clauses_only && one.step == WEIR_PUSH_CLAUSE;
+        }
+    }
+    matcher->only = clauses_only && !(joins[0] && joins[1]) ? (joins[1] ? WEIR_OR : WEIR_AND) : -1;
 }
 
 extern "C" void weir_matcher_run(const weir_matcher *matcher, const uint8_t *slab, size_t length, const uint32_t *ends,
@@ -696,17 +736,18 @@ extern "C" uint8_t weir_matcher_join(const weir_matcher *matcher, const uint8_t 
     return matcher->join(answers, batch);
 }
 
-extern "C" int weir_json_find(const uint8_t *text, size_t length, size_t readable, const char *name, size_t name_length,
+extern "C" int weir_json_find(const uint8_t *text, size_t length, int is_inner, const char *name, size_t name_length,
                               size_t *value) {
     size_t start = 0;
     while (start < length && is_blank(text[start])) start++;
     if (start == length || text[start] != '{' || length >= broken) return -1;
-    Key key(std::string(name ? name : "", name_length));
+    Keys keys;
+    keys.add(std::string(name ? name : "", name_length));
     uint32_t found = 0;
     bool escapes = false;
-    size_t end = scan_object(text + start, length - start, readable - start, &key, 1, &found, &escapes);
+    size_t end = scan_object(text + start, length - start, length - start, keys, &found, &escapes);
     if (end == 0) return -1;
-    for (size_t i = start + end; i < length; i++) {
+    for (size_t i = start + end; !is_inner && i < length; i++) {
         if (!is_blank(text[i])) return -1;
     }
     *value = start + found;

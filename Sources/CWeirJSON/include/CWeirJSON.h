@@ -62,11 +62,12 @@ uint8_t weir_clause_value(const weir_matcher *_Nonnull matcher, int clause, int 
 uint8_t weir_matcher_join(const weir_matcher *_Nonnull matcher, const uint8_t *_Nullable answers,
                           const uint8_t *_Nullable batch);
 
-/// Where the value of a top-level key begins. 1 found, 0 not there, -1 malformed text.
-int weir_json_find(const uint8_t *_Nullable text, size_t length, size_t readable, const char *_Nullable name,
+/// Where the value of a key of the outermost object begins. 1 found, 0 not there, -1 malformed text.
+/// `is_inner`: the object may be followed by anything.
+int weir_json_find(const uint8_t *_Nullable text, size_t length, int is_inner, const char *_Nullable name,
                    size_t name_length, size_t *_Nonnull value);
 
-/// Which scanner runs: "avx2" or "sse2" (or "plain" on other processors).
+/// Which scanner runs: "avx2" or "sse2" ("plain" on other processors).
 const char *_Nonnull weir_json_scanner(void);
 /// For tests: 0 the plain scanner, 1 SSE2, 2 AVX2. Gives what was chosen, which is no more than the processor has.
 int weir_json_choose(int level);

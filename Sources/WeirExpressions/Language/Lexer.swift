@@ -210,14 +210,7 @@ struct Lexer {
                 try escape(into: &content, isBytes: isBytes)
                 continue
             }
-            if one == 13 {
-                // Line ends are one line feed, however the file was saved.
-                guard isTriple else { break }
-                content.append(10)
-                at += byte(1) == 10 ? 2 : 1
-                continue
-            }
-            if one == 10, !isTriple { break }
+            if one == 10 || one == 13, !isTriple { break }
             content.append(one)
             at += 1
         }

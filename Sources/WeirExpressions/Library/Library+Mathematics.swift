@@ -47,8 +47,9 @@ extension Library {
             default: throw Function.mismatch("math.bitNot", value)
             }
         }),
-        shift("math.bitShiftLeft") { $1 > 63 ? 0 : $0 << $1 },
-        shift("math.bitShiftRight") { $1 > 63 ? 0 : $0 >> $1 },
+        shift("math.bitShiftLeft", { $1 > 63 ? 0 : $0 << $1 }, { $1 > 63 ? 0 : $0 << $1 }),
+        // The sign of an int stays, as in the conformance cases.
+        shift("math.bitShiftRight", { $0 >> min($1, 63) }, { $1 > 63 ? 0 : $0 >> $1 }),
     ]
 
     private static func extreme(_ values: [Value], _ name: String, _ wanted: Order) throws(ExpressionFailure) -> Value {
@@ -91,13 +92,16 @@ extension Library {
         })
     }
 
-    private static func shift(_ name: String, _ body: @escaping @Sendable (UInt64, UInt64) -> UInt64) -> Function {
+    private static func shift(
+        _ name: String, _ signed: @escaping @Sendable (Int64, Int64) -> Int64,
+        _ unsigned: @escaping @Sendable (UInt64, Int64) -> UInt64
+    ) -> Function {
         Function(name, ["(int, int) int", "(uint, int) uint"], .two { (left, right) throws(ExpressionFailure) in
             guard case .int(let by) = right else { throw Function.mismatch(name, left, right) }
             guard by >= 0 else { throw ExpressionFailure(.invalidArgument, "\(name) by a negative number") }
             switch left {
-            case .int(let a): return .int(Int64(bitPattern: body(UInt64(bitPattern: a), UInt64(by))))
-            case .uint(let a): return .uint(body(a, UInt64(by)))
+            case .int(let a): return .int(signed(a, by))
+            case .uint(let a): return .uint(unsigned(a, by))
             default: throw Function.mismatch(name, left, right)
             }
         })

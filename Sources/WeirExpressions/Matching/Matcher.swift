@@ -32,6 +32,9 @@ package final class Matcher: Sendable {
     /// Whether matching needs nothing but the structural scanner for most events: for `weir explain`.
     package var isFast: Bool { isConstant || plan != nil }
 
+    /// For tests: 0 the portable scanner, 1 SSE2, 2 AVX2, -1 the best that the processor has.
+    package static func chooseScanner(_ level: Int32) { _ = weir_json_choose(level) }
+
     /// - Throws: what the evaluation failed with; for a route that is "no match", counted.
     package func matches(_ record: RecordView) throws(ExpressionFailure) -> Bool {
         let value = try expression.evaluate(record)
