@@ -5,6 +5,7 @@
 package enum DestinationCatalog {
     package static let all: [any DestinationSettings.Type] = [
         HTTPDestination.Settings.self,
+        FilesystemDestination.Settings.self,
         TCPDestination.Settings.self,
         StdoutDestination.Settings.self,
         DropDestination.Settings.self,

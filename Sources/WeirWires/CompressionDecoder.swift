@@ -34,6 +34,8 @@ package final class CompressionDecoder: @unchecked Sendable {
     private var isComplete = false
     package private(set) var bytesIn = 0
     package private(set) var bytesOut = 0
+    /// Bytes up to the end of the last whole member or frame.
+    package private(set) var bytesInWhole = 0
 
     package init(_ coding: ContentCoding, limits: Limits = .init()) throws(CompressionFailure) {
         self.coding = coding
@@ -143,7 +145,9 @@ package final class CompressionDecoder: @unchecked Sendable {
             bytesOut += written
             if let excess { return excess }
             switch code {
-            case Z_STREAM_END: isComplete = true
+            case Z_STREAM_END:
+                isComplete = true
+                bytesInWhole = bytesIn - Int(stream.pointee.avail_in)
             case Z_OK, Z_BUF_ERROR:
                 if stream.pointee.avail_in == 0, stream.pointee.avail_out > 0 { return nil }
                 if code == Z_BUF_ERROR, written == 0 { return nil }
@@ -169,6 +173,7 @@ package final class CompressionDecoder: @unchecked Sendable {
             bytesOut += written
             if let excess { return excess }
             isComplete = left == 0
+            if isComplete { bytesInWhole = bytesIn - (source.size - source.pos) }
             if source.pos == source.size, isComplete || written < most { return nil }
         }
     }

@@ -135,7 +135,7 @@ import WeirWires
             default: .silent
             }
         let receiver = try await HTTPReceiver.start(answer)
-        let failed = try await Self.send([Bench.batch("x")], to: Self.settings(receiver.url) { $0.timeout = .milliseconds(300) })
+        let failed = try await Self.send([Bench.batch("x")], to: Self.settings(receiver.url) { $0.timeout = manner == "silent" ? .milliseconds(300) : .seconds(20) })
         #expect(failed?.reason.code == code)
         #expect(failed?.isTransient == true)
         await receiver.stop()

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "beneath.h"
 #include "crc32c.h"
 #include "line_ends.h"
 
