@@ -100,7 +100,9 @@ final class FakeTime: TimeSource {
 }
 
 struct NoFiles: FileSystem {
-    private func missing(_ path: String) -> FileFailure { FileFailure(kind: .missing, operation: "open", path: path, code: 2) }
+    private func missing(_ path: String) -> FileFailure {
+        FileFailure(kind: .missing, operation: "open", path: path, code: 2)
+    }
     func open(_ path: String, _ access: FileAccess) throws(FileFailure) -> any FileHandle { throw missing(path) }
     func rename(_ from: String, to: String) throws(FileFailure) { throw missing(from) }
     func remove(_ path: String) throws(FileFailure) { throw missing(path) }
@@ -131,7 +133,8 @@ extension FakeNode {
         feed.refused("429")
         node.contents.withLock { contents in
             contents.sources = [
-                SourceStatus(reading: meter.reading, addresses: ["tcp 127.0.0.1:5514"], canBeDelayed: true, state: "reading"),
+                SourceStatus(
+                    reading: meter.reading, addresses: ["tcp 127.0.0.1:5514"], canBeDelayed: true, state: "reading"),
                 SourceStatus(
                     reading: feed.reading, addresses: ["http 127.0.0.1:8088"], canBeDelayed: true, state: "held",
                     reason: Reason("gate_blocking", "The gate relay holds it.")),
@@ -151,15 +154,18 @@ extension FakeNode {
             ]
             contents.routes = [
                 RouteStatus(
-                    name: "alerts", condition: "event.severity <= 3", to: ["siem"], isFinal: true, matchedEvents: 20_000,
+                    name: "alerts", condition: "event.severity <= 3", to: ["siem"], isFinal: true,
+                    matchedEvents: 20_000,
                     failedEvents: 2),
-                RouteStatus(name: "rest", condition: "", to: ["archive"], isFinal: true, matchedEvents: 21_210, failedEvents: 0),
+                RouteStatus(
+                    name: "rest", condition: "", to: ["archive"], isFinal: true, matchedEvents: 21_210, failedEvents: 0),
             ]
             contents.queues = [
                 QueueStatus(
                     name: "siem", directory: "weir-data/queues/siem",
                     reading: GateReading.siem.queue
-                        ?? .init(mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0, isEngaged: false),
+                        ?? .init(
+                            mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0, isEngaged: false),
                     isOrphan: false)
             ]
             contents.health = [
@@ -168,7 +174,8 @@ extension FakeNode {
             ]
             contents.tapEvents = [
                 TapEvent(
-                    at: start, source: "edge", kind: .syslog, content: ByteBuffer(string: "<13>hello \u{1B}[31mred"), skipped: 0),
+                    at: start, source: "edge", kind: .syslog, content: ByteBuffer(string: "<13>hello \u{1B}[31mred"),
+                    skipped: 0),
                 TapEvent(at: start, source: "edge", kind: .raw, content: ByteBuffer(bytes: [0xFF, 0x41]), skipped: 7),
             ]
             contents.letters = [
@@ -198,9 +205,11 @@ extension GateReading {
         for seconds in [0.002, 0.02, 0.02, 0.9, 75] { buckets.record(seconds) }
         return GateReading(
             id: "siem", kind: .stream, state: .queueing, reason: Reason("http_503", "2 of 2 hosts answer 503."),
-            since: FakeTime.start + .seconds(-131), level: 6_000_000, limit: Limit(8_000_000, .bytes, origin: "weir.yaml:14"),
+            since: FakeTime.start + .seconds(-131), level: 6_000_000,
+            limit: Limit(8_000_000, .bytes, origin: "weir.yaml:14"),
             reopens: "when the receiver answers and the queue is empty; next attempt in 4 s",
-            details: [.init("in flight", "1 of 5 requests")], senders: ["edge"], receiver: "http://10.0.0.5/in and 1 more",
+            details: [.init("in flight", "1 of 5 requests")], senders: ["edge"],
+            receiver: "http://10.0.0.5/in and 1 more",
             counters: counters,
             queue: .init(
                 mode: "error", bytes: 1_860_000_000, events: 21_000, maxBytes: 5_000_000_000,
@@ -224,7 +233,8 @@ extension GateReading {
         counters.deliveredEvents = 300
         counters.heldEvents = 1_000
         return GateReading(
-            id: "relay", kind: .stream, state: .blocking, reason: Reason("in_flight_limit", "5 of 5 requests are in flight."),
+            id: "relay", kind: .stream, state: .blocking,
+            reason: Reason("in_flight_limit", "5 of 5 requests are in flight."),
             since: FakeTime.start + .seconds(-9), level: 5, limit: Limit(5, .requests, origin: "weir.yaml:22"),
             reopens: "when a request ends", senders: ["ingest"], receiver: "10.0.0.7:9000", counters: counters)
     }
@@ -245,7 +255,8 @@ extension FakeNode {
     /// Names and reasons as an attacker would choose them.
     static let hostileTexts = [
         "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'onmouseover='alert(1)", "javascript:alert(1)",
-        "a\u{202E}gnp.exe", "line\nbreak\u{1B}[31m", "</title><svg onload=alert(1)>", "{{7*7}}", "%3Cscript%3E", "名前 ünï/cödé?#&",
+        "a\u{202E}gnp.exe", "line\nbreak\u{1B}[31m", "</title><svg onload=alert(1)>", "{{7*7}}", "%3Cscript%3E",
+        "名前 ünï/cödé?#&",
     ]
 
     static func hostile() -> FakeNode {
@@ -254,13 +265,15 @@ extension FakeNode {
             node.publish(
                 GateReading(
                     id: text, kind: .stream, state: GateState.allCases[number % GateState.allCases.count],
-                    reason: Reason("http_503", text), since: FakeTime.start, level: Int64(number), limit: Limit(10, .events, origin: text),
+                    reason: Reason("http_503", text), since: FakeTime.start, level: Int64(number),
+                    limit: Limit(10, .events, origin: text),
                     reopens: text, details: [.init(text, text)], senders: [text], receiver: text))
         }
         node.contents.withLock { contents in
             contents.sources = hostileTexts.map {
                 SourceStatus(
-                    reading: SourceMeter(name: $0, type: $0).reading, addresses: [$0], canBeDelayed: true, state: "reading")
+                    reading: SourceMeter(name: $0, type: $0).reading, addresses: [$0], canBeDelayed: true,
+                    state: "reading")
             }
             contents.destinations = hostileTexts.map { text in
                 DestinationStatus(

@@ -34,7 +34,9 @@ struct HTTPTests {
 
     @Test("Not ready is 503 and names the part that is not")
     func notReady() async throws {
-        node.contents.withLock { $0.health[1] = HealthCheck(name: "listeners", isOK: false, message: "port\u{7} taken") }
+        node.contents.withLock {
+            $0.health[1] = HealthCheck(name: "listeners", isOK: false, message: "port\u{7} taken")
+        }
         let answer = try await ask("/readyz")
         #expect(answer.status == 503)
         #expect(answer.body == "[-]listeners failed: port\\x07 taken\nnot ready\n")
@@ -46,11 +48,14 @@ struct HTTPTests {
         #expect(try await ask("/readyz").status == 200)
     }
 
-    @Test("Every page of the table answers 200 and nothing can be stored or framed", arguments: [
-        "/", "/console.css", "/livez", "/readyz", "/metrics", "/api/v1/gates", "/api/v1/gates/siem", "/api/v1/sources",
-        "/api/v1/destinations", "/api/v1/routes", "/api/v1/queues", "/api/v1/health", "/api/v1/taps/edge",
-        "/api/v1/dead-letters/siem", "/api/v1/openapi.json", "/api/v1/events",
-    ])
+    @Test(
+        "Every page of the table answers 200 and nothing can be stored or framed",
+        arguments: [
+            "/", "/console.css", "/livez", "/readyz", "/metrics", "/api/v1/gates", "/api/v1/gates/siem",
+            "/api/v1/sources",
+            "/api/v1/destinations", "/api/v1/routes", "/api/v1/queues", "/api/v1/health", "/api/v1/taps/edge",
+            "/api/v1/dead-letters/siem", "/api/v1/openapi.json", "/api/v1/events",
+        ])
     func answers(uri: String) async throws {
         let answer = try await ask(uri)
         #expect(answer.status == 200)

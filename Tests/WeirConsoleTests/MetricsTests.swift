@@ -26,8 +26,12 @@ struct MetricsTests {
     @Test("promtool has nothing to say about them", .enabled(if: hasPromtool, "SKIPPED: apt-get install prometheus"))
     func promtoolIsContent() throws {
         var process = ProcessReading()
-        process.take(stat: "7 (we (i) r) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1000 52428800 2560 0 0", system: "btime 1700000000\n")
-        process.take(limits: "Limit  Soft Hard Units\nMax open files            1024                 524288               files\n")
+        process.take(
+            stat: "7 (we (i) r) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1000 52428800 2560 0 0",
+            system: "btime 1700000000\n")
+        process.take(
+            limits:
+                "Limit  Soft Hard Units\nMax open files            1024                 524288               files\n")
         let text = NodeMetrics.text(FakeNode.busy(), process: process)
         let result = try promtool(text)
         #expect(result.output == "")
@@ -39,7 +43,9 @@ struct MetricsTests {
     @Test("The process is read from /proc, also with a name that looks like fields")
     func process() {
         var process = ProcessReading()
-        process.take(stat: "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1000 52428800 2560 0 0", system: "cpu 1\nbtime 1700000000\n")
+        process.take(
+            stat: "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 4 0 1000 52428800 2560 0 0",
+            system: "cpu 1\nbtime 1700000000\n")
         #expect(process.cpuSeconds == 3)
         #expect(process.residentBytes == 10_485_760)
         #expect(process.virtualBytes == 52_428_800)
@@ -65,8 +71,10 @@ struct MetricsTests {
     func histogram() {
         let text = NodeMetrics.text(FakeNode.busy(), process: ProcessReading())
         for line in [
-            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"0.0025\"} 1", "weir_delivery_seconds_bucket{gate=\"siem\",le=\"0.025\"} 3",
-            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"60\"} 4", "weir_delivery_seconds_bucket{gate=\"siem\",le=\"+Inf\"} 5",
+            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"0.0025\"} 1",
+            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"0.025\"} 3",
+            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"60\"} 4",
+            "weir_delivery_seconds_bucket{gate=\"siem\",le=\"+Inf\"} 5",
             "weir_delivery_seconds_count{gate=\"siem\"} 5",
         ] { #expect(text.contains(line + "\n"), "\(line)") }
     }

@@ -22,7 +22,8 @@ struct APIEndpoints: Sendable {
 
     private var described: [Endpoint] {
         [
-            gates, gate, hold, release, sources, destinations, routes, queues, health, taps, deadLetters, replay, events,
+            gates, gate, hold, release, sources, destinations, routes, queues, health, taps, deadLetters, replay,
+            events,
         ]
     }
 
@@ -125,7 +126,8 @@ struct APIEndpoints: Sendable {
     private var queues: Endpoint {
         Endpoint(
             method: .get, path: "/api/v1/queues", operation: "list_queues",
-            summary: "Queues on disk, those without a destination included.", answer: .json(Schema([StoredQueueView].self))
+            summary: "Queues on disk, those without a destination included.",
+            answer: .json(Schema([StoredQueueView].self))
         ) { _, _ in
             let now = node.world.time.wall
             return try Answer.json(node.queues.map { StoredQueueView($0, at: now) })
@@ -161,7 +163,8 @@ struct APIEndpoints: Sendable {
     private var replay: Endpoint {
         Endpoint(
             method: .post, path: "/api/v1/dead-letters/{destination}/replay", operation: "replay_dead_letters",
-            summary: "Sends the dead letters through the destination's gate again.", answer: .json(Schema(ReplayView.self)),
+            summary: "Sends the dead letters through the destination's gate again.",
+            answer: .json(Schema(ReplayView.self)),
             problems: [404, 503]
         ) { _, context in
             let name = try destination(context)
@@ -186,7 +189,8 @@ struct APIEndpoints: Sendable {
             throw problem
         } catch {
             throw APIProblem(
-                503, "dead_letters_unavailable", "The dead letters of \(name) could not be \(verb == "read" ? "read" : "sent again").",
+                503, "dead_letters_unavailable",
+                "The dead letters of \(name) could not be \(verb == "read" ? "read" : "sent again").",
                 detail: Printable.line("\(error)"), help: "The log of the node says more.")
         }
     }
@@ -201,7 +205,8 @@ struct APIEndpoints: Sendable {
     private var taps: Endpoint {
         Endpoint(
             method: .get, path: "/api/v1/taps/{name}", operation: "tap",
-            summary: "Events that pass a source, route or destination, as they come.", query: [Self.tapLimit, Self.tapDuration],
+            summary: "Events that pass a source, route or destination, as they come.",
+            query: [Self.tapLimit, Self.tapDuration],
             answer: .lines(Schema(TapView.self)), problems: [400, 404, 429]
         ) { request, context in
             let name = try Self.name("name", context)
@@ -234,7 +239,9 @@ struct APIEndpoints: Sendable {
                 let seen = observatory.look()
                 let readings = ReadingsView(
                     at: seen.at.description, gates: seen.mostPressedFirst.map { seen.view($0) },
-                    sources: seen.sources.map { SourceView($0, eventsPerSecond: seen.sourceRates[$0.reading.name] ?? 0) })
+                    sources: seen.sources.map {
+                        SourceView($0, eventsPerSecond: seen.sourceRates[$0.reading.name] ?? 0)
+                    })
                 return EventStream.Message(event: "readings", data: try JSONText.encode(readings))
             }
         }
@@ -242,7 +249,8 @@ struct APIEndpoints: Sendable {
 
     static func name(_ parameter: String, _ context: BasicRequestContext) throws(APIProblem) -> String {
         guard let text = context.parameters.get(parameter), let name = PathSegment.decode(text) else {
-            throw APIProblem(400, "bad_name", "The path holds no readable name.", help: "Names are percent-encoded UTF-8.")
+            throw APIProblem(
+                400, "bad_name", "The path holds no readable name.", help: "Names are percent-encoded UTF-8.")
         }
         return name
     }

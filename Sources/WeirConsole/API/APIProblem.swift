@@ -22,7 +22,8 @@ package struct APIProblem: Error, Codable, Sendable, Hashable {
         let nearest = Nearest.name(to: name, in: known)
         return APIProblem(
             404, "unknown_\(kind)", "There is no \(kind) named \"\(Printable.line(name))\".",
-            detail: known.isEmpty ? "None is configured." : "Known: \(known.sorted().prefix(20).joined(separator: ", ")).",
+            detail: known.isEmpty
+                ? "None is configured." : "Known: \(known.sorted().prefix(20).joined(separator: ", ")).",
             help: nearest.map { "Did you mean \"\($0)\"?" } ?? "")
     }
 }

@@ -52,8 +52,8 @@ struct Endpoint: Sendable {
 }
 
 /// Names in paths: every byte outside RFC 3986's unreserved set is percent-encoded, so a name may hold anything.
-enum PathSegment {
-    static func encode(_ name: String) -> String {
+package enum PathSegment {
+    package static func encode(_ name: String) -> String {
         var text = ""
         for byte in name.utf8 {
             switch byte {

@@ -142,7 +142,8 @@ extension GateView.RatesView {
 extension GateView.CountersView {
     init(_ counters: FlowCounters) {
         self.init(
-            takenEvents: counters.takenEvents, takenBytes: counters.takenBytes, recoveredEvents: counters.recoveredEvents,
+            takenEvents: counters.takenEvents, takenBytes: counters.takenBytes,
+            recoveredEvents: counters.recoveredEvents,
             deliveredEvents: counters.deliveredEvents, deliveredBytes: counters.deliveredBytes,
             deadLetteredEvents: counters.deadLetteredEvents, droppedEvents: counters.droppedEvents,
             heldEvents: counters.heldEvents, attempts: counters.attempts, failures: counters.failures,

@@ -12,7 +12,9 @@ struct OpenAPIDocument {
     private mutating func write(_ endpoints: [Endpoint], version: String) -> JSONValue {
         var paths: [(String, JSONValue)] = []
         for path in endpoints.map(\.path).uniqued() {
-            let operations = endpoints.filter { $0.path == path }.map { ($0.method.rawValue.lowercased(), operation($0)) }
+            let operations = endpoints.filter { $0.path == path }.map {
+                ($0.method.rawValue.lowercased(), operation($0))
+            }
             paths.append((path, .object(operations)))
         }
         let problem = reference(Schema(APIProblem.self))
@@ -59,7 +61,9 @@ struct OpenAPIDocument {
         var fields: [(String, JSONValue)] = [
             ("operationId", .string(endpoint.operation)), ("summary", .string(endpoint.summary)),
         ]
-        let inPath = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+        let inPath = endpoint.path.split(separator: "/").filter { $0.hasPrefix("{") }.map {
+            String($0.dropFirst().dropLast())
+        }
         let parameters =
             inPath.map { name -> JSONValue in
                 .object([
@@ -92,7 +96,8 @@ struct OpenAPIDocument {
     private mutating func success(_ answer: Endpoint.Content) -> JSONValue {
         switch answer {
         case .json(let schema): described("The answer.", "application/json", reference(schema))
-        case .lines(let schema): described("One document per line, as they come.", "application/x-ndjson", reference(schema))
+        case .lines(let schema):
+            described("One document per line, as they come.", "application/x-ndjson", reference(schema))
         case .events(let schema): described("Server-sent events, one a second.", "text/event-stream", reference(schema))
         case .text: described("Text.", "text/plain", .object([("type", .string("string"))]))
         case .document: described("This document.", "application/json", .object([("type", .string("object"))]))
@@ -144,7 +149,11 @@ extension Array where Element: Hashable {
 
 /// A JSON document whose keys keep their order.
 enum JSONValue: Sendable {
-    case string(String), number(Int), bool(Bool), array([JSONValue]), object([(String, JSONValue)])
+    case string(String)
+    case number(Int)
+    case bool(Bool)
+    case array([JSONValue])
+    case object([(String, JSONValue)])
 
     var text: String {
         switch self {

@@ -110,6 +110,7 @@ package struct StoredQueueView: Codable, Sendable, Hashable {
 }
 
 package struct HealthView: Codable, Sendable, Hashable {
+    package var at: String
     package var ready: Bool
     package var version: String
     package var started: String
@@ -127,8 +128,10 @@ package struct HealthView: Codable, Sendable, Hashable {
         let checks = node.health
         ready = checks.allSatisfy(\.isOK)
         version = node.version
+        let now = node.world.time.wall
+        at = now.description
         started = node.started.description
-        uptimeSeconds = max(0, (node.world.time.wall - node.started).inSeconds)
+        uptimeSeconds = max(0, (now - node.started).inSeconds)
         self.checks = checks.map { CheckView(name: $0.name, ok: $0.isOK, message: $0.message) }
         warnings = node.warnings
     }

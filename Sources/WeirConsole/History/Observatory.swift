@@ -68,7 +68,8 @@ final class Observatory: Sendable {
             let names = Set(sources.map(\.name))
             memory.sources = memory.sources.filter { names.contains($0.key) }
             for source in sources {
-                memory.sources[source.name, default: RateWindow(window: LevelHistory.rateWindow)].add([source.events], at: now)
+                memory.sources[source.name, default: RateWindow(window: LevelHistory.rateWindow)].add(
+                    [source.events], at: now)
             }
         }
     }

@@ -27,7 +27,9 @@ struct Exposition {
         mutating func add(_ value: Double, _ labels: Labels = [:]) { line(name, labels, Self.number(value)) }
 
         /// The series of one histogram, from counts that are not cumulative, one more than there are bounds.
-        mutating func histogram(_ bounds: [Double], _ counts: [UInt64], sum: Double, label: StaticString, _ value: String) {
+        mutating func histogram(
+            _ bounds: [Double], _ counts: [UInt64], sum: Double, label: StaticString, _ value: String
+        ) {
             var running: UInt64 = 0
             for (place, count) in counts.enumerated() {
                 running &+= count

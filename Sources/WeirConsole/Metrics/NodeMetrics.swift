@@ -22,14 +22,16 @@ enum NodeMetrics {
     }
 
     private static func addGates(_ gates: [GateReading], _ out: inout Exposition) {
-        out.family("weir_gate_state", .gauge, "State of a gate: 1 for the state it is in, 0 for all others.") { samples in
+        out.family("weir_gate_state", .gauge, "State of a gate: 1 for the state it is in, 0 for all others.") {
+            samples in
             for gate in gates {
                 for state in GateState.allCases {
                     samples.add(gate.state == state ? 1 : 0, ["gate": gate.id, "state": state.rawValue])
                 }
             }
         }
-        out.family("weir_gate_level_ratio", .gauge, "Level of a gate as a part of its limit; absent while unmeasured.") { samples in
+        out.family("weir_gate_level_ratio", .gauge, "Level of a gate as a part of its limit; absent while unmeasured.")
+        { samples in
             for gate in gates { if let ratio = gate.ratio { samples.add(ratio, ["gate": gate.id]) } }
         }
         addLevels(gates, .bytes, "weir_gate_level_bytes", "weir_gate_limit_bytes", &out)
@@ -39,11 +41,13 @@ enum NodeMetrics {
         addLevels(gates, .files, "weir_gate_level_files", "weir_gate_limit_files", &out)
         addLevels(gates, .actions, "weir_gate_level_actions", "weir_gate_limit_actions", &out)
         out.family(
-            "weir_gate_since_timestamp_seconds", .gauge, "When the gate came into its present state, in seconds since 1970."
+            "weir_gate_since_timestamp_seconds", .gauge,
+            "When the gate came into its present state, in seconds since 1970."
         ) { samples in
             for gate in gates { samples.add(gate.since.secondsSince1970, ["gate": gate.id]) }
         }
-        out.family("weir_gate_transitions_total", .counter, "Changes of state, by the new state and its reason.") { samples in
+        out.family("weir_gate_transitions_total", .counter, "Changes of state, by the new state and its reason.") {
+            samples in
             for gate in gates {
                 var seen: Set<String> = []
                 for (key, count) in gate.counters.transitions.sorted(by: { $0.key < $1.key }) {
@@ -56,7 +60,8 @@ enum NodeMetrics {
                 }
             }
         }
-        out.family("weir_gate_blocked_seconds_total", .counter, "Time that senders have waited at the gate.") { samples in
+        out.family("weir_gate_blocked_seconds_total", .counter, "Time that senders have waited at the gate.") {
+            samples in
             for gate in gates { samples.add(Double(gate.counters.blockedNanoseconds) / 1e9, ["gate": gate.id]) }
         }
     }
@@ -71,7 +76,8 @@ enum NodeMetrics {
         _ gates: [GateReading], _ unit: LevelUnit, _ level: StaticString, _ limit: StaticString, _ out: inout Exposition
     ) {
         let gates = gates.filter { $0.limit.unit == unit }
-        out.family(level, .gauge, "What is held at the gate now, in the unit of its limit; absent while unmeasured.") { samples in
+        out.family(level, .gauge, "What is held at the gate now, in the unit of its limit; absent while unmeasured.") {
+            samples in
             for gate in gates { if let level = gate.level { samples.add(level, ["gate": gate.id]) } }
         }
         out.family(limit, .gauge, "How much may be held at the gate.") { samples in
@@ -117,12 +123,15 @@ enum NodeMetrics {
         out.family("weir_queue_events", .gauge, "Events in the disk queue.") { samples in
             for queue in queues { samples.add(queue.reading.events, ["queue": queue.name]) }
         }
-        out.family("weir_queue_oldest_seconds", .gauge, "Age of the oldest event in the disk queue; 0 when it is empty.") { samples in
+        out.family(
+            "weir_queue_oldest_seconds", .gauge, "Age of the oldest event in the disk queue; 0 when it is empty."
+        ) { samples in
             for queue in queues {
                 samples.add(queue.reading.oldest.map { max(0, (now - $0).inSeconds) } ?? 0, ["queue": queue.name])
             }
         }
-        out.family("weir_queue_engaged", .gauge, "1 while what comes in goes to the disk queue or the queue drains.") { samples in
+        out.family("weir_queue_engaged", .gauge, "1 while what comes in goes to the disk queue or the queue drains.") {
+            samples in
             for queue in queues { samples.add(queue.reading.isEngaged ? 1 : 0, ["queue": queue.name]) }
         }
     }
@@ -134,10 +143,12 @@ enum NodeMetrics {
                 samples.histogram(LatencyBuckets.bounds, buckets.counts, sum: buckets.sum, label: "gate", gate.id)
             }
         }
-        out.family("weir_delivery_attempts_total", .counter, "Batches sent to the receiver, repeats included.") { samples in
+        out.family("weir_delivery_attempts_total", .counter, "Batches sent to the receiver, repeats included.") {
+            samples in
             for gate in gates { samples.add(gate.counters.attempts, ["gate": gate.id]) }
         }
-        out.family("weir_delivery_failures_total", .counter, "Attempts that the receiver did not accept, by reason.") { samples in
+        out.family("weir_delivery_failures_total", .counter, "Attempts that the receiver did not accept, by reason.") {
+            samples in
             for gate in gates { byReason(gate.counters.failures, "gate", gate.id, &samples) }
         }
     }
@@ -163,7 +174,8 @@ enum NodeMetrics {
         out.family("weir_source_refused_total", .counter, "Requests and connections refused, by reason.") { samples in
             for source in readings { byReason(source.refused, "source", source.name, &samples) }
         }
-        out.family("weir_source_waiting_seconds_total", .counter, "Time that batches of the source waited for room.") { samples in
+        out.family("weir_source_waiting_seconds_total", .counter, "Time that batches of the source waited for room.") {
+            samples in
             for source in readings { samples.add(Double(source.waitedNanoseconds) / 1e9, ["source": source.name]) }
         }
         out.family("weir_source_waiting_batches", .gauge, "Batches of the source that wait for room now.") { samples in
@@ -188,13 +200,16 @@ enum NodeMetrics {
 
     private static func addDestinations(_ destinations: [DestinationStatus], _ out: inout Exposition) {
         out.family("weir_dead_letter_events", .gauge, "Events kept as dead letters now.") { samples in
-            for destination in destinations { samples.add(destination.deadLetters.events, ["destination": destination.name]) }
+            for destination in destinations {
+                samples.add(destination.deadLetters.events, ["destination": destination.name])
+            }
         }
         out.family("weir_endpoint_up", .gauge, "1 unless the endpoint rests after failures.") { samples in
             for destination in destinations {
                 for endpoint in destination.endpoints {
                     samples.add(
-                        endpoint.breaker == "open" ? 0 : 1, ["destination": destination.name, "endpoint": endpoint.name])
+                        endpoint.breaker == "open" ? 0 : 1,
+                        ["destination": destination.name, "endpoint": endpoint.name])
                 }
             }
         }
@@ -213,16 +228,24 @@ enum NodeMetrics {
         out.family("weir_health_check", .gauge, "1 when this part of readiness is well.") { samples in
             for check in node.health { samples.add(check.isOK ? 1 : 0, ["check": check.name]) }
         }
-        out.family("weir_build_info", .gauge, "Always 1; the labels say what runs.") { $0.add(1, ["version": node.version]) }
+        out.family("weir_build_info", .gauge, "Always 1; the labels say what runs.") {
+            $0.add(1, ["version": node.version])
+        }
         out.family("weir_start_timestamp_seconds", .gauge, "When the node started, in seconds since 1970.") {
             $0.add(node.started.secondsSince1970)
         }
         optional("process_cpu_seconds_total", .counter, "CPU time used, user and system.", process.cpuSeconds, &out)
-        optional("process_resident_memory_bytes", .gauge, "Memory in use.", process.residentBytes.map(Double.init), &out)
-        optional("process_virtual_memory_bytes", .gauge, "Address space in use.", process.virtualBytes.map(Double.init), &out)
-        optional("process_start_time_seconds", .gauge, "Start of the process, in seconds since 1970.", process.startSeconds, &out)
+        optional(
+            "process_resident_memory_bytes", .gauge, "Memory in use.", process.residentBytes.map(Double.init), &out)
+        optional(
+            "process_virtual_memory_bytes", .gauge, "Address space in use.", process.virtualBytes.map(Double.init), &out
+        )
+        optional(
+            "process_start_time_seconds", .gauge, "Start of the process, in seconds since 1970.", process.startSeconds,
+            &out)
         optional("process_open_fds", .gauge, "Open file descriptors.", process.openFiles.map(Double.init), &out)
-        optional("process_max_fds", .gauge, "File descriptors that may be open.", process.maxFiles.map(Double.init), &out)
+        optional(
+            "process_max_fds", .gauge, "File descriptors that may be open.", process.maxFiles.map(Double.init), &out)
     }
 
     private static func optional(
@@ -236,6 +259,8 @@ enum NodeMetrics {
         _ counts: [String: UInt64], _ label: StaticString, _ name: String, _ samples: inout Exposition.Samples
     ) {
         if counts.isEmpty { samples.add(0, [label: name, "reason": "none"]) }
-        for (reason, count) in counts.sorted(by: { $0.key < $1.key }) { samples.add(count, [label: name, "reason": reason]) }
+        for (reason, count) in counts.sorted(by: { $0.key < $1.key }) {
+            samples.add(count, [label: name, "reason": reason])
+        }
     }
 }

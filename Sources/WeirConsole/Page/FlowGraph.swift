@@ -63,17 +63,28 @@ struct FlowGraph: Sendable {
             for gate in gates {
                 let face = GateFace(gate, in: seen)
                 tag("li") {
-                    tag("span", ["class": "from"]) { gate.senders.isEmpty ? "nothing" : gate.senders.joined(separator: ", ") }
+                    tag("span", ["class": "from"]) {
+                        gate.senders.isEmpty ? "nothing" : gate.senders.joined(separator: ", ")
+                    }
                     tag("span", ["class": "to"]) {
                         "to "
                         tag("b") { gate.id }
                         gate.receiver == gate.id ? "" : " (\(gate.receiver))"
                     }
-                    tag("svg", ["class": "level", "viewBox": "0 0 292 7", "preserveAspectRatio": "none", "aria-hidden": "true"]) {
+                    tag(
+                        "svg",
+                        [
+                            "class": "level", "viewBox": "0 0 292 7", "preserveAspectRatio": "none",
+                            "aria-hidden": "true",
+                        ]
+                    ) {
                         tag("rect", ["class": "track", "width": "292", "height": "7"])
                         tag(
                             "rect",
-                            ["class": "b-\(face.state.tone)", "width": Self.width(face), "height": "7", "id": "lbar:\(gate.id)"])
+                            [
+                                "class": "b-\(face.state.tone)", "width": Self.width(face), "height": "7",
+                                "id": "lbar:\(gate.id)",
+                            ])
                     }
                     tag("span", ["class": "m", "id": "ltext:\(gate.id)"]) { Self.text(face) }
                 }
@@ -94,7 +105,8 @@ struct FlowGraph: Sendable {
             for (number, sender) in gate.senders.enumerated() {
                 if let from = sources.firstIndex(of: sender) {
                     edge(
-                        "edge:\(number):\(gate.id)", tone, (250, place(from, of: sources.count, height) + boxHeight / 2), (430, y))
+                        "edge:\(number):\(gate.id)", tone,
+                        (250, place(from, of: sources.count, height) + boxHeight / 2), (430, y))
                 } else if let from = gates.firstIndex(where: { $0.id == sender }) {
                     // From one gate to another: round the left side of the column.
                     turn("edge:\(number):\(gate.id)", tone, place(from, of: gates.count, height) + boxHeight / 2, y)
@@ -108,13 +120,16 @@ struct FlowGraph: Sendable {
 
     private func edge(_ id: String, _ tone: String, _ from: (Double, Double), _ to: (Double, Double)) -> Markup {
         let n = { (value: Double) in Figures.rounded(value, 0) }
-        let path = "M\(n(from.0)) \(n(from.1))C\(n(from.0 + 80)) \(n(from.1)) \(n(to.0 - 80)) \(n(to.1)) \(n(to.0)) \(n(to.1))"
+        let path =
+            "M\(n(from.0)) \(n(from.1))C\(n(from.0 + 80)) \(n(from.1)) \(n(to.0 - 80)) \(n(to.1)) \(n(to.0)) \(n(to.1))"
         return tag("path", ["class": "edge e-\(tone)", "d": path, "id": id])
     }
 
     private func turn(_ id: String, _ tone: String, _ from: Double, _ to: Double) -> Markup {
         let n = { (value: Double) in Figures.rounded(value, 0) }
-        return tag("path", ["class": "edge e-\(tone)", "d": "M430 \(n(from))C370 \(n(from)) 370 \(n(to)) 430 \(n(to))", "id": id])
+        return tag(
+            "path",
+            ["class": "edge e-\(tone)", "d": "M430 \(n(from))C370 \(n(from)) 370 \(n(to)) 430 \(n(to))", "id": id])
     }
 
     private func source(_ name: String, y: Double) -> Markup {
@@ -134,19 +149,24 @@ struct FlowGraph: Sendable {
             tag(
                 "path",
                 [
-                    "class": "i-\(face.state.tone)", "d": face.state.path, "fill-rule": "evenodd", "id": "ficon:\(gate.id)",
+                    "class": "i-\(face.state.tone)", "d": face.state.path, "fill-rule": "evenodd",
+                    "id": "ficon:\(gate.id)",
                     "transform": "translate(444 \(Figures.rounded(y + 8, 0)))",
                 ])
             label(gate.id, x: 462, y: y + 18, most: 17)
             tag(
                 "text",
-                ["class": "m", "x": "736", "y": Figures.rounded(y + 18, 0), "text-anchor": "end", "id": "ftext:\(gate.id)"]
+                [
+                    "class": "m", "x": "736", "y": Figures.rounded(y + 18, 0), "text-anchor": "end",
+                    "id": "ftext:\(gate.id)",
+                ]
             ) { Self.text(face) }
             rectangle("track", x: 444, y: y + 27, width: 292, height: 7, radius: 3)
             tag(
                 "rect",
                 [
-                    "class": "b-\(face.state.tone)", "x": "444", "y": Figures.rounded(y + 27, 0), "width": Self.width(face),
+                    "class": "b-\(face.state.tone)", "x": "444", "y": Figures.rounded(y + 27, 0),
+                    "width": Self.width(face),
                     "height": "7", "rx": "3", "id": "fbar:\(gate.id)",
                 ])
         }
@@ -168,7 +188,8 @@ struct FlowGraph: Sendable {
         tag(
             "rect",
             [
-                "class": style, "x": Figures.rounded(x, 0), "y": Figures.rounded(y, 0), "width": Figures.rounded(width, 0),
+                "class": style, "x": Figures.rounded(x, 0), "y": Figures.rounded(y, 0),
+                "width": Figures.rounded(width, 0),
                 "height": Figures.rounded(height, 0), "rx": Figures.rounded(radius, 0),
             ])
     }

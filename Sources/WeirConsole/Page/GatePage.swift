@@ -21,11 +21,20 @@ struct GatePage: Sendable {
             }
             tag("section", ["class": "panel", "aria-labelledby": "why"]) {
                 tag("h2", ["id": "why"]) { "Why" }
-                tag("svg", ["class": "level tall", "viewBox": "0 0 292 7", "preserveAspectRatio": "none", "aria-hidden": "true"]) {
+                tag(
+                    "svg",
+                    [
+                        "class": "level tall", "viewBox": "0 0 292 7", "preserveAspectRatio": "none",
+                        "aria-hidden": "true",
+                    ]
+                ) {
                     tag("rect", ["class": "track", "width": "292", "height": "7"])
-                    tag("rect", [
-                        "class": "b-\(face.state.tone)", "width": FlowGraph.width(face), "height": "7", "id": "lbar:\(reading.id)",
-                    ])
+                    tag(
+                        "rect",
+                        [
+                            "class": "b-\(face.state.tone)", "width": FlowGraph.width(face), "height": "7",
+                            "id": "lbar:\(reading.id)",
+                        ])
                 }
                 tag("table", ["class": "facts", "id": "lines:\(reading.id)", "data-lines": Self.lines(why, reading)]) {
                     for (number, line) in why.lines.enumerated() {
@@ -132,8 +141,10 @@ struct GatePage: Sendable {
         let counters = reading.counters
         let count = { (value: UInt64) in Figures.count(Int64(clamping: value)) }
         var rows = [
-            ("events taken", count(counters.takenEvents)), ("events found on disk at the start", count(counters.recoveredEvents)),
-            ("events delivered", count(counters.deliveredEvents)), ("events held now", Figures.count(counters.heldEvents)),
+            ("events taken", count(counters.takenEvents)),
+            ("events found on disk at the start", count(counters.recoveredEvents)),
+            ("events delivered", count(counters.deliveredEvents)),
+            ("events held now", Figures.count(counters.heldEvents)),
             ("dead letters", count(counters.deadLetteredEvents)), ("events dropped", count(counters.droppedTotal)),
         ]
         rows += counters.droppedEvents.sorted { $0.key < $1.key }.map { ("dropped: \($0.key)", count($0.value)) }

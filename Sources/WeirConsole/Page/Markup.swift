@@ -31,7 +31,8 @@ struct Markup: Sendable {
             case "'": text += "&#39;"
             case "\t", "\n": text.unicodeScalars.append(scalar)
             // Controls and the marks that turn text round are not shown as they are: a name could pretend to be another one.
-            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}": text += "\u{FFFD}"
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}":
+                text += "\u{FFFD}"
             default: text.unicodeScalars.append(scalar)
             }
         }

@@ -64,7 +64,9 @@ struct OverviewPage: Sendable {
                     for name in ["Gate", "State", "Level / limit", "In / out", "15 min", "Why"] {
                         tag("th", ["scope": "col", "role": "columnheader"]) { name }
                     }
-                    tag("th", ["scope": "col", "role": "columnheader"]) { tag("span", ["class": "unseen"]) { "Action" } }
+                    tag("th", ["scope": "col", "role": "columnheader"]) {
+                        tag("span", ["class": "unseen"]) { "Action" }
+                    }
                 }
             }
             tag("tbody", ["role": "rowgroup", "id": "rows"]) {
@@ -84,7 +86,10 @@ struct OverviewPage: Sendable {
             tag("td", ["role": "cell", "class": "wide"]) {
                 tag(
                     "svg",
-                    ["width": "100", "height": "20", "viewBox": "0 0 100 20", "role": "img", "aria-label": face.inWords]
+                    [
+                        "width": "100", "height": "20", "viewBox": "0 0 100 20", "role": "img",
+                        "aria-label": face.inWords,
+                    ]
                 ) {
                     tag("line", ["class": "mark", "x1": "0", "x2": "100", "y1": "4", "y2": "4"])
                     tag("polyline", ["class": "spark", "points": face.spark, "id": "spark:\(face.id)"])
@@ -101,12 +106,18 @@ enum GateForms {
     static func markup(_ face: GateFace, back: String) -> Markup {
         let path = "/gates/\(PathSegment.encode(face.id))"
         let query = back == "/" ? "" : "?from=gate"
-        return tag("form", ["method": "post", "action": "\(path)/hold\(query)", "id": "hold:\(face.id)", "class": holdClass(face)]) {
+        return tag(
+            "form",
+            ["method": "post", "action": "\(path)/hold\(query)", "id": "hold:\(face.id)", "class": holdClass(face)]
+        ) {
             tag("button", ["aria-label": "Hold \(face.id)"]) { "Hold" }
         }
             + tag(
                 "form",
-                ["method": "post", "action": "\(path)/release\(query)", "id": "release:\(face.id)", "class": releaseClass(face)]
+                [
+                    "method": "post", "action": "\(path)/release\(query)", "id": "release:\(face.id)",
+                    "class": releaseClass(face),
+                ]
             ) {
                 tag("button", ["aria-label": "Release \(face.id)", "class": "main"]) { "Release" }
             }
@@ -131,17 +142,22 @@ struct Tiles: Sendable {
         let entering = seen.sourceRates.values.reduce(0, +)
         // A gate that only leads to other gates would count every event again.
         let between = Set(seen.gates.flatMap(\.senders))
-        let leaving = seen.gates.filter { !between.contains($0.id) }.reduce(0) { $0 + seen.rates($1.id).outEventsPerSecond }
+        let leaving = seen.gates.filter { !between.contains($0.id) }.reduce(0) {
+            $0 + seen.rates($1.id).outEventsPerSecond
+        }
         let dropped =
             seen.gates.reduce(UInt64(0)) { $0 &+ $1.counters.droppedTotal }
             &+ seen.sources.reduce(UInt64(0)) { $0 &+ $1.reading.dropped.values.reduce(0, &+) }
         all = [
             Tile(key: "open", label: "Gates open", value: "\(open) of \(seen.gates.count)"),
             Tile(
-                key: "rates", label: "Events in / out", value: "\(Figures.rate(entering)) / \(Figures.rate(leaving)) per s"),
+                key: "rates", label: "Events in / out",
+                value: "\(Figures.rate(entering)) / \(Figures.rate(leaving)) per s"),
             Tile(key: "disk", label: "Held on disk", value: Figures.bytes(seen.diskBytes)),
             Tile(key: "dropped", label: "Dropped since start", value: Figures.count(Int64(clamping: dropped))),
-            Tile(key: "uptime", label: "Up for", value: Figures.duration(max(1, (seen.at - seen.started).inSeconds.rounded()))),
+            Tile(
+                key: "uptime", label: "Up for",
+                value: Figures.duration(max(1, (seen.at - seen.started).inSeconds.rounded()))),
         ]
     }
 }

@@ -80,7 +80,8 @@ final class StreamLimit: Sendable {
         }
         guard entered else {
             throw APIProblem(
-                429, "too_many_streams", "\(capacity) streams are open already.", help: "Close one, or ask for a list instead.")
+                429, "too_many_streams", "\(capacity) streams are open already.",
+                help: "Close one, or ask for a list instead.")
         }
         return Place(limit: self)
     }

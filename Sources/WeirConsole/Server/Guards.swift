@@ -10,7 +10,9 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        guard let authority = request.head.authority, let host = Self.host(of: authority), ListenAddress.isLoopback(host) else {
+        guard let authority = request.head.authority, let host = Self.host(of: authority),
+            ListenAddress.isLoopback(host)
+        else {
             return Answer.problem(
                 APIProblem(
                     421, "wrong_host", "This address is not served here.",
@@ -42,7 +44,8 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         guard !isSameSite || !isSameOrigin else { return nil }
         return APIProblem(
             403, "cross_origin", "Another web page may not change anything here.",
-            detail: "Origin \"\(Printable.line(origin ?? "none"))\", Sec-Fetch-Site \"\(Printable.line(site ?? "none"))\".",
+            detail:
+                "Origin \"\(Printable.line(origin ?? "none"))\", Sec-Fetch-Site \"\(Printable.line(site ?? "none"))\".",
             help: "Use the console itself, or a program such as weir or curl.")
     }
 }

@@ -23,7 +23,9 @@ struct HealthEndpoints: Sendable {
         ) { request, _ in
             let checks = node.health
             let isReady = checks.allSatisfy(\.isOK)
-            let verbose = request.uri.query.map { $0.split(separator: "&").contains { $0 == "verbose" || $0.hasPrefix("verbose=") } }
+            let verbose = request.uri.query.map {
+                $0.split(separator: "&").contains { $0 == "verbose" || $0.hasPrefix("verbose=") }
+            }
             var text = ""
             for check in checks where verbose == true || !check.isOK {
                 let message = check.isOK || check.message.isEmpty ? "" : ": " + Printable.line(check.message)

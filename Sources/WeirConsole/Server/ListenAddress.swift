@@ -6,8 +6,11 @@ struct ListenAddress: Sendable, Hashable {
 
     /// - Parameter text: `127.0.0.1:9471`, `[::1]:9471`, `localhost:9471`.
     init(_ text: String) throws(ConsoleFailure) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
-        else { throw ConsoleFailure("\"\(text)\" is not an address to listen on; expected something like 127.0.0.1:9471.") }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else {
+            throw ConsoleFailure("\"\(text)\" is not an address to listen on; expected something like 127.0.0.1:9471.")
+        }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         guard Self.isLoopback(host) else {

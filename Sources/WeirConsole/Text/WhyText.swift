@@ -21,12 +21,15 @@ package struct WhyText: Sendable, Hashable {
 
     /// - Parameter isComplete: also lines that say nothing now, so that their number depends on the state only.
     package init(_ gate: GateView, isComplete: Bool = false) {
-        headline = "\(gate.id) is \(gate.state) since \(Self.clock(gate.since)) UTC (\(Figures.duration(gate.sinceSeconds)))"
+        headline =
+            "\(gate.id) is \(gate.state) since \(Self.clock(gate.since)) UTC (\(Figures.duration(gate.sinceSeconds)))"
         let unit = gate.limit.unit
         var lines: [Line] = []
         let percent = gate.levelRatio.map { "\(Figures.rounded(min($0, 1e6) * 100, 0)) % of the limit" } ?? ""
         lines.append(
-            Line("measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full", note: percent))
+            Line(
+                "measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full",
+                note: percent))
         lines += gate.details.map { Line($0.name, $0.value) }
         if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
         lines.append(Line("limit", Figures.amount(gate.limit.amount, unit), note: gate.limit.origin))
@@ -58,7 +61,8 @@ package struct WhyText: Sendable, Hashable {
     private static func onDisk(_ queue: QueueView) -> Line {
         let age = queue.oldestSeconds.map { ", the oldest \(Figures.duration($0)) old" } ?? ""
         return Line(
-            "on disk", "\(Figures.pressure(queue.bytes, of: queue.maxBytes, LevelUnit.bytes.rawValue)), \(Figures.count(queue.events)) events\(age)",
+            "on disk",
+            "\(Figures.pressure(queue.bytes, of: queue.maxBytes, LevelUnit.bytes.rawValue)), \(Figures.count(queue.events)) events\(age)",
             note: queue.trouble.map { "\($0.code): \($0.sentence)" } ?? "queue mode \(queue.mode)")
     }
 

@@ -1,0 +1,56 @@
+import ArgumentParser
+import WeirConsole
+
+struct Describe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show all that is known of one gate, source, destination, route or queue.",
+        discussion: """
+            EXAMPLES:
+              weir describe gate siem
+              weir describe destination siem
+            """)
+
+    @Argument(help: "gate, source, destination, route or queue.")
+    var kind: String
+
+    @Argument(help: "Its name.")
+    var name: String
+
+    @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
+    var output = OutputFormat.table
+
+    @OptionGroup var node: NodeOptions
+
+    func validate() throws { _ = try Kind(named: kind) }
+
+    func run() async throws {
+        let kind = try Kind(named: kind)
+        try await node.withClient { client in
+            let tree =
+                kind == .gates
+                ? try await client.tree("\(kind.path)/\(PathSegment.encode(name))") : try await find(kind, client)
+            let out = Terminal.out
+            guard output == .table else {
+                if let text = output.text(tree) { out.line(text) }
+                return
+            }
+            if kind == .gates {
+                let view = try await client.get(GateView.self, "\(kind.path)/\(PathSegment.encode(name))")
+                for line in Listing.why(WhyText(view), hasColours: out.hasColours) { out.line(line) }
+                out.line("")
+            }
+            // Every field, under its name in the API. YAML escapes controls, so a name cannot play tricks on a terminal.
+            out.line(tree.yaml)
+        }
+    }
+
+    private func find(_ kind: Kind, _ client: APIClient) async throws -> Tree {
+        guard case .list(let elements) = try await client.tree(kind.path) else {
+            throw Unknown.failure(kind.singular, name, [])
+        }
+        guard let found = elements.first(where: { $0[key: kind.key]?.text == name }) else {
+            throw Unknown.failure(kind.singular, name, elements.compactMap { $0[key: kind.key]?.text })
+        }
+        return found
+    }
+}

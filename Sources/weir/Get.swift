@@ -1,0 +1,101 @@
+import ArgumentParser
+import FoundationEssentials
+import WeirConsole
+
+/// What can be listed.
+enum Kind: String, CaseIterable, Sendable {
+    case gates, sources, destinations, routes, queues
+
+    var singular: String { String(rawValue.dropLast()) }
+
+    /// - Throws: `ValidationError` that names the nearest kind.
+    init(named name: String) throws {
+        let found = Self.allCases.first { $0.rawValue == name || $0.singular == name }
+        guard let found else {
+            let all = Self.allCases.map(\.rawValue)
+            let nearest = Nearest.name(to: name, in: all)
+            throw ValidationError(
+                "'\(Printable.line(name))' cannot be listed. "
+                    + (nearest.map { "Did you mean '\($0)'?" } ?? "There are \(all.joined(separator: ", "))."))
+        }
+        self = found
+    }
+
+    var path: String { "/api/v1/\(rawValue)" }
+
+    /// By which its elements are named.
+    var key: String { self == .gates ? "id" : "name" }
+}
+
+struct Get: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List gates, sources, destinations, routes or queues of a running node.",
+        discussion: """
+            EXAMPLES:
+              weir get gates                    most pressed first
+              weir get gates siem relay         only these
+              weir get destinations -o json     the API's own document
+              weir get queues -o jsonl | jq .queue.bytes
+            """)
+
+    @Argument(help: "gates, sources, destinations, routes or queues.")
+    var kind: String
+
+    @Argument(help: "Only these names.")
+    var names: [String] = []
+
+    @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
+    var output = OutputFormat.table
+
+    @OptionGroup var node: NodeOptions
+
+    func validate() throws { _ = try Kind(named: kind) }
+
+    func run() async throws {
+        let kind = try Kind(named: kind)
+        try await node.withClient { client in
+            let all = try await client.tree(kind.path)
+            let chosen = try choose(all, kind)
+            if let text = output.text(chosen) {
+                if !text.isEmpty { Terminal.out.line(text) }
+            } else {
+                try table(kind, chosen)
+            }
+        }
+    }
+
+    private func choose(_ all: Tree, _ kind: Kind) throws -> Tree {
+        guard !names.isEmpty, case .list(let elements) = all else { return all }
+        let known = elements.compactMap { $0[key: kind.key]?.text }
+        for name in names where !known.contains(name) { throw Unknown.failure(kind.singular, name, known) }
+        return .list(elements.filter { names.contains($0[key: kind.key]?.text ?? "") })
+    }
+
+    private func table(_ kind: Kind, _ tree: Tree) throws {
+        let data = Data(tree.json.utf8)
+        let table =
+            switch kind {
+            case .gates:
+                Listing.gates(try JSONText.decode([GateView].self, from: data), hasSigns: Terminal.out.hasSigns)
+            case .sources: Listing.sources(try JSONText.decode([SourceView].self, from: data))
+            case .destinations: Listing.destinations(try JSONText.decode([DestinationView].self, from: data))
+            case .routes: Listing.routes(try JSONText.decode([RouteView].self, from: data))
+            case .queues: Listing.queues(try JSONText.decode([StoredQueueView].self, from: data))
+            }
+        if table.isEmpty {
+            Terminal.error.line("No \(kind.rawValue).")
+        } else {
+            Terminal.out.table(table)
+        }
+    }
+}
+
+/// A name that does not exist, with the nearest one that does.
+enum Unknown {
+    static func failure(_ kind: String, _ name: String, _ known: [String]) -> APIClient.Failure {
+        let nearest = Nearest.name(to: name, in: known).map { " Did you mean '\($0)'?" }
+        let all =
+            known.isEmpty ? " There are none." : " There are: \(known.sorted().prefix(20).joined(separator: ", "))."
+        return APIClient.Failure(text: "there is no \(kind) named '\(name)'.\(nearest ?? all)", exit: .failed)
+    }
+}
