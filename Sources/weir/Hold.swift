@@ -21,8 +21,9 @@ struct Hold: AsyncParsableCommand {
     func run() async throws { try await GateOrder.give("hold", gate, node) }
 }
 
-struct Release: AsyncParsableCommand {
+struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "release",
         abstract: "End a hold or a suspension of a gate and try at once.",
         discussion: """
             EXAMPLES:

@@ -22,12 +22,14 @@ struct Weir: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Run.self, Check.self, Eval.self, SchemaCommand.self,
+            Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self, Top.self,
+            Hold.self, ReleaseCommand.self,
         ])
 
     static func main() async {
         // Large buffers come and go with every batch: without this each one is mapped, zeroed and unmapped by the kernel.
         weir_tune_memory()
+        Suggestion.exitIfMistyped(Array(CommandLine.arguments.dropFirst()), of: Weir.self)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
