@@ -71,7 +71,11 @@ struct DecimalNumber {
 
 extension String {
     /// Short enough for a message: a value from outside may be megabytes long.
-    package var clipped: String {
-        count <= 60 ? self : "\(prefix(57))..."
+    package var clipped: String { clipped(to: 60) }
+
+    package func clipped(to most: Int) -> String {
+        // Looks at no more than it keeps.
+        guard index(startIndex, offsetBy: most + 1, limitedBy: endIndex) != nil else { return self }
+        return "\(prefix(most - 3))..."
     }
 }

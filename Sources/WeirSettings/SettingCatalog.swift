@@ -71,7 +71,8 @@ package struct SettingCatalog<Common: Settings>: Sendable {
         Own.readFields(entries, at: node, into: &own, &reading, quietly: Set(doubly))
         refuseUnknown(
             entries, known: Own.keys.union(Common.keys).union(["type"]), &reading,
-            suggest: ["type"] + Own.fields.map(\.name) + Common.fields.map(\.name).filter { !doubly.contains($0) })
+            suggest: ["type"] + Own.fields.map(\.name) + Common.fields.map(\.name).filter { !doubly.contains($0) },
+            secrets: Own.secretNames.union(Common.secretNames))
         if reading.errors == errors {
             common.reportMistakes(&reading)
             own.reportMistakes(&reading)

@@ -47,9 +47,14 @@ extension Settings {
         guard let entries = node.groupEntries(&reading) else { return nil }
         var value = Self()
         readFields(entries, at: node, into: &value, &reading)
-        refuseUnknown(entries, known: keys, &reading, suggest: fields.map(\.name))
+        refuseUnknown(entries, known: keys, &reading, suggest: fields.map(\.name), secrets: secretNames)
         if reading.errors == errors { value.reportMistakes(&reading) }
         return reading.errors == errors ? value : nil
+    }
+
+    /// The fields that hold secrets: what stands after a mistyped one is hidden too.
+    static var secretNames: Set<String> {
+        Set(group.fields().compactMap { if case .secret = $0.shape.unwrapped { $0.name } else { nil } })
     }
 
     /// Every key that is read: names and aliases.
@@ -121,13 +126,15 @@ package struct NoSettings: Settings {
 }
 
 func refuseUnknown(
-    _ entries: [SettingEntry], known: Set<String>, _ reading: inout SettingReading, suggest: [String]
+    _ entries: [SettingEntry], known: Set<String>, _ reading: inout SettingReading, suggest: [String], secrets: Set<String>
 ) {
     for entry in entries where !known.contains(entry.key) {
         // Beyond what is kept there is no use in looking for a neighbour.
         let isShown = reading.problems.count < SettingReading.problemsKept
+        let near = isShown ? Nearest.word(entry.key, among: suggest) : nil
+        if let near, secrets.contains(near) { reading.conceal(entry.value.origin) }
         let help =
-            !isShown ? "" : Nearest.sentence(entry.key, among: suggest)
+            near.map { "did you mean `\($0)`?" }
             ?? (suggest.isEmpty ? "there is nothing to set" : "known: \(suggest.sorted().map { "`\($0)`" }.joined(separator: ", "))")
         reading.problem("`\(entry.key.clipped)` is not a setting of \(reading.place)", at: entry.keyOrigin, help: help)
     }

@@ -56,13 +56,18 @@ package struct FileStatus: Sendable, Hashable {
     package var modified: WallTime
     package var device: UInt64
     package var inode: UInt64
+    /// The lower nine bits of the mode: 0o640.
+    package var permissions: UInt16
 
-    package init(kind: Kind, length: Int64, modified: WallTime, device: UInt64, inode: UInt64) {
+    package init(
+        kind: Kind, length: Int64, modified: WallTime, device: UInt64, inode: UInt64, permissions: UInt16 = 0o600
+    ) {
         self.kind = kind
         self.length = length
         self.modified = modified
         self.device = device
         self.inode = inode
+        self.permissions = permissions
     }
 }
 

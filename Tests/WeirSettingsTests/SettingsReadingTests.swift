@@ -111,4 +111,100 @@ struct SettingsReadingTests {
         #expect(read.when.text == "event.severity <= 3")
         #expect(read.when.path == "when")
     }
+
+    @Test("Mistakes that no single field can see are told when all fields are fine, at their key's place")
+    func mistakes() {
+        var reading = SettingReading()
+        let place = SettingOrigin.file(SettingPlace(file: "f", line: 7, column: 3))
+        let tls = SettingNode(
+            .map([SettingEntry(key: "certificate", keyOrigin: place, value: .text("c.pem", origin: place))]))
+        let node = SettingNode.map(["url": .text("http://a"), "tls": tls])
+        #expect(Sample.Settings.read(node, &reading) == nil)
+        #expect(reading.sortedProblems().map(\.description) == ["f:7:3: error: `certificate` needs `key` too (add `key: { file: PATH }`)"])
+        #expect(reading.sortedProblems().map(\.path) == ["tls.certificate"])
+    }
+
+    @Test("Old names and fields that will go away warn, and still count")
+    func deprecations() {
+        var problems: [SettingProblem] = []
+        let node = SettingNode.map(["url": .text("http://a"), "gzip": .text("true"), "most": .text("3")])
+        let read = Sample.Settings.read(from: node, problems: &problems)
+        #expect(read?.compress == true)
+        #expect(read?.most == 3)
+        #expect(problems.map(\.message) == ["`gzip` is an old name", "`most` will go away in a later version"])
+        #expect(problems.allSatisfy { $0.severity == .warning })
+    }
+
+    @Test("More problems than anybody reads are counted, not kept")
+    func manyProblems() {
+        var problems: [SettingProblem] = []
+        let entries = (0..<50_000).map { SettingEntry(key: "key\($0)", value: .text("x")) }
+        #expect(Sample.Settings.read(from: SettingNode(.map(entries)), problems: &problems) == nil)
+        #expect(problems.count == SettingReading.problemsKept + 1)
+        #expect(problems.last?.message == "49801 more problems are not shown")
+    }
+
+    @Test("An expression's problem points at the character in its line, plain or quoted", arguments: [
+        ("when: a <= b", 7, false), ("when: \"a <= b\"", 8, true),
+    ])
+    func expressionPlace(line: String, column: Int, isQuoted: Bool) throws {
+        var reading = SettingReading()
+        let place = SettingPlace(file: "f", line: 3, column: 7, length: 6, text: line)
+        let node = SettingNode.map(["url": .text("http://a"), "when": .text("a <= b", quoted: isQuoted, origin: .file(place))])
+        let read = try #require(Sample.Settings.read(node, &reading))
+        let problem = read.when.problem("no such thing", offset: 2)
+        #expect(problem.origin.place?.column == column + 2)
+        #expect(problem.path == "when")
+        #expect(read.when.problem("all of it").origin.place?.column == 7)
+    }
+
+    /// The same key in the kind's own settings and in the common ones.
+    struct Common: WeirSettings.Settings {
+        var concurrency = 5
+        var buffer = ByteCount.megabytes(8)
+        static let fields: [Field<Self>] = [
+            field("concurrency", \.concurrency, range: 1...1_000, "All endpoints."), field("buffer", \.buffer, "Memory."),
+        ]
+    }
+
+    @Test("A key that kind and common settings both declare is read by both, and complained about once")
+    func sharedKeys() throws {
+        let catalog = SettingCatalog(noun: "destination", common: Common.self, kinds: [SettingKind("http", Sample.Settings.self, "HTTP.")])
+        var reading = SettingReading()
+        let node = SettingNode.map(["type": .text("http"), "url": .text("http://a"), "concurrency": .text("9")])
+        let read = try #require(catalog.read(node, &reading))
+        #expect(read.common.concurrency == 9)
+        #expect((read.own as? Sample.Settings)?.concurrency == 9)
+        var other = SettingReading()
+        let bad = SettingNode.map(["type": .text("http"), "url": .text("http://a"), "concurrency": .text("x")])
+        #expect(catalog.read(bad, &other) == nil)
+        #expect(other.problems.count == 1)
+    }
+
+    @Test("No tree whatever crashes the reading, and what is refused has a problem")
+    func randomTrees() {
+        var state: UInt64 = 4
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(bound))
+        }
+        let words = ["url", "http://a", "5", "-1", "8MB", "30s", "true", "", "block", "99999999999999999999999", "1e999", "\u{0}", "é", "tls", "urls", "token", "file", "x"]
+        let keys = ["url", "concurrency", "timeout", "buffer", "on_full", "tls", "urls", "headers", "when", "token", "compress", "gzip", "ratio", "most", "key", "file", "env", "weight", "zzz"]
+        func tree(_ depth: Int) -> SettingNode {
+            switch next(depth > 4 ? 2 : 5) {
+            case 0: return SettingNode(.null)
+            case 1, 2: return .text(words[next(words.count)], quoted: next(2) == 0)
+            case 3: return .list((0..<next(4)).map { _ in tree(depth + 1) })
+            default:
+                var seen: Set<String> = []
+                let names = (0..<next(8)).map { _ in keys[next(keys.count)] }.filter { seen.insert($0).inserted }
+                return SettingNode(.map(names.map { SettingEntry(key: $0, value: tree(depth + 1)) }))
+            }
+        }
+        for _ in 0..<20_000 {
+            var problems: [SettingProblem] = []
+            let read = Sample.Settings.read(from: tree(0), problems: &problems)
+            #expect((read == nil) == problems.contains { $0.severity == .error })
+        }
+    }
 }

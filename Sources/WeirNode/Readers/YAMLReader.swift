@@ -34,12 +34,12 @@ package struct YAMLReader: Sendable {
     package func read(path: String, files: any FileSystem) -> Result {
         do throws(FileFailure) {
             guard let status = try files.status(path) else {
-                return refused("there is no file `\(path.clipped)`", help: "name one with `--config`, or make one with `weir init`")
+                return refused("there is no file `\(path.clipped(to: 300))`", help: "name one with `--config`, or make one with `weir init`")
             }
             if status.kind == .directory { return try readFolder(path, files: files) }
             return try readFile(path, files: files)
         } catch {
-            return refused("`\(path.clipped)` cannot be read: \(error)", help: "check that it exists and that this user may read it")
+            return refused("`\(path.clipped(to: 300))` cannot be read: \(error)", help: "check that it exists and that this user may read it")
         }
     }
 
@@ -61,7 +61,7 @@ package struct YAMLReader: Sendable {
             ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) && !$0.hasPrefix(".")
         }
         if names.isEmpty {
-            return refused("there is no `*.yaml` file in `\(path.clipped)`", help: "name a file or another folder with `--config`")
+            return refused("there is no `*.yaml` file in `\(path.clipped(to: 300))`", help: "name a file or another folder with `--config`")
         }
         var merge = YAMLMerge()
         for name in names {
@@ -133,7 +133,7 @@ struct YAMLMerge {
     private mutating func noteDouble(_ path: String, first: SettingOrigin, second: SettingOrigin) {
         problems.append(
             SettingProblem(
-                "`\(path.clipped)` is defined twice", at: second, path: path,
+                "`\(path.clipped(to: 300))` is defined twice", at: second, path: path,
                 help: "it is also defined in \(first.precise); keep one of them, or give one another name"))
     }
 }

@@ -2,7 +2,7 @@
 
 extension YAMLSyntaxFailure {
     /// What is wrong and what to do; `line` is the text at the mark.
-    func explained(line: String) -> (message: String, help: String) {
+    func explained(line: String, depth: Int) -> (message: String, help: String) {
         let scalars = Array(line.unicodeScalars)
         let here = mark.column - 1 < scalars.count && mark.column >= 1 ? scalars[mark.column - 1] : nil
         switch problem {
@@ -17,6 +17,8 @@ extension YAMLSyntaxFailure {
                 "a `:` stands where no key can be",
                 "put text that holds `: ` in quotes, or check the indentation of this line and the one above"
             )
+        case "did not find expected key" where here == ":":
+            return ("a key is missing before the `:`", "write `key: value`")
         case "did not find expected key":
             return ("this line fits nothing above it", "check its indentation, and quotes and brackets in the lines above")
         case "could not find expected ':'":
@@ -39,6 +41,9 @@ extension YAMLSyntaxFailure {
             return ("there is a control character", "take it out, or write it as `\"\\x07\"` in double quotes")
         case "found extra document", "did not find expected <document start>":
             return ("there is something after the end of the configuration", "check the indentation of this line")
+        case _ where problem.hasPrefix("Maximum nesting level"):
+            // libyaml looks ahead, and has a limit of its own far above ours.
+            return ("more than \(depth) levels are nested here", "a configuration is never that deep")
         default:
             if offset != nil { return ("this is not UTF-8 text (\(problem))", "save the file as UTF-8") }
             return ("this is not YAML: \(problem)", "")

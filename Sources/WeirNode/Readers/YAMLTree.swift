@@ -174,10 +174,11 @@ struct YAMLTree {
 
     private mutating func finishFrame(_ event: YAMLEvent) {
         guard var frame = frames.popLast() else { return }
-        // Block style has no brackets to underline: the first key or item stands for the whole.
-        if frame.start.line != event.end.line, case .file(var place) = frame.origin {
+        if case .file(var place) = frame.origin {
+            // Over several lines the first key or item stands for the whole.
+            if frame.start.line == event.end.line { place.length = max(1, event.end.column - frame.start.column) }
             let first = frame.isMap ? frame.entries.first?.keyOrigin.place : frame.items.first?.origin.place
-            if let first, first.line == place.line, first.column == place.column { place.length = first.length }
+            if let first, frame.start.line != event.end.line, first.line == place.line, first.column == place.column { place.length = first.length }
             frame.origin = .file(place)
         }
         if frame.isMap { merge(&frame) }
@@ -255,7 +256,9 @@ struct YAMLTree {
         if mark.line >= source.lineCount && source.text(ofLine: mark.line).isEmpty, let context = failure.contextMark {
             mark = context
         }
-        let (message, help) = failure.explained(line: source.text(ofLine: mark.line))
+        var failure = failure
+        failure.mark = mark
+        let (message, help) = failure.explained(line: source.text(ofLine: mark.line), depth: limits.depth)
         problems.append(SettingProblem(message, at: source.origin(mark), help: help))
     }
 }

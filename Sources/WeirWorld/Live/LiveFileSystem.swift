@@ -93,7 +93,8 @@ package struct LiveFileSystem: FileSystem {
             kind: kind, length: Int64(found.st_size),
             modified: WallTime(
                 nanoseconds: Int64(found.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(found.st_mtim.tv_nsec)),
-            device: UInt64(found.st_dev), inode: UInt64(found.st_ino))
+            device: UInt64(found.st_dev), inode: UInt64(found.st_ino),
+            permissions: UInt16(truncatingIfNeeded: found.st_mode & 0o777))
     }
 
     package func syncDirectory(_ path: String) throws(FileFailure) {
