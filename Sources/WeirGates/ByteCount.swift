@@ -1,8 +1,8 @@
 /// An amount of bytes: a limit, a level, a size.
 ///
-/// Text: `8MB` is 8·10⁶ (decimal, as disks and networks count), `8MiB` is 8·2²⁰ (binary, as memory counts), `1.5GB`, `0`;
-/// a plain number is bytes. Units are read without regard to case; a bare `8M` is refused, because Docker, Kubernetes and
-/// OpenCTI each mean something else by it.
+/// Text: `8MB` is 8·10⁶ (decimal, as disks and networks count), `8MiB` is 8·2²⁰ (binary, as memory counts), `1.5GB`,
+/// `0`; a plain number is bytes. Units are read without regard to case; a bare `8M` is refused, because Docker,
+/// Kubernetes and OpenCTI each mean something else by it.
 package struct ByteCount: Sendable, Hashable, Comparable {
     package var bytes: Int64
 
@@ -152,7 +152,9 @@ extension ByteCount {
         let hundredths = Int64((Double(bytes) / Double(unit.bytes) * 100).rounded(.down))
         var text = "\(hundredths / 100)"
         let fraction = hundredths % 100
-        if fraction != 0 { text += fraction % 10 == 0 ? ".\(fraction / 10)" : fraction < 10 ? ".0\(fraction)" : ".\(fraction)" }
+        if fraction != 0 {
+            text += fraction % 10 == 0 ? ".\(fraction / 10)" : fraction < 10 ? ".0\(fraction)" : ".\(fraction)"
+        }
         return "\(exact) (\(text)\(unit.name))"
     }
 }

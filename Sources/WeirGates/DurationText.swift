@@ -1,9 +1,10 @@
 import WeirWorld
 
-// Durations as an operator writes and reads them: `5h`, `90s`, `250ms`, `1h30m`, `1.5s`, ISO 8601 `PT5H` and `P1DT2H`, `0`.
+// Durations as an operator writes and reads them: `5h`, `90s`, `250ms`, `1h30m`, `1.5s`, ISO 8601 `PT5H` and `P1DT2H`,
+// `0`.
 //
-// A plain number is refused (30 what?). Months and years are refused: they have no fixed length. A week is 7 days, a day
-// 24 hours. Negative durations are refused. Most: 292 years, what 64 bits of nanoseconds hold.
+// A plain number is refused (30 what?). Months and years are refused: they have no fixed length. A week is 7 days, a
+// day 24 hours. Negative durations are refused. Most: 292 years, what 64 bits of nanoseconds hold.
 
 extension Duration {
     package static func minutes(_ count: Int) -> Duration { .seconds(count) * 60 }
@@ -28,7 +29,8 @@ extension Duration {
         }
         if DecimalNumber(trimmed) != nil {
             throw UnitTextProblem(
-                "`\(text.clipped)` has no unit", help: "write `\(trimmed)s` for seconds or `\(trimmed)ms` for milliseconds")
+                "`\(text.clipped)` has no unit",
+                help: "write `\(trimmed)s` for seconds or `\(trimmed)ms` for milliseconds")
         }
         guard let first = trimmed.first else {
             throw UnitTextProblem("the duration is empty", help: help)
@@ -95,11 +97,13 @@ extension Duration {
             for part in parts {
                 if part.unit == "y" || part.unit == "m" {
                     throw UnitTextProblem(
-                        "`\(whole.clipped)` has months or years, which have no fixed length", help: "write days: `P30D`")
+                        "`\(whole.clipped)` has months or years, which have no fixed length", help: "write days: `P30D`"
+                    )
                 }
                 guard part.unit == "d" || part.unit == "w" else {
                     throw UnitTextProblem(
-                        "`\(whole.clipped)` lacks the `T` before hours, minutes and seconds", help: "write `PT…`, such as `PT5H`")
+                        "`\(whole.clipped)` lacks the `T` before hours, minutes and seconds",
+                        help: "write `PT…`, such as `PT5H`")
                 }
                 result.append(part)
             }

@@ -18,12 +18,13 @@ package struct ExpressionText: Sendable, Hashable, ExpressibleByStringLiteral {
     package func problem(_ message: String, offset: Int? = nil, help: String = "") -> SettingProblem {
         var origin = origin
         if let offset, case .file(var place) = origin {
-            // The text is found again in its line: right for plain and for simply quoted text; escapes and blocks of several
-            // lines keep pointing at the start.
+            // The text is found again in its line: right for plain and for simply quoted text; escapes and blocks of
+            // several lines keep pointing at the start.
             let start = isQuoted ? place.column : place.column - 1
             let line = Array(place.text.unicodeScalars)
             let expected = Array(text.unicodeScalars)
-            if start >= 0, start + expected.count <= line.count, Array(line[start..<start + expected.count]) == expected {
+            if start >= 0, start + expected.count <= line.count, Array(line[start..<start + expected.count]) == expected
+            {
                 place.column = start + 1 + min(max(0, offset), expected.count)
                 place.length = 1
                 origin = .file(place)

@@ -18,7 +18,9 @@ package struct Percent: Sendable, Hashable, Comparable, CustomStringConvertible 
         else {
             throw UnitTextProblem("`\(text.clipped)` is not a percentage", help: "write `5%`")
         }
-        guard value <= 100 else { throw UnitTextProblem("`\(text.clipped)` is more than the whole", help: "write 0% to 100%") }
+        guard value <= 100 else {
+            throw UnitTextProblem("`\(text.clipped)` is more than the whole", help: "write 0% to 100%")
+        }
         self.value = value
     }
 

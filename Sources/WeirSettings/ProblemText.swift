@@ -1,4 +1,5 @@
-/// Problems for a terminal, as a good compiler prints them: place, what, the line, a caret, what to do, and a count at the end.
+/// Problems for a terminal, as a good compiler prints them: place, what, the line, a caret, what to do, and a count at
+/// the end.
 ///
 ///     weir.yaml:14:5: error: `actoin` is not a setting of `destinations.siem`
 ///      14 |     actoin: block
@@ -27,7 +28,8 @@ package struct ProblemText: Sendable {
     package func text(_ problem: SettingProblem) -> String {
         let colour = problem.severity == .error ? "31" : "33"
         let place = problem.origin == .standard ? "" : style(clean(problem.origin.precise) + ":", "1") + " "
-        var text = "\(place)\(style("\(problem.severity.rawValue):", "1;\(colour)")) \(style(clean(problem.message), "1"))\n"
+        var text =
+            "\(place)\(style("\(problem.severity.rawValue):", "1;\(colour)")) \(style(clean(problem.message), "1"))\n"
         var margin = "    "
         if let place = problem.origin.place, !place.text.isEmpty {
             let (line, column, length) = window(place)

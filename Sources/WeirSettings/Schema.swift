@@ -1,7 +1,8 @@
 internal import WeirGates
 
-/// The JSON Schema (2020-12) of settings, for editors and for checks in CI. Made from the same fields as the reader, so the two
-/// agree, up to what a schema cannot say: ranges of sizes and durations, expressions, files that must exist, `mistakes()`.
+/// The JSON Schema (2020-12) of settings, for editors and for checks in CI. Made from the same fields as the reader, so
+/// the two agree, up to what a schema cannot say: ranges of sizes and durations, expressions, files that must exist,
+/// `mistakes()`.
 ///
 /// A text takes numbers and truths too, because YAML's unquoted `1.10` and `no` are text here where a text is wanted.
 package struct Schema: Sendable {
@@ -43,7 +44,9 @@ package struct Schema: Sendable {
                 entries.append(PlainEntry(key: alias, value: property(old)))
             }
             guard field.isRequired else { continue }
-            if field.aliases.isEmpty { required.append(.text(field.name)) } else {
+            if field.aliases.isEmpty {
+                required.append(.text(field.name))
+            } else {
                 let choices = ([field.name] + field.aliases).map {
                     PlainValue.map([PlainEntry(key: "required", value: .list([.text($0)]))])
                 }
@@ -91,11 +94,13 @@ package struct Schema: Sendable {
                 ]
                 let fields = own + union.common.fields().filter { !ownNames.contains($0.name) }
                 definitions[kindName] = .map(
-                    [PlainEntry(key: "description", value: .text(kind.summary))] + properties(of: fields, type: .map(type)))
+                    [PlainEntry(key: "description", value: .text(kind.summary))]
+                        + properties(of: fields, type: .map(type)))
                 kinds.append(.map([PlainEntry(key: "$ref", value: .text("#/$defs/\(kindName)"))]))
             }
             definitions[name] = .map([
-                PlainEntry(key: "type", value: .text("object")), PlainEntry(key: "required", value: .list([.text("type")])),
+                PlainEntry(key: "type", value: .text("object")),
+                PlainEntry(key: "required", value: .list([.text("type")])),
                 PlainEntry(key: "oneOf", value: .list(kinds)),
             ])
         }
@@ -164,7 +169,8 @@ package struct Schema: Sendable {
         return .map([
             PlainEntry(key: "type", value: .text("object")),
             PlainEntry(
-                key: "properties", value: .map([PlainEntry(key: "file", value: text), PlainEntry(key: "env", value: text)])),
+                key: "properties",
+                value: .map([PlainEntry(key: "file", value: text), PlainEntry(key: "env", value: text)])),
             PlainEntry(key: "minProperties", value: .whole(1)), PlainEntry(key: "maxProperties", value: .whole(1)),
             PlainEntry(key: "additionalProperties", value: .truth(false)),
         ])
@@ -181,7 +187,10 @@ package struct Schema: Sendable {
     }()
 
     private static func limits(_ bounds: SettingBounds?) -> [PlainEntry] {
-        [bounds?.least.map { PlainEntry(key: "minimum", value: $0) }, bounds?.most.map { PlainEntry(key: "maximum", value: $0) }]
-            .compactMap { $0 }
+        [
+            bounds?.least.map { PlainEntry(key: "minimum", value: $0) },
+            bounds?.most.map { PlainEntry(key: "maximum", value: $0) },
+        ]
+        .compactMap { $0 }
     }
 }

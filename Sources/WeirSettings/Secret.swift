@@ -1,5 +1,6 @@
-/// A password, a token, a key: written as `{ file: /run/credentials/weir/token }` or `{ env: SIEM_TOKEN }`, or literally
-/// (with a warning, because configurations are copied, mailed and committed). Never printed: its description is `***`.
+/// A password, a token, a key: written as `{ file: /run/credentials/weir/token }` or `{ env: SIEM_TOKEN }`, or
+/// literally (with a warning, because configurations are copied, mailed and committed). Never printed: its description
+/// is `***`.
 package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
     package enum Reference: Sendable, Hashable {
         case file(String)
@@ -27,7 +28,8 @@ extension Secret: CustomReflectable {
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Fetches what a secret refers to. The real one reads files (and refuses those that others may read) and the environment.
+/// Fetches what a secret refers to. The real one reads files (and refuses those that others may read) and the
+/// environment.
 package protocol SecretResolver: Sendable {
     func text(ofFile path: String) throws(SecretFailure) -> String
     func text(ofEnvironment name: String) throws(SecretFailure) -> String
@@ -61,10 +63,13 @@ extension Secret: SettingValue {
             guard entries.count == 1, let entry = entries.first, ["file", "env"].contains(entry.key),
                 case .scalar(let scalar) = entry.value.content, !scalar.text.isEmpty
             else {
-                reading.problem("\(reading.subject) must refer to one file or one environment variable", at: node.origin, help: help)
+                reading.problem(
+                    "\(reading.subject) must refer to one file or one environment variable", at: node.origin, help: help
+                )
                 return nil
             }
-            return resolve(entry.key == "file" ? .file(scalar.text) : .environment(scalar.text), at: entry.value.origin, &reading)
+            return resolve(
+                entry.key == "file" ? .file(scalar.text) : .environment(scalar.text), at: entry.value.origin, &reading)
         case .null, .list:
             reading.wrongType(node, wants: "a secret", help: help)
             return nil

@@ -1,5 +1,5 @@
-// Keeping secrets out of messages that show a source line. Stars take the place of as many characters, so that columns, and
-// with them the caret, stay true.
+// Keeping secrets out of messages that show a source line. Stars take the place of as many characters, so that columns,
+// and with them the caret, stay true.
 
 enum SecretText {
     /// Replaces a range of code points by stars.
@@ -16,8 +16,8 @@ enum SecretText {
         "authorization",
     ]
 
-    /// Blots out what stands after a key that sounds like a secret. For lines that were never understood: a syntax error, an
-    /// unknown key. References (`{ file: … }`) stay readable.
+    /// Blots out what stands after a key that sounds like a secret. For lines that were never understood: a syntax
+    /// error, an unknown key. References (`{ file: … }`) stay readable.
     static func masked(_ line: String) -> String {
         let scalars = Array(line.unicodeScalars)
         var result = scalars

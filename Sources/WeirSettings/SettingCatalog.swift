@@ -18,8 +18,9 @@ package struct SettingKind: Sendable {
     }
 }
 
-/// Reads groups that say what they are by their `type` key: the own settings of that kind and the settings that all kinds
-/// have stand side by side in one group. Where both declare a key, both read it, and the kind's own description is shown.
+/// Reads groups that say what they are by their `type` key: the own settings of that kind and the settings that all
+/// kinds have stand side by side in one group. Where both declare a key, both read it, and the kind's own description
+/// is shown.
 package struct SettingCatalog<Common: Settings>: Sendable {
     /// "destination", "source".
     package var noun: String

@@ -2,8 +2,8 @@ internal import WeirGates
 
 /// A configuration as it was written: a tree in which every key and every value knows where it comes from.
 ///
-/// Scalars stay text until a field says what it wants, so `no` is a country, `1.10` a version and `007` a name wherever text
-/// is wanted, and never silently something else.
+/// Scalars stay text until a field says what it wants, so `no` is a country, `1.10` a version and `007` a name wherever
+/// text is wanted, and never silently something else.
 package struct SettingNode: Sendable {
     package enum Content: Sendable {
         /// Nothing written, `~` or `null`.

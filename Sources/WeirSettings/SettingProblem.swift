@@ -32,8 +32,8 @@ package struct SettingProblem: Error, Sendable, Hashable, CustomStringConvertibl
     }
 }
 
-/// What a component finds wrong with its own settings beyond a single field (two that contradict, a URL that does not parse):
-/// it knows the key, the reading adds the place.
+/// What a component finds wrong with its own settings beyond a single field (two that contradict, a URL that does not
+/// parse): it knows the key, the reading adds the place.
 package struct SettingMistake: Error, Sendable, Hashable {
     /// The key inside the component's settings, dotted and indexed for nested ones: `tls.certificate`, `urls[1].url`.
     /// Empty: the settings as a whole.

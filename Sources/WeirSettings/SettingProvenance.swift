@@ -1,19 +1,26 @@
 /// Which line or variable set which value. Paths are dotted, list items indexed: `destinations.siem.urls[0].weight`.
 package struct SettingProvenance: Sendable {
     package private(set) var origins: [String: SettingOrigin] = [:]
+    /// Where the keys stand that hold the values.
+    private var holders: [String: SettingOrigin] = [:]
 
     package init() {}
 
-    package mutating func note(_ path: String, _ origin: SettingOrigin) { origins[path] = origin }
+    package mutating func note(_ path: String, _ origin: SettingOrigin, holder: SettingOrigin = .standard) {
+        origins[path] = origin
+        if holder != .standard { holders[path] = holder }
+    }
 
     /// Where the value at a path was set; `.standard` when nobody did, and the component's default holds.
     package func origin(of path: String) -> SettingOrigin { origins[path] ?? .standard }
 
-    /// Where a message about a path points: at the value, or at the nearest thing around it that was written.
+    /// Where a message about a path points: at the value, or at the key of the nearest group around it that was
+    /// written.
     package func nearest(to path: String) -> SettingOrigin {
+        if let origin = origins[path] { return origin }
         var rest = path[...]
         while true {
-            if let origin = origins[String(rest)] { return origin }
+            if let origin = holders[String(rest)] ?? origins[String(rest)] { return origin }
             guard let cut = rest.lastIndex(where: { $0 == "." || $0 == "[" }) else { return origins[""] ?? .standard }
             rest = rest[..<cut]
         }

@@ -55,11 +55,12 @@ package struct SettingReading: Sendable {
     }
 
     private mutating func step<Value>(
-        _ path: String, name: String, holder: SettingOrigin, value: SettingOrigin, _ body: (inout SettingReading) -> Value
+        _ path: String, name: String, holder: SettingOrigin, value: SettingOrigin,
+        _ body: (inout SettingReading) -> Value
     ) -> Value {
         let before = (self.path, self.name, self.holder)
         (self.path, self.name, self.holder) = (path, name, holder)
-        provenance.note(path, value)
+        provenance.note(path, value, holder: holder)
         defer { (self.path, self.name, self.holder) = before }
         return body(&self)
     }
@@ -98,7 +99,9 @@ package struct SettingReading: Sendable {
             }
         }
         if problemsDropped > 0 {
-            sorted.append(SettingProblem("\(problemsDropped) more problems are not shown", severity: errors > 0 ? .error : .warning))
+            sorted.append(
+                SettingProblem(
+                    "\(problemsDropped) more problems are not shown", severity: errors > 0 ? .error : .warning))
         }
         return sorted
     }

@@ -128,7 +128,8 @@ package indirect enum PlainValue: Sendable, Hashable {
         case .null: ""
         case .truth(let truth): truth ? "true" : "false"
         case .whole(let number): String(number)
-        case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
+        case .number(let number):
+            number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
         case .text(let text): text.isEmpty ? "\"\"" : text
         case .list(let items): items.isEmpty ? "[]" : "[ \(items.map(\.text).joined(separator: ", ")) ]"
         case .map(let entries):

@@ -12,7 +12,8 @@ package protocol SettingValue: Sendable {
 extension Bool: SettingValue {
     /// Only `true` and `false`: what `on`, `yes` or `1` mean differs between YAML 1.1, YAML 1.2 and people.
     package static func read(_ node: SettingNode, _ reading: inout SettingReading) -> Bool? {
-        guard case .scalar(let scalar) = node.content, !scalar.isQuoted || ["true", "false"].contains(scalar.text) else {
+        guard case .scalar(let scalar) = node.content, !scalar.isQuoted || ["true", "false"].contains(scalar.text)
+        else {
             reading.wrongType(node, wants: "`true` or `false`", help: "write `true` or `false`")
             return nil
         }
@@ -55,7 +56,9 @@ extension Int: SettingValue {
             let plain = digits.drop { $0 == "0" }
             reading.wrongType(
                 node, wants: "a whole number without leading zeros",
-                help: "write `\(plain.isEmpty ? "0" : String(plain).clipped)`; some readers take a leading zero for octal")
+                help:
+                    "write `\(plain.isEmpty ? "0" : String(plain).clipped)`; some readers take a leading zero for octal"
+            )
             return nil
         }
         guard isDecimal, let value = Int(scalar.text) else {

@@ -19,7 +19,8 @@ package protocol Settings: SettingValue {
     /// The defaults.
     init()
     static var fields: [Field<Self>] { get }
-    /// What no single field can say: two that contradict, one that needs another. Called when every field is fine by itself.
+    /// What no single field can say: two that contradict, one that needs another. Called when every field is fine by
+    /// itself.
     func mistakes() -> [SettingMistake]
 }
 
@@ -69,7 +70,8 @@ extension Settings {
             guard let entry = written.first else {
                 if field.isRequired {
                     let help = field.describe(value).help
-                    reading.problem("`\(field.name)` is missing from \(reading.place)", at: reading.holder(or: node), help: help)
+                    reading.problem(
+                        "`\(field.name)` is missing from \(reading.place)", at: reading.holder(or: node), help: help)
                 }
                 continue
             }
@@ -80,7 +82,8 @@ extension Settings {
             }
             if entry.key != field.name && !quietly.contains(field.name) {
                 reading.problem(
-                    "`\(entry.key)` is an old name", at: entry.keyOrigin, help: "write `\(field.name)`", severity: .warning)
+                    "`\(entry.key)` is an old name", at: entry.keyOrigin, help: "write `\(field.name)`",
+                    severity: .warning)
             }
             if let deprecation = field.deprecation, !quietly.contains(field.name) {
                 reading.problem(
@@ -126,7 +129,8 @@ package struct NoSettings: Settings {
 }
 
 func refuseUnknown(
-    _ entries: [SettingEntry], known: Set<String>, _ reading: inout SettingReading, suggest: [String], secrets: Set<String>
+    _ entries: [SettingEntry], known: Set<String>, _ reading: inout SettingReading, suggest: [String],
+    secrets: Set<String>
 ) {
     for entry in entries where !known.contains(entry.key) {
         // Beyond what is kept there is no use in looking for a neighbour.
@@ -135,19 +139,22 @@ func refuseUnknown(
         if let near, secrets.contains(near) { reading.conceal(entry.value.origin) }
         let help =
             near.map { "did you mean `\($0)`?" }
-            ?? (suggest.isEmpty ? "there is nothing to set" : "known: \(suggest.sorted().map { "`\($0)`" }.joined(separator: ", "))")
+            ?? (suggest.isEmpty
+                ? "there is nothing to set" : "known: \(suggest.sorted().map { "`\($0)`" }.joined(separator: ", "))")
         reading.problem("`\(entry.key.clipped)` is not a setting of \(reading.place)", at: entry.keyOrigin, help: help)
     }
 }
 
 extension SettingNode {
-    /// The entries of a group of settings; nothing written is an empty group. Notes a problem and gives `nil` otherwise.
+    /// The entries of a group of settings; nothing written is an empty group. Notes a problem and gives `nil`
+    /// otherwise.
     func groupEntries(_ reading: inout SettingReading) -> [SettingEntry]? {
         switch content {
         case .map(let entries): return entries
         case .null: return []
         case .scalar, .list:
-            reading.wrongType(self, wants: "a group of settings", help: "write `key: value`, one on each line and indented")
+            reading.wrongType(
+                self, wants: "a group of settings", help: "write `key: value`, one on each line and indented")
             return nil
         }
     }

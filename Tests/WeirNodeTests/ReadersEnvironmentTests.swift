@@ -24,8 +24,10 @@ struct ReadersEnvironmentTests {
             environment: [
                 "WEIR__DESTINATIONS__SIEM_HTTP__BUFFER": "16MB", "weir__destinations__archive__path": "/srv/x",
                 "WEIR__DESTINATIONS__SIEM_HTTP__HEADERS__X_TEAM": "red", "WEIR__DESTINATIONS__SIEM_HTTP__COUNTRY": "no",
-                "WEIR__ROUTES__0__TO": #"["archive", "siem-http"]"#, "WEIR__DATA": "/var/lib/weir", "PATH": "/bin", "WEIR_CONFIG": "x",
-                "WEIR__DESTINATIONS__SIEM_HTTP__QUEUE__MAX_SIZE": "1GB", "WEIR__DESTINATIONS__SIEM_HTTP__ON_BACKPRESSURE": "queue",
+                "WEIR__ROUTES__0__TO": #"["archive", "siem-http"]"#, "WEIR__DATA": "/var/lib/weir", "PATH": "/bin",
+                "WEIR_CONFIG": "x",
+                "WEIR__DESTINATIONS__SIEM_HTTP__QUEUE__MAX_SIZE": "1GB",
+                "WEIR__DESTINATIONS__SIEM_HTTP__ON_BACKPRESSURE": "queue",
                 "WEIR__API__TOKEN": "hunter2",
             ])
         #expect(problems.isEmpty, "\(problems)")
@@ -40,7 +42,9 @@ struct ReadersEnvironmentTests {
         #expect(read.routes.first?.to.values == ["archive", "siem-http"])
         #expect(read.data == "/var/lib/weir")
         #expect(read.api.token?.text == "hunter2")
-        #expect(provenance.origin(of: "destinations.siem-http.buffer").description == "WEIR__DESTINATIONS__SIEM_HTTP__BUFFER")
+        #expect(
+            provenance.origin(of: "destinations.siem-http.buffer").description
+                == "WEIR__DESTINATIONS__SIEM_HTTP__BUFFER")
         #expect(provenance.origin(of: "destinations.siem-http.url").description == "weir.yaml:4")
     }
 
@@ -61,31 +65,76 @@ struct ReadersEnvironmentTests {
                 "WEIR__DESTINATIONS__SIEM_HTTP__URL": "null", "WEIR__API": #"{"listen": "127.0.0.1:1"}"#,
             ])
         // `url` is text, and nothing is no text: the variable is named.
-        #expect(problems.map(\.description) == ["WEIR__DESTINATIONS__SIEM_HTTP__URL: error: nothing is written after `url` (write text, in quotes when it holds `: ` or ` #`)"])
+        #expect(
+            problems.map(\.description) == [
+                """
+                WEIR__DESTINATIONS__SIEM_HTTP__URL: error: nothing is written after `url` (write text, in \
+                quotes when it holds `: ` or ` #`)
+                """
+            ])
         #expect(configuration == nil)
     }
 
     @Test("A secret may be a reference below its name")
     func secretReference() throws {
-        let (configuration, problems, _) = readSample("", environment: ["WEIR__API__TOKEN__FILE": "/run/credentials/weir/token"])
+        let (configuration, problems, _) = readSample(
+            "", environment: ["WEIR__API__TOKEN__FILE": "/run/credentials/weir/token"])
         #expect(problems.isEmpty)
         #expect(configuration?.api.token?.reference == .file("/run/credentials/weir/token"))
     }
 
-    @Test("What fits nothing is an error with a suggestion", arguments: [
-        ("WEIR__DESTINATION__SIEM__LIMIT", "1", "`destination` is not a setting of the configuration (did you mean `WEIR__DESTINATIONS`?)"),
-        ("WEIR__DESTINATIONS__SIEM_HTPP__BUFFER", "1MB", "there is no destination `siem_htpp` (did you mean `WEIR__DESTINATIONS__SIEM_HTTP`?)"),
-        ("WEIR__DESTINATIONS__OTHER__BUFFER", "1MB", "there is no destination `other` (set `WEIR__DESTINATIONS__OTHER__TYPE` too to make one)"),
-        ("WEIR__DESTINATIONS__SIEM_HTTP__BUFER", "1MB", "`bufer` is not a setting of `destinations.siem-http` (did you mean `WEIR__DESTINATIONS__SIEM_HTTP__BUFFER`?)"),
-        ("WEIR__DESTINATIONS__SIEM_HTTP__BUFFER__X", "1MB", "`destinations.siem-http.buffer` is a single value: nothing is below it (write `WEIR__DESTINATIONS__SIEM_HTTP__BUFFER`)"),
-        ("WEIR__ROUTES__7__TO", "x", "`routes` has no item `7` (items are counted from 0; set the whole list as JSON text)"),
-        ("WEIR__ROUTES", "rest", "`routes` wants JSON text (write `[\"a\", \"b\"]`)"),
-        ("WEIR__ROUTES", "[rest", "the value is not JSON (write `[\"a\", \"b\"]` or `{\"key\": \"value\"}`)"),
-        ("WEIR__", "x", "this names no setting (write `WEIR__SECTION__NAME__KEY`, two underscores between levels)"),
-        ("WEIR__DATA____X", "x", "this names no setting (write `WEIR__SECTION__NAME__KEY`, two underscores between levels)"),
-        ("WEIR__DESTINATIONS__SIEM_HTTP__CONCURRENCY", "many", "`concurrency` must be a whole number, not `many` (write a whole number such as `5`)"),
-        ("WEIR__DESTINATIONS__ARCHIVE__CONCURRENCY", "5", "`concurrency` is not a setting of `destinations.archive` (known: `buffer`, `on_backpressure`, `path`, `queue`, `type`)"),
-    ])
+    @Test(
+        "What fits nothing is an error with a suggestion",
+        arguments: [
+            (
+                "WEIR__DESTINATION__SIEM__LIMIT", "1",
+                "`destination` is not a setting of the configuration (did you mean `WEIR__DESTINATIONS`?)"
+            ),
+            (
+                "WEIR__DESTINATIONS__SIEM_HTPP__BUFFER", "1MB",
+                "there is no destination `siem_htpp` (did you mean `WEIR__DESTINATIONS__SIEM_HTTP`?)"
+            ),
+            (
+                "WEIR__DESTINATIONS__OTHER__BUFFER", "1MB",
+                "there is no destination `other` (set `WEIR__DESTINATIONS__OTHER__TYPE` too to make one)"
+            ),
+            (
+                "WEIR__DESTINATIONS__SIEM_HTTP__BUFER", "1MB",
+                """
+                `bufer` is not a setting of `destinations.siem-http` (did you mean \
+                `WEIR__DESTINATIONS__SIEM_HTTP__BUFFER`?)
+                """
+            ),
+            (
+                "WEIR__DESTINATIONS__SIEM_HTTP__BUFFER__X", "1MB",
+                """
+                `destinations.siem-http.buffer` is a single value: nothing is below it (write \
+                `WEIR__DESTINATIONS__SIEM_HTTP__BUFFER`)
+                """
+            ),
+            (
+                "WEIR__ROUTES__7__TO", "x",
+                "`routes` has no item `7` (items are counted from 0; set the whole list as JSON text)"
+            ),
+            ("WEIR__ROUTES", "rest", "`routes` wants JSON text (write `[\"a\", \"b\"]`)"),
+            ("WEIR__ROUTES", "[rest", "the value is not JSON (write `[\"a\", \"b\"]` or `{\"key\": \"value\"}`)"),
+            ("WEIR__", "x", "this names no setting (write `WEIR__SECTION__NAME__KEY`, two underscores between levels)"),
+            (
+                "WEIR__DATA____X", "x",
+                "this names no setting (write `WEIR__SECTION__NAME__KEY`, two underscores between levels)"
+            ),
+            (
+                "WEIR__DESTINATIONS__SIEM_HTTP__CONCURRENCY", "many",
+                "`concurrency` must be a whole number, not `many` (write a whole number such as `5`)"
+            ),
+            (
+                "WEIR__DESTINATIONS__ARCHIVE__CONCURRENCY", "5",
+                """
+                `concurrency` is not a setting of `destinations.archive` (known: `buffer`, `on_backpressure`, \
+                `path`, `queue`, `type`)
+                """
+            ),
+        ])
     func refuses(name: String, value: String, message: String) {
         let (configuration, problems, _) = readSample(ReadersEnvironmentTests.file, environment: [name: value])
         #expect(configuration == nil)
@@ -103,7 +152,10 @@ struct ReadersEnvironmentTests {
 
     @Test("No variable whatever crashes the reader")
     func randomVariables() {
-        let parts = ["DESTINATIONS", "SIEM_HTTP", "ROUTES", "0", "TOKEN", "FILE", "HEADERS", "", "_", "TO", "QUEUE", "é", "API", "99999999999999999999"]
+        let parts = [
+            "DESTINATIONS", "SIEM_HTTP", "ROUTES", "0", "TOKEN", "FILE", "HEADERS", "", "_", "TO", "QUEUE", "é", "API",
+            "99999999999999999999",
+        ]
         let values = ["", "null", "[", "{}", "[]", "8MB", "{\"a\": [1]}", "*a", "\u{0}", "- a"]
         var state: UInt64 = 9
         func next(_ bound: Int) -> Int {

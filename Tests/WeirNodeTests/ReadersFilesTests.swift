@@ -10,7 +10,8 @@ struct ReadersFilesTests {
     private let files = LiveFileSystem()
 
     private func inFolder(_ contents: [String: String], _ body: (String) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-readers-\(UUID().uuidString)").path
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-readers-\(UUID().uuidString)")
+            .path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         for (name, text) in contents {
@@ -23,7 +24,8 @@ struct ReadersFilesTests {
     func folder() throws {
         let contents = [
             "10-base.yaml": "data: ./d\ndestinations:\n  a: { type: drop }\nroutes:\n  - { name: one, to: a }\n",
-            "20-more.yml": "destinations:\n  b: { type: drop }\nroutes:\n  - { name: two, to: b }\n", "notes.txt": "not: [yaml",
+            "20-more.yml": "destinations:\n  b: { type: drop }\nroutes:\n  - { name: two, to: b }\n",
+            "notes.txt": "not: [yaml",
             ".hidden.yaml": "broken: [", "30-empty.yaml": "# nothing\n",
         ]
         try inFolder(contents) { folder in
@@ -40,13 +42,22 @@ struct ReadersFilesTests {
 
     @Test("A name that two files define is an error that shows both places")
     func definedTwice() throws {
-        let contents = ["a.yaml": "data: x\ndestinations:\n  siem: { type: drop }\n", "b.yaml": "data: y\ndestinations:\n  siem: { type: drop }\n"]
+        let contents = [
+            "a.yaml": "data: x\ndestinations:\n  siem: { type: drop }\n",
+            "b.yaml": "data: y\ndestinations:\n  siem: { type: drop }\n",
+        ]
         try inFolder(contents) { folder in
             let problems = YAMLReader().read(path: folder, files: files).problems
             #expect(
                 problems.map(\.description) == [
-                    "\(folder)/b.yaml:1:1: error: `data` is defined twice (it is also defined in \(folder)/a.yaml:1:1; keep one of them, or give one another name)",
-                    "\(folder)/b.yaml:3:3: error: `destinations.siem` is defined twice (it is also defined in \(folder)/a.yaml:3:3; keep one of them, or give one another name)",
+                    """
+                    \(folder)/b.yaml:1:1: error: `data` is defined twice (it is also defined in \
+                    \(folder)/a.yaml:1:1; keep one of them, or give one another name)
+                    """,
+                    """
+                    \(folder)/b.yaml:3:3: error: `destinations.siem` is defined twice (it is also defined in \
+                    \(folder)/a.yaml:3:3; keep one of them, or give one another name)
+                    """,
                 ])
         }
     }
@@ -62,7 +73,9 @@ struct ReadersFilesTests {
             #expect(missing.problems.first?.message.hasPrefix("there is no file") == true)
         }
         try inFolder([:]) { folder in
-            #expect(YAMLReader().read(path: folder, files: files).problems.first?.message.hasPrefix("there is no `*.yaml` file") == true)
+            #expect(
+                YAMLReader().read(path: folder, files: files).problems.first?.message.hasPrefix(
+                    "there is no `*.yaml` file") == true)
         }
     }
 
@@ -75,7 +88,10 @@ struct ReadersFilesTests {
             let reader = SecretReader(files: files, environment: ["SIEM_TOKEN": "from-env", "NOTHING": ""])
             func read(_ reference: String) -> (Secret?, String) {
                 let (configuration, problems, _) = readSample("api:\n  token: \(reference)\n", secrets: reader)
-                return (configuration?.api.token, problems.map(\.message).joined(separator: "; ").replacing(folder, with: "D"))
+                return (
+                    configuration?.api.token,
+                    problems.map(\.message).joined(separator: "; ").replacing(folder, with: "D")
+                )
             }
             #expect(read("{ file: \(folder)/good }").0?.text == "hunter2")
             #expect(read("{ env: SIEM_TOKEN }").0?.text == "from-env")

@@ -72,7 +72,11 @@ struct SampleDelivery: Settings {
 
     func mistakes() -> [SettingMistake] {
         queue != nil && onBackpressure != .queue
-            ? [SettingMistake("queue", "`queue` is set, but `on_backpressure` is not `queue`", help: "write `on_backpressure: queue`", severity: .warning)]
+            ? [
+                SettingMistake(
+                    "queue", "`queue` is set, but `on_backpressure` is not `queue`",
+                    help: "write `on_backpressure: queue`", severity: .warning)
+            ]
             : []
     }
 }
@@ -111,7 +115,8 @@ struct SampleHTTP: Settings {
     }
 
     func mistakes() -> [SettingMistake] {
-        !url.isEmpty && !urls.isEmpty ? [SettingMistake("urls", "`url` and `urls` exclude each other", help: "keep one of them")] : []
+        !url.isEmpty && !urls.isEmpty
+            ? [SettingMistake("urls", "`url` and `urls` exclude each other", help: "keep one of them")] : []
     }
 
     struct Endpoint: Settings {

@@ -122,7 +122,8 @@ struct ReadersYAMLTests {
                 weir.yaml:14:5: error: `actoin` is not a setting of `destinations.siem`
                  14 |     actoin: block
                     |     ^^^^^^
-                    = known: `buffer`, `compress`, `concurrency`, `country`, `drain`, `headers`, `most`, `on_backpressure`, `queue`, `ratio`, `share`, `timeout`, `token`, `type`, `url`, `urls`
+                    = known: `buffer`, `compress`, `concurrency`, `country`, `drain`, `headers`, `most`, \
+                `on_backpressure`, `queue`, `ratio`, `share`, `timeout`, `token`, `type`, `url`, `urls`
 
                 weir.yaml:15:14: error: `headers` must be names with a value each, not a list
                  15 |     headers: [a, b]
@@ -179,25 +180,99 @@ struct ReadersYAMLTests {
                 """)
     }
 
-    @Test("Syntax errors say what a person did, at the right place", arguments: [
-        ("a: [1, 2\nb: 3\n", "weir.yaml:2:2: error: the list opened with `[` is not closed (opened in line 1) (separate its items by `,` and close it with `]`)"),
-        ("a: {b: 1\nc: 3", "weir.yaml:2:2: error: the group opened with `{` is not closed (opened in line 1) (separate its entries by `,` and close it with `}`)"),
-        ("a: b: c\n", "weir.yaml:1:5: error: a `:` stands where no key can be (put text that holds `: ` in quotes, or check the indentation of this line and the one above)"),
-        ("a:\n\tb: 1\n", "weir.yaml:2:1: error: a tab stands where the line should be indented (indent with spaces)"),
-        ("a: @b\n", "weir.yaml:1:4: error: text cannot begin with `@` (put the text in quotes)"),
-        ("a: 'b\nc: d\n", "weir.yaml:1:4: error: the quotes are never closed (close them)"),
-        ("a:\n    b: 1\n  c: 2\n", "weir.yaml:3:3: error: this line fits nothing above it (check its indentation, and quotes and brackets in the lines above)"),
-        ("a:\n  - b\n  c: 2\n", "weir.yaml:3:3: error: this line does not continue the list above (begin it with `- `, or indent it less)"),
-        ("a: 1\n---\nb: 2\n", "weir.yaml:2:1: error: a second document begins here (take out the `---`, or put the second part into a file of its own in a folder)"),
-        ("a: *b\n", "weir.yaml:1:4: error: `*b` stands for nothing: there is no `&b` above (put text that begins with `*` in quotes)"),
-        ("a: &x [ *x ]\n", "weir.yaml:1:9: error: `*x` stands for nothing: there is no `&x` above (put text that begins with `*` in quotes)"),
-        ("a: !ruby/object x\n", "weir.yaml:1:4: error: the tag `!ruby/object` means nothing here (take it out, or put text that begins with `!` in quotes)"),
-        ("[a]: b\n", "weir.yaml:1:1: error: a key must be a single word (write `key: value`)"),
-        (": b\n", "weir.yaml:1:1: error: a key is missing before the `:` (write `key: value`)"),
-        ("data: \u{7}\n", "weir.yaml:1:7: error: there is a control character (take it out, or write it as `\"\\x07\"` in double quotes)"),
-        ("- a\n", "weir.yaml:1:1: error: the configuration must be a group of settings, not a list (write `key: value`, one on each line and indented)"),
-        ("a: \"\\q\"\n", "weir.yaml:1:5: error: this escape is not known (write `\\\\` for a backslash, or use single quotes)"),
-    ])
+    @Test(
+        "Syntax errors say what a person did, at the right place",
+        arguments: [
+            (
+                "a: [1, 2\nb: 3\n",
+                """
+                weir.yaml:2:2: error: the list opened with `[` is not closed (opened in line 1) (separate its \
+                items by `,` and close it with `]`)
+                """
+            ),
+            (
+                "a: {b: 1\nc: 3",
+                """
+                weir.yaml:2:2: error: the group opened with `{` is not closed (opened in line 1) (separate its \
+                entries by `,` and close it with `}`)
+                """
+            ),
+            (
+                "a: b: c\n",
+                """
+                weir.yaml:1:5: error: a `:` stands where no key can be (put text that holds `: ` in quotes, or \
+                check the indentation of this line and the one above)
+                """
+            ),
+            (
+                "a:\n\tb: 1\n",
+                "weir.yaml:2:1: error: a tab stands where the line should be indented (indent with spaces)"
+            ),
+            ("a: @b\n", "weir.yaml:1:4: error: text cannot begin with `@` (put the text in quotes)"),
+            ("a: 'b\nc: d\n", "weir.yaml:1:4: error: the quotes are never closed (close them)"),
+            (
+                "a:\n    b: 1\n  c: 2\n",
+                """
+                weir.yaml:3:3: error: this line fits nothing above it (check its indentation, and quotes and \
+                brackets in the lines above)
+                """
+            ),
+            (
+                "a:\n  - b\n  c: 2\n",
+                """
+                weir.yaml:3:3: error: this line does not continue the list above (begin it with `- `, or indent \
+                it less)
+                """
+            ),
+            (
+                "a: 1\n---\nb: 2\n",
+                """
+                weir.yaml:2:1: error: a second document begins here (take out the `---`, or put the second part \
+                into a file of its own in a folder)
+                """
+            ),
+            (
+                "a: *b\n",
+                """
+                weir.yaml:1:4: error: `*b` stands for nothing: there is no `&b` above (put text that begins \
+                with `*` in quotes)
+                """
+            ),
+            (
+                "a: &x [ *x ]\n",
+                """
+                weir.yaml:1:9: error: `*x` stands for nothing: there is no `&x` above (put text that begins \
+                with `*` in quotes)
+                """
+            ),
+            (
+                "a: !ruby/object x\n",
+                """
+                weir.yaml:1:4: error: the tag `!ruby/object` means nothing here (take it out, or put text that \
+                begins with `!` in quotes)
+                """
+            ),
+            ("[a]: b\n", "weir.yaml:1:1: error: a key must be a single word (write `key: value`)"),
+            (": b\n", "weir.yaml:1:1: error: a key is missing before the `:` (write `key: value`)"),
+            (
+                "data: \u{7}\n",
+                """
+                weir.yaml:1:7: error: there is a control character (take it out, or write it as `\"\\x07\"` in \
+                double quotes)
+                """
+            ),
+            (
+                "- a\n",
+                """
+                weir.yaml:1:1: error: the configuration must be a group of settings, not a list (write `key: \
+                value`, one on each line and indented)
+                """
+            ),
+            (
+                "a: \"\\q\"\n",
+                "weir.yaml:1:5: error: this escape is not known (write `\\\\` for a backslash, or use single quotes)"
+            ),
+        ])
     func syntaxErrors(text: String, expected: String) {
         #expect(readSample(text).problems.first?.description == expected)
     }
@@ -205,7 +280,10 @@ struct ReadersYAMLTests {
     @Test("Bytes that are not UTF-8 are refused at their line")
     func notText() {
         let result = YAMLReader().read(Array("a: 1\nb: ".utf8) + [0xFF, 0xFE], file: "weir.yaml")
-        #expect(result.problems.first?.description == "weir.yaml:2:4: error: this is not UTF-8 text (invalid leading UTF-8 octet) (save the file as UTF-8)")
+        #expect(
+            result.problems.first?.description
+                == "weir.yaml:2:4: error: this is not UTF-8 text (invalid leading UTF-8 octet) (save the file as UTF-8)"
+        )
     }
 
     @Test("A key that is written twice is told with both lines, and the rest is still checked")
@@ -215,7 +293,10 @@ struct ReadersYAMLTests {
             problems.map(\.description) == [
                 "weir.yaml:4:3: error: `listen` is written twice (it was first written in line 3; keep one of them)",
                 "weir.yaml:5:1: error: `data` is written twice (it was first written in line 1; keep one of them)",
-                "weir.yaml:6:1: error: `bogus` is not a setting of the configuration (known: `api`, `data`, `destinations`, `routes`)",
+                """
+                weir.yaml:6:1: error: `bogus` is not a setting of the configuration (known: `api`, `data`, \
+                `destinations`, `routes`)
+                """,
             ])
     }
 
@@ -235,27 +316,36 @@ struct ReadersYAMLTests {
         #expect(provenance.origin(of: "destinations.b.url").description == "weir.yaml:2")
     }
 
-    @Test("Windows line ends, a byte order mark and an empty file are fine", arguments: ["", "# nothing\n", "\u{FEFF}data: x\r\n", "data: x\r\napi:\r\n  listen: y\r\n"])
+    @Test(
+        "Windows line ends, a byte order mark and an empty file are fine",
+        arguments: ["", "# nothing\n", "\u{FEFF}data: x\r\n", "data: x\r\napi:\r\n  listen: y\r\n"])
     func harmless(text: String) {
         #expect(readSample(text).problems.isEmpty)
     }
 
-    @Test("Text that looks like something else stays text where text is wanted", arguments: [
-        "no", "on", "yes", "1.10", "0123", "2026-11-21", "0x1F", "1e3", "true", ".5", "12:30:45",
-    ])
+    @Test(
+        "Text that looks like something else stays text where text is wanted",
+        arguments: [
+            "no", "on", "yes", "1.10", "0123", "2026-11-21", "0x1F", "1e3", "true", ".5", "12:30:45",
+        ])
     func norway(text: String) {
         let (configuration, problems, _) = readSample("data: \(text)\n")
         #expect(problems.isEmpty)
         #expect(configuration?.data == text)
     }
 
-    @Test("A secret never shows, whatever is wrong with its line", arguments: [
-        "api: { token: hunter2, listen: [x] }\n", "api: { tokn: hunter2 }\n", "api: { listen: [x], token: \"hunter2\" }\n",
-        "api:\n  token: hunter2\n  token: hunter2\n", "api: { token: hunter2, a: b: c }\n", "api:\n  token: hunter2: x\n",
-        "api:\n  token: [hunter2]\n", "api:\n  password: 'hunter2\n", "destinations: { a: { typ: http, token: hunter2 } }\n",
-        "destinations: { a: { type: http, headers: { Authorization: Bearer hunter2, x: [] } } }\n",
-        "api: {token:   hunter2 , \"api-key\" : hunter2, listen: {}}\n", "api:\n  token: {fil: hunter2}\n",
-    ])
+    @Test(
+        "A secret never shows, whatever is wrong with its line",
+        arguments: [
+            "api: { token: hunter2, listen: [x] }\n", "api: { tokn: hunter2 }\n",
+            "api: { listen: [x], token: \"hunter2\" }\n",
+            "api:\n  token: hunter2\n  token: hunter2\n", "api: { token: hunter2, a: b: c }\n",
+            "api:\n  token: hunter2: x\n",
+            "api:\n  token: [hunter2]\n", "api:\n  password: 'hunter2\n",
+            "destinations: { a: { typ: http, token: hunter2 } }\n",
+            "destinations: { a: { type: http, headers: { Authorization: Bearer hunter2, x: [] } } }\n",
+            "api: {token:   hunter2 , \"api-key\" : hunter2, listen: {}}\n", "api:\n  token: {fil: hunter2}\n",
+        ])
     func secretsStayHidden(text: String) {
         let (_, problems, _) = readSample(text)
         #expect(!problems.isEmpty)
@@ -266,7 +356,8 @@ struct ReadersYAMLTests {
     @Test("Text from a file cannot steer the terminal")
     func terminalEscapes() {
         let problem = SettingProblem(
-            "`a\u{1B}[2J` \u{202E}bad", at: .file(SettingPlace(file: "w\u{7}", line: 1, column: 3, text: "\u{1B}]0;x\tb")), help: "\u{9B}x")
+            "`a\u{1B}[2J` \u{202E}bad",
+            at: .file(SettingPlace(file: "w\u{7}", line: 1, column: 3, text: "\u{1B}]0;x\tb")), help: "\u{9B}x")
         let shown = ProblemText().text(problem)
         #expect(shown == "w·:1:3: error: `a·[2J` ·bad\n  1 | ·]0;x b\n    |   ^\n    = ·x\n")
     }
@@ -274,7 +365,8 @@ struct ReadersYAMLTests {
     @Test("A long line is cut round the caret")
     func longLine() {
         let text = String(repeating: "x", count: 5_000) + "HERE" + String(repeating: "y", count: 5_000)
-        let problem = SettingProblem("m", at: .file(SettingPlace(file: "f", line: 1, column: 5_001, length: 4, text: text)))
+        let problem = SettingProblem(
+            "m", at: .file(SettingPlace(file: "f", line: 1, column: 5_001, length: 4, text: text)))
         let lines = ProblemText().text(problem).split(separator: "\n").map { Array($0) }
         let caret = lines[2].firstIndex(of: "^") ?? 0
         #expect(lines[1].count < 140)
@@ -308,13 +400,31 @@ struct ReadersBombTests {
 
     static let bombs: [(String, String, String)] = [
         ("billion laughs", laughs(levels: 9), "the aliases in this file stand for more than 100000 values"),
-        ("quadratic aliases", "a: &a [" + String(repeating: "x,", count: 5_000) + "]\nb: [" + String(repeating: "*a,", count: 5_000) + "]\n", "the aliases in this file stand for more than 100000 values"),
+        (
+            "quadratic aliases",
+            "a: &a [" + String(repeating: "x,", count: 5_000) + "]\nb: [" + String(repeating: "*a,", count: 5_000)
+                + "]\n", "the aliases in this file stand for more than 100000 values"
+        ),
         ("deep lists", String(repeating: "[", count: 100_000), "more than 64 levels are nested here"),
         ("deep maps", String(repeating: "{a: ", count: 100_000), "more than 64 levels are nested here"),
-        ("deep blocks", (0..<2_000).map { String(repeating: " ", count: $0) + "a:\n" }.joined(), "more than 64 levels are nested here"),
-        ("deep through aliases", (1...70).map { "a\($0): &a\($0) " + ($0 == 1 ? "x" : "[*a\($0 - 1)]") }.joined(separator: "\n"), "more than 64 levels are nested here"),
-        ("many values", "a: [" + String(repeating: "1,", count: 2_000_000) + "]", "there are more than 100000 values up to here"),
-        ("merges", "a: &a {" + (0..<40_000).map { "k\($0): 1" }.joined(separator: ", ") + "}\nb: {<<: [*a, *a, *a]}\n", "the aliases in this file stand for more than 100000 values"),
+        (
+            "deep blocks", (0..<2_000).map { String(repeating: " ", count: $0) + "a:\n" }.joined(),
+            "more than 64 levels are nested here"
+        ),
+        (
+            "deep through aliases",
+            (1...70).map { "a\($0): &a\($0) " + ($0 == 1 ? "x" : "[*a\($0 - 1)]") }.joined(separator: "\n"),
+            "more than 64 levels are nested here"
+        ),
+        (
+            "many values", "a: [" + String(repeating: "1,", count: 2_000_000) + "]",
+            "there are more than 100000 values up to here"
+        ),
+        (
+            "merges",
+            "a: &a {" + (0..<40_000).map { "k\($0): 1" }.joined(separator: ", ") + "}\nb: {<<: [*a, *a, *a]}\n",
+            "the aliases in this file stand for more than 100000 values"
+        ),
     ]
 
     @Test("A bomb is refused while it is read, at a line, in tens of milliseconds", arguments: bombs)
@@ -325,7 +435,8 @@ struct ReadersBombTests {
         #expect(result.node == nil)
         #expect(result.problems.map(\.message) == [message])
         #expect(result.problems.first?.origin.place != nil)
-        // 50 ms is the promise for a release build; this bound for a debug build on a busy machine only tells linear from worse.
+        // 50 ms is the promise for a release build; this bound for a debug build on a busy machine only tells linear
+        // from worse.
         #expect(time < 2.5, "\(name): \(time) s")
     }
 
@@ -341,7 +452,8 @@ struct ReadersBombTests {
     func randomText() {
         var random = SplitMix(seed: 7)
         let pieces = [
-            "a", ":", " ", "\n", "  ", "- ", "[", "]", "{", "}", "&x ", "*x", "\"", "'", "|", ">", "#", "!", "%", "---\n", "<<: ", "\t", "destinations:", "type: http",
+            "a", ":", " ", "\n", "  ", "- ", "[", "]", "{", "}", "&x ", "*x", "\"", "'", "|", ">", "#", "!", "%",
+            "---\n", "<<: ", "\t", "destinations:", "type: http",
             "siem:", "8MB", "token: x", "\u{85}", "\u{2028}", "é", "\r\n", "? ", ",", "null", "~", "\\",
         ]
         for _ in 0..<4_000 {

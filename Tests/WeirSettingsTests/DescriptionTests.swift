@@ -11,10 +11,12 @@ struct DescriptionTests {
                 | setting | type | default | meaning |
                 | --- | --- | --- | --- |
                 | `url` | text | required | Where requests go. Example: `http://10.0.0.5/in`. |
-                | `concurrency` | whole number | `5` | Requests in flight before the gate holds back. Allowed: 1 to 64. |
+                | `concurrency` | whole number | `5` | Requests in flight before the gate holds back. Allowed: 1 to \
+                64. |
                 | `timeout` | duration | `30s` | How long one request may take. Allowed: at least 1ms. |
                 | `buffer` | size | `8MB` | Memory for what waits. Allowed: 1kB to 1GB. |
-                | `on_full` | `block`, `drop_newest` | `block` | What happens when the buffer is full. `block`: Wait for room. `drop_newest`: Drop what comes last, counted. |
+                | `on_full` | `block`, `drop_newest` | `block` | What happens when the buffer is full. `block`: Wait \
+                for room. `drop_newest`: Drop what comes last, counted. |
                 | `tls` | group | none | TLS, when set. |
                 | `tls.ca` | text | none | File with the certificates to trust. |
                 | `tls.certificate` | text | none | File with our certificate. |
@@ -36,7 +38,9 @@ struct DescriptionTests {
     struct Nested: WeirSettings.Settings {
         var name = ""
         var parts: [Nested] = []
-        static let fields: [Field<Self>] = [field("name", \.name, "A name."), field("parts", \.parts, "What is inside.")]
+        static let fields: [Field<Self>] = [
+            field("name", \.name, "A name."), field("parts", \.parts, "What is inside."),
+        ]
     }
 
     @Test("Settings that hold themselves are described once")
@@ -49,10 +53,14 @@ struct DescriptionTests {
     @Test("Numbers and texts print as JSON, whatever is in them")
     func json() {
         let value = PlainValue.map([
-            PlainEntry(key: "a\"\n", value: .list([.whole(1), .number(1.5), .number(2), .truth(true), .null, .text("\u{1}é\u{7F}")])),
+            PlainEntry(
+                key: "a\"\n",
+                value: .list([.whole(1), .number(1.5), .number(2), .truth(true), .null, .text("\u{1}é\u{7F}")])),
             PlainEntry(key: "b", value: .list([])), PlainEntry(key: "c", value: .map([])),
         ])
-        #expect(value.json == "{\n  \"a\\\"\\n\": [1, 1.5, 2, true, null, \"\\u0001é\\u007f\"],\n  \"b\": [],\n  \"c\": {}\n}")
+        #expect(
+            value.json
+                == "{\n  \"a\\\"\\n\": [1, 1.5, 2, true, null, \"\\u0001é\\u007f\"],\n  \"b\": [],\n  \"c\": {}\n}")
     }
 
     @Test("What was read is written back as it could have been written")
@@ -63,16 +71,23 @@ struct DescriptionTests {
         settings.tls = Sample.TLS()
         #expect(
             settings.plain.text
-                == "{ url: http://a, concurrency: 5, timeout: 30s, buffer: 8MB, on_full: block, tls: {}, urls: [], headers: {}, when: true, token: ***, compress: false }")
+                == """
+                { url: http://a, concurrency: 5, timeout: 30s, buffer: 8MB, on_full: block, tls: {}, urls: [], \
+                headers: {}, when: true, token: ***, compress: false }
+                """
+        )
     }
 }
 
 @Suite("Nearest known word")
 struct NearestTests {
-    @Test("Two edits at most, one for short words, swaps count as one", arguments: [
-        ("actoin", "action"), ("concurency", "concurrency"), ("maxSize", "max_size"), ("max-size", "max_size"), ("URL", "url"), ("ulr", "url"), ("to", nil),
-        ("xyz", nil), ("", nil), ("concurrencyyyy", nil), ("ur", "url"), ("on", nil),
-    ] as [(String, String?)])
+    @Test(
+        "Two edits at most, one for short words, swaps count as one",
+        arguments: [
+            ("actoin", "action"), ("concurency", "concurrency"), ("maxSize", "max_size"), ("max-size", "max_size"),
+            ("URL", "url"), ("ulr", "url"), ("to", nil),
+            ("xyz", nil), ("", nil), ("concurrencyyyy", nil), ("ur", "url"), ("on", nil),
+        ] as [(String, String?)])
     func nearest(word: String, expected: String?) {
         #expect(Nearest.word(word, among: ["action", "concurrency", "max_size", "url"]) == expected)
     }

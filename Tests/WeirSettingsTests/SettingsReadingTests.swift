@@ -29,7 +29,8 @@ struct Sample {
 
         func mistakes() -> [SettingMistake] {
             certificate != nil && key == nil
-                ? [SettingMistake("certificate", "`certificate` needs `key` too", help: "add `key: { file: PATH }`")] : []
+                ? [SettingMistake("certificate", "`certificate` needs `key` too", help: "add `key: { file: PATH }`")]
+                : []
         }
     }
 
@@ -120,7 +121,10 @@ struct SettingsReadingTests {
             .map([SettingEntry(key: "certificate", keyOrigin: place, value: .text("c.pem", origin: place))]))
         let node = SettingNode.map(["url": .text("http://a"), "tls": tls])
         #expect(Sample.Settings.read(node, &reading) == nil)
-        #expect(reading.sortedProblems().map(\.description) == ["f:7:3: error: `certificate` needs `key` too (add `key: { file: PATH }`)"])
+        #expect(
+            reading.sortedProblems().map(\.description) == [
+                "f:7:3: error: `certificate` needs `key` too (add `key: { file: PATH }`)"
+            ])
         #expect(reading.sortedProblems().map(\.path) == ["tls.certificate"])
     }
 
@@ -144,13 +148,17 @@ struct SettingsReadingTests {
         #expect(problems.last?.message == "49801 more problems are not shown")
     }
 
-    @Test("An expression's problem points at the character in its line, plain or quoted", arguments: [
-        ("when: a <= b", 7, false), ("when: \"a <= b\"", 8, true),
-    ])
+    @Test(
+        "An expression's problem points at the character in its line, plain or quoted",
+        arguments: [
+            ("when: a <= b", 7, false), ("when: \"a <= b\"", 8, true),
+        ])
     func expressionPlace(line: String, column: Int, isQuoted: Bool) throws {
         var reading = SettingReading()
         let place = SettingPlace(file: "f", line: 3, column: 7, length: 6, text: line)
-        let node = SettingNode.map(["url": .text("http://a"), "when": .text("a <= b", quoted: isQuoted, origin: .file(place))])
+        let node = SettingNode.map([
+            "url": .text("http://a"), "when": .text("a <= b", quoted: isQuoted, origin: .file(place)),
+        ])
         let read = try #require(Sample.Settings.read(node, &reading))
         let problem = read.when.problem("no such thing", offset: 2)
         #expect(problem.origin.place?.column == column + 2)
@@ -163,13 +171,15 @@ struct SettingsReadingTests {
         var concurrency = 5
         var buffer = ByteCount.megabytes(8)
         static let fields: [Field<Self>] = [
-            field("concurrency", \.concurrency, range: 1...1_000, "All endpoints."), field("buffer", \.buffer, "Memory."),
+            field("concurrency", \.concurrency, range: 1...1_000, "All endpoints."),
+            field("buffer", \.buffer, "Memory."),
         ]
     }
 
     @Test("A key that kind and common settings both declare is read by both, and complained about once")
     func sharedKeys() throws {
-        let catalog = SettingCatalog(noun: "destination", common: Common.self, kinds: [SettingKind("http", Sample.Settings.self, "HTTP.")])
+        let catalog = SettingCatalog(
+            noun: "destination", common: Common.self, kinds: [SettingKind("http", Sample.Settings.self, "HTTP.")])
         var reading = SettingReading()
         let node = SettingNode.map(["type": .text("http"), "url": .text("http://a"), "concurrency": .text("9")])
         let read = try #require(catalog.read(node, &reading))
@@ -188,8 +198,14 @@ struct SettingsReadingTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int((state >> 33) % UInt64(bound))
         }
-        let words = ["url", "http://a", "5", "-1", "8MB", "30s", "true", "", "block", "99999999999999999999999", "1e999", "\u{0}", "é", "tls", "urls", "token", "file", "x"]
-        let keys = ["url", "concurrency", "timeout", "buffer", "on_full", "tls", "urls", "headers", "when", "token", "compress", "gzip", "ratio", "most", "key", "file", "env", "weight", "zzz"]
+        let words = [
+            "url", "http://a", "5", "-1", "8MB", "30s", "true", "", "block", "99999999999999999999999", "1e999",
+            "\u{0}", "é", "tls", "urls", "token", "file", "x",
+        ]
+        let keys = [
+            "url", "concurrency", "timeout", "buffer", "on_full", "tls", "urls", "headers", "when", "token", "compress",
+            "gzip", "ratio", "most", "key", "file", "env", "weight", "zzz",
+        ]
         func tree(_ depth: Int) -> SettingNode {
             switch next(depth > 4 ? 2 : 5) {
             case 0: return SettingNode(.null)
@@ -206,5 +222,19 @@ struct SettingsReadingTests {
             let read = Sample.Settings.read(from: tree(0), problems: &problems)
             #expect((read == nil) == problems.contains { $0.severity == .error })
         }
+    }
+
+    @Test("A mistake about a key that nobody wrote points at the key of the group")
+    func mistakePlace() {
+        var provenance = SettingProvenance()
+        let key = SettingOrigin.file(SettingPlace(file: "f", line: 2, column: 3))
+        let value = SettingOrigin.file(SettingPlace(file: "f", line: 3, column: 5))
+        provenance.note("destinations.siem", value, holder: key)
+        provenance.note("destinations.siem.type", value, holder: value)
+        #expect(provenance.problem(SettingMistake("url", "x"), in: "destinations.siem").origin == key)
+        #expect(provenance.problem(SettingMistake("type", "x"), in: "destinations.siem").origin == value)
+        #expect(provenance.problem(SettingMistake("", "x"), in: "destinations.siem").origin == value)
+        #expect(provenance.problem(SettingMistake("url", "x"), in: "sources.other").origin == .standard)
+        #expect(provenance.origin(of: "destinations.siem.url") == .standard)
     }
 }

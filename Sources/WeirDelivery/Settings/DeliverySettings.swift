@@ -77,7 +77,7 @@ package struct DeliverySettings: Settings {
         guard queue != nil && onBackpressure != .queue else { return [] }
         return [
             SettingMistake(
-                "queue", "is set but never used, because `on_backpressure` is `\(onBackpressure.rawValue)`",
+                "queue", "`queue` is set but never used, because `on_backpressure` is `\(onBackpressure.rawValue)`",
                 help: "write `on_backpressure: queue`, or take `queue` out")
         ]
     }
@@ -113,7 +113,7 @@ package struct RetrySettings: Settings {
     ]
 
     package func mistakes() -> [SettingMistake] {
-        most < first ? [SettingMistake("most", "is shorter than `first`", help: "make it at least \(first.exactText)")] : []
+        most < first ? [SettingMistake("most", "`most` is shorter than `first`", help: "make it at least \(first.exactText)")] : []
     }
 }
 

@@ -1,12 +1,13 @@
 internal import WeirGates
 package import WeirSettings
 
-/// Lays environment variables over a configuration: `WEIR__DESTINATIONS__SIEM__LIMIT=8MB` sets `destinations.siem.limit`.
+/// Lays environment variables over a configuration: `WEIR__DESTINATIONS__SIEM__LIMIT=8MB` sets
+/// `destinations.siem.limit`.
 ///
-/// Two underscores a level, upper or lower case alike; a `-` or `.` in a name is written `_`. Lists and groups are JSON text;
-/// one item of a list that is already there has its number: `WEIR__ROUTES__0__TO`. `null` takes a value away. A variable that
-/// fits nothing is an error: a limit that someone believes to be set must not be silently absent. A source or destination that
-/// no file knows is made only when its `…__TYPE` is given too, so a mistyped name is found.
+/// Two underscores a level, upper or lower case alike; a `-` or `.` in a name is written `_`. Lists and groups are JSON
+/// text; one item of a list that is already there has its number: `WEIR__ROUTES__0__TO`. `null` takes a value away. A
+/// variable that fits nothing is an error: a limit that someone believes to be set must not be silently absent. A
+/// source or destination that no file knows is made only when its `…__TYPE` is given too, so a mistyped name is found.
 package struct EnvironmentReader: Sendable {
     package static let prefix = "WEIR__"
 
@@ -30,7 +31,8 @@ package struct EnvironmentReader: Sendable {
         for variable in variables {
             if let twin = seen[variable.folded] {
                 problems.append(
-                    SettingProblem("this is the same as `\(twin)`", at: .environment(variable.name), help: "keep one of them"))
+                    SettingProblem(
+                        "this is the same as `\(twin)`", at: .environment(variable.name), help: "keep one of them"))
                 continue
             }
             seen[variable.folded] = variable.name
@@ -100,14 +102,16 @@ package struct EnvironmentReader: Sendable {
                 let type = written("type", in: node) ?? values[variable(path) + "__type"]
                 let kinds = union.kinds.filter { type == nil || $0.name == type || $0.aliases.contains(type ?? "") }
                 let own = (kinds.isEmpty ? union.kinds : kinds).flatMap { $0.group.fields() }
-                return try setField([union.typeField] + own + union.common.fields(), of: node, segment, below, path: path)
+                return try setField(
+                    [union.typeField] + own + union.common.fields(), of: node, segment, below, path: path)
             case .map(let shape):
                 return try setNamed(shape, of: node, segment, below, path: path)
             case .list(let shape):
                 return try setItem(shape, of: node, segment, below, path: path)
             case .secret where below.isEmpty && (segment == "file" || segment == "env"):
                 return SettingNode(
-                    .map([SettingEntry(key: segment, keyOrigin: origin, value: .text(value, origin: origin))]), origin: origin)
+                    .map([SettingEntry(key: segment, keyOrigin: origin, value: .text(value, origin: origin))]),
+                    origin: origin)
             case .either(let shapes):
                 for shape in shapes {
                     if case .list = shape, case .list? = node?.content { return try set(node, shape, rest, path: path) }
@@ -115,12 +119,14 @@ package struct EnvironmentReader: Sendable {
                 }
                 throw problem("nothing is below `\(path)`", help: "set `\(path)` as a whole")
             default:
-                throw problem("`\(path)` is a single value: nothing is below it", help: "write `\(variable(path).uppercased())`")
+                throw problem(
+                    "`\(path)` is a single value: nothing is below it", help: "write `\(variable(path).uppercased())`")
             }
         }
 
         private func setField(
-            _ fields: [FieldDescription], of node: SettingNode?, _ segment: String, _ below: ArraySlice<String>, path: String
+            _ fields: [FieldDescription], of node: SettingNode?, _ segment: String, _ below: ArraySlice<String>,
+            path: String
         ) throws(SettingProblem) -> SettingNode {
             guard
                 let field = fields.first(where: { EnvironmentReader.fold($0.name) == segment })
@@ -128,7 +134,8 @@ package struct EnvironmentReader: Sendable {
             else {
                 let names = fields.map(\.name)
                 let place = path.isEmpty ? "the configuration" : "`\(path)`"
-                throw problem("`\(segment.clipped)` is not a setting of \(place)", help: suggestion(segment, names, path: path))
+                throw problem(
+                    "`\(segment.clipped)` is not a setting of \(place)", help: suggestion(segment, names, path: path))
             }
             guard var entries = entries(of: node) else { return node ?? SettingNode(.null) }
             let index = entries.firstIndex { $0.key == field.name || field.aliases.contains($0.key) }
@@ -147,10 +154,12 @@ package struct EnvironmentReader: Sendable {
             let matches = entries.indices.filter { EnvironmentReader.fold(entries[$0].key) == segment }
             if matches.count > 1 {
                 let names = matches.map { "`\(entries[$0].key)`" }.joined(separator: " and ")
-                throw problem("`\(segment.clipped)` fits \(names)", help: "give one of them another name, or set it in the file")
+                throw problem(
+                    "`\(segment.clipped)` fits \(names)", help: "give one of them another name, or set it in the file")
             }
             if let index = matches.first {
-                entries[index].value = try set(entries[index].value, shape, below, path: "\(path).\(entries[index].key)")
+                entries[index].value = try set(
+                    entries[index].value, shape, below, path: "\(path).\(entries[index].key)")
                 return SettingNode(.map(entries), origin: node?.origin ?? origin)
             }
             let full = "\(path).\(segment)"
@@ -171,7 +180,8 @@ package struct EnvironmentReader: Sendable {
         ) throws(SettingProblem) -> SettingNode {
             guard case .list(var items)? = node?.content, let index = Int(segment), items.indices.contains(index) else {
                 throw problem(
-                    "`\(path)` has no item `\(segment.clipped)`", help: "items are counted from 0; set the whole list as JSON text")
+                    "`\(path)` has no item `\(segment.clipped)`",
+                    help: "items are counted from 0; set the whole list as JSON text")
             }
             items[index] = try set(items[index], shape, below, path: "\(path)[\(index)]")
             return SettingNode(.list(items), origin: node?.origin ?? origin)
@@ -184,7 +194,8 @@ package struct EnvironmentReader: Sendable {
             switch shape.unwrapped {
             case .list, .map, .group, .union:
                 guard first == "[" || first == "{" else {
-                    let sample: String = if case .list = shape.unwrapped { "[\"a\", \"b\"]" } else { "{\"key\": \"value\"}" }
+                    let sample: String =
+                        if case .list = shape.unwrapped { "[\"a\", \"b\"]" } else { "{\"key\": \"value\"}" }
                     throw problem("`\(path)` wants JSON text", help: "write `\(sample)`")
                 }
                 return try json(path: path)
@@ -210,7 +221,8 @@ package struct EnvironmentReader: Sendable {
             case .list(let items): SettingNode(.list(items.map(relocated)), origin: origin)
             case .map(let entries):
                 SettingNode(
-                    .map(entries.map { SettingEntry(key: $0.key, keyOrigin: origin, value: relocated($0.value)) }), origin: origin)
+                    .map(entries.map { SettingEntry(key: $0.key, keyOrigin: origin, value: relocated($0.value)) }),
+                    origin: origin)
             }
         }
 

@@ -4,9 +4,10 @@ package import WeirWorld
 
 /// Fetches secrets from files and environment variables while the configuration is read.
 ///
-/// A file that everybody may read, or that others than its owner may write, is refused: a secret there is none. Group read is
-/// fine (root:weir 0640). What the container runtime or systemd keeps (`/run/secrets`, `/run/credentials`) is taken as it is:
-/// it is mounted for this service alone, and docker's default mode is 0444. Blocking: call it on a `BlockingLane`.
+/// A file that everybody may read, or that others than its owner may write, is refused: a secret there is none. Group
+/// read is fine (root:weir 0640). What the container runtime or systemd keeps (`/run/secrets`, `/run/credentials`) is
+/// taken as it is: it is mounted for this service alone, and docker's default mode is 0444. Blocking: call it on a
+/// `BlockingLane`.
 package struct SecretReader: SecretResolver {
     /// Larger files are no secrets.
     private static let bytesMost = 65_536
@@ -53,7 +54,8 @@ package struct SecretReader: SecretResolver {
         if status.permissions & 0o027 != 0 {
             let mode = "0" + String(status.permissions, radix: 8)
             let who = status.permissions & 0o004 != 0 ? "everybody may read" : "others may change"
-            throw SecretFailure("\(who) `\(path.clipped(to: 300))` (mode \(mode))", help: "run `chmod 600 \(path.clipped(to: 300))`")
+            throw SecretFailure(
+                "\(who) `\(path.clipped(to: 300))` (mode \(mode))", help: "run `chmod 600 \(path.clipped(to: 300))`")
         }
     }
 

@@ -10,8 +10,8 @@ package struct YAMLReader: Sendable {
 
     package init(limits: YAMLLimits = YAMLLimits()) { self.limits = limits }
 
-    /// What was read. `node` is `nil` when there is nothing to go on with; otherwise the problems are those that leave the
-    /// tree whole (duplicate keys), to be shown with what the fields find.
+    /// What was read. `node` is `nil` when there is nothing to go on with; otherwise the problems are those that leave
+    /// the tree whole (duplicate keys), to be shown with what the fields find.
     package struct Result: Sendable {
         package var node: SettingNode?
         package var problems: [SettingProblem]
@@ -34,12 +34,16 @@ package struct YAMLReader: Sendable {
     package func read(path: String, files: any FileSystem) -> Result {
         do throws(FileFailure) {
             guard let status = try files.status(path) else {
-                return refused("there is no file `\(path.clipped(to: 300))`", help: "name one with `--config`, or make one with `weir init`")
+                return refused(
+                    "there is no file `\(path.clipped(to: 300))`",
+                    help: "name one with `--config`, or make one with `weir init`")
             }
             if status.kind == .directory { return try readFolder(path, files: files) }
             return try readFile(path, files: files)
         } catch {
-            return refused("`\(path.clipped(to: 300))` cannot be read: \(error)", help: "check that it exists and that this user may read it")
+            return refused(
+                "`\(path.clipped(to: 300))` cannot be read: \(error)",
+                help: "check that it exists and that this user may read it")
         }
     }
 
@@ -61,7 +65,9 @@ package struct YAMLReader: Sendable {
             ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) && !$0.hasPrefix(".")
         }
         if names.isEmpty {
-            return refused("there is no `*.yaml` file in `\(path.clipped(to: 300))`", help: "name a file or another folder with `--config`")
+            return refused(
+                "there is no `*.yaml` file in `\(path.clipped(to: 300))`",
+                help: "name a file or another folder with `--config`")
         }
         var merge = YAMLMerge()
         for name in names {
@@ -69,15 +75,16 @@ package struct YAMLReader: Sendable {
                 let part = try readFile(folder + name, files: files)
                 merge.add(part)
             } catch {
-                merge.add(refused("`\(folder + name)` cannot be read: \(error)", help: "check that this user may read it"))
+                merge.add(
+                    refused("`\(folder + name)` cannot be read: \(error)", help: "check that this user may read it"))
             }
         }
         return merge.result
     }
 }
 
-/// Lays the files of a folder on top of one another: sections join, lists follow one another, and a name that two files define
-/// is an error that shows both, never a silent winner.
+/// Lays the files of a folder on top of one another: sections join, lists follow one another, and a name that two files
+/// define is an error that shows both, never a silent winner.
 struct YAMLMerge {
     private var entries: [SettingEntry] = []
     private var origin: SettingOrigin?
@@ -101,7 +108,9 @@ struct YAMLMerge {
         case .map(let added): for entry in added { addSection(entry) }
         case .scalar, .list:
             problems.append(
-                SettingProblem("the configuration must be a group of settings, not \(node.found)", at: node.origin, help: "write `key: value`"))
+                SettingProblem(
+                    "the configuration must be a group of settings, not \(node.found)", at: node.origin,
+                    help: "write `key: value`"))
             isWhole = false
         }
     }

@@ -1,4 +1,5 @@
-// libyaml's messages are right but speak of tokens and nodes. This table says what a person did, as far as it can be told.
+// libyaml's messages are right but speak of tokens and nodes. This table says what a person did, as far as it can be
+// told.
 
 extension YAMLSyntaxFailure {
     /// What is wrong and what to do; `line` is the text at the mark.
@@ -10,7 +11,8 @@ extension YAMLSyntaxFailure {
             if here == "\t" { return ("a tab stands where the line should be indented", "indent with spaces") }
             let shown = here.map { "`\($0)`" } ?? "this character"
             return ("text cannot begin with \(shown)", "put the text in quotes")
-        case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
+        case "found a tab character that violates indentation",
+            "found a tab character where an indentation space is expected":
             return ("a tab stands where the line should be indented", "indent with spaces")
         case "mapping values are not allowed in this context":
             return (
@@ -20,15 +22,21 @@ extension YAMLSyntaxFailure {
         case "did not find expected key" where here == ":":
             return ("a key is missing before the `:`", "write `key: value`")
         case "did not find expected key":
-            return ("this line fits nothing above it", "check its indentation, and quotes and brackets in the lines above")
+            return (
+                "this line fits nothing above it", "check its indentation, and quotes and brackets in the lines above"
+            )
         case "could not find expected ':'":
             return ("there is no `:` after this key", "write `key: value`")
         case "did not find expected '-' indicator":
             return ("this line does not continue the list above", "begin it with `- `, or indent it less")
         case "did not find expected ',' or ']'":
-            return ("the list opened with `[` is not closed\(opened)", "separate its items by `,` and close it with `]`")
+            return (
+                "the list opened with `[` is not closed\(opened)", "separate its items by `,` and close it with `]`"
+            )
         case "did not find expected ',' or '}'":
-            return ("the group opened with `{` is not closed\(opened)", "separate its entries by `,` and close it with `}`")
+            return (
+                "the group opened with `{` is not closed\(opened)", "separate its entries by `,` and close it with `}`"
+            )
         case "found unexpected end of stream":
             return ("the quotes\(opened) are never closed", "close them")
         case "found unknown escape character":

@@ -15,9 +15,9 @@ package struct YAMLLimits: Sendable {
 
 /// Builds the tree from the parser's events, and stops at the first thing that is over a limit.
 ///
-/// Aliases (`*name`) are allowed within the node budget: each counts as all that it stands for, so the expansion that makes a
-/// "billion laughs" is paid for before it happens. An anchor is known only after its value is complete, so nothing can hold
-/// itself. `<<: *name` merges, what is written beside it wins.
+/// Aliases (`*name`) are allowed within the node budget: each counts as all that it stands for, so the expansion that
+/// makes a "billion laughs" is paid for before it happens. An anchor is known only after its value is complete, so
+/// nothing can hold itself. `<<: *name` merges, what is written beside it wins.
 struct YAMLTree {
     private struct Frame {
         var isMap: Bool
@@ -56,14 +56,16 @@ struct YAMLTree {
         self.limits = limits
     }
 
-    /// The tree of one source; `nil` when it cannot be read. Duplicate keys are problems, yet the tree goes on, so that its
-    /// other problems are found in the same pass.
+    /// The tree of one source; `nil` when it cannot be read. Duplicate keys are problems, yet the tree goes on, so that
+    /// its other problems are found in the same pass.
     static func read(
         _ bytes: [UInt8], file: String, limits: YAMLLimits
     ) -> (node: SettingNode?, problems: [SettingProblem]) {
         if bytes.count > limits.bytes {
             let most = ByteCount(limits.bytes).exactText
-            return (nil, [SettingProblem("`\(file)` is larger than \(most)", help: "a configuration is never that large")])
+            return (
+                nil, [SettingProblem("`\(file)` is larger than \(most)", help: "a configuration is never that large")]
+            )
         }
         let body = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
         var tree = YAMLTree(source: YAMLSource(body, file: file), limits: limits)
@@ -75,7 +77,9 @@ struct YAMLTree {
         } catch {
             return (nil, tree.problems)
         }
-        return (tree.root ?? SettingNode(.null, origin: tree.source.origin(YAMLMark(line: 1, column: 1))), tree.problems)
+        return (
+            tree.root ?? SettingNode(.null, origin: tree.source.origin(YAMLMark(line: 1, column: 1))), tree.problems
+        )
     }
 
     private mutating func build(_ events: YAMLEvents) throws(Refused) {
@@ -126,7 +130,9 @@ struct YAMLTree {
                 try refuse("a key must be a single word", at: origin, help: "write `key: value`")
             }
             if frames.count >= limits.depth {
-                try refuse("more than \(limits.depth) levels are nested here", at: origin, help: "a configuration is never that deep")
+                try refuse(
+                    "more than \(limits.depth) levels are nested here", at: origin,
+                    help: "a configuration is never that deep")
             }
             var isMap = false
             if case .mapStart = event.kind { isMap = true }
@@ -158,16 +164,21 @@ struct YAMLTree {
             try refuse("a key cannot be an alias", at: origin, help: "write the key itself")
         }
         guard let anchored = anchors[name] else {
-            try refuse("`*\(name.clipped)` stands for nothing: there is no `&\(name.clipped)` above", at: origin, help: "put text that begins with `*` in quotes")
+            try refuse(
+                "`*\(name.clipped)` stands for nothing: there is no `&\(name.clipped)` above", at: origin,
+                help: "put text that begins with `*` in quotes")
             return
         }
         nodes += anchored.count - 1
         if nodes > limits.nodes {
             try refuse(
-                "the aliases in this file stand for more than \(limits.nodes) values", at: origin, help: "write out what is meant")
+                "the aliases in this file stand for more than \(limits.nodes) values", at: origin,
+                help: "write out what is meant")
         }
         if frames.count + anchored.height > limits.depth + 1 {
-            try refuse("more than \(limits.depth) levels are nested here", at: origin, help: "a configuration is never that deep")
+            try refuse(
+                "more than \(limits.depth) levels are nested here", at: origin,
+                help: "a configuration is never that deep")
         }
         place(anchored.node, anchor: nil, count: anchored.count, height: anchored.height)
     }
@@ -178,7 +189,9 @@ struct YAMLTree {
             // Over several lines the first key or item stands for the whole.
             if frame.start.line == event.end.line { place.length = max(1, event.end.column - frame.start.column) }
             let first = frame.isMap ? frame.entries.first?.keyOrigin.place : frame.items.first?.origin.place
-            if let first, frame.start.line != event.end.line, first.line == place.line, first.column == place.column { place.length = first.length }
+            if let first, frame.start.line != event.end.line, first.line == place.line, first.column == place.column {
+                place.length = first.length
+            }
             frame.origin = .file(place)
         }
         if frame.isMap { merge(&frame) }
@@ -216,7 +229,9 @@ struct YAMLTree {
             for part in parts {
                 guard case .map(let entries) = part.content else {
                     problems.append(
-                        SettingProblem("`<<` takes a group of settings, not \(part.found)", at: part.origin, help: "write `<<: *name`"))
+                        SettingProblem(
+                            "`<<` takes a group of settings, not \(part.found)", at: part.origin,
+                            help: "write `<<: *name`"))
                     continue
                 }
                 for entry in entries where frame.keys[entry.key] == nil {
