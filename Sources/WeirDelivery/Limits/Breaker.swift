@@ -32,6 +32,8 @@ package struct Breaker: Sendable {
     }
 
     /// When the next attempt may be made; `nil` when one may be made now or is under way.
+    // Not inlined: the optimiser of Swift 6.3.1 crashes on it (CopyPropagation) where it is read through an array.
+    @inline(never)
     package var nextAttempt: Moment? { if case .open(let until, _) = state { until } else { nil } }
 
     /// Attempts that failed one after the other.
