@@ -104,7 +104,7 @@ def test_tap(server):
     import threading
     feed = threading.Timer(1, lambda: send_lines(server.listen, [json_event(n) for n in range(5000, 5050)]))
     feed.start()
-    done = server.command("tap", "in", "--limit", "5", "--duration", "10s")
+    done = server.command("tap", "in", "--limit", "5", "--duration", "10")
     assert done.returncode == 0 and '"n":"000500' in done.stdout.replace("\\", ""), done
 
 

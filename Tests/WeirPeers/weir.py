@@ -97,7 +97,7 @@ class Weir:
 
     def command(self, *arguments, **more):
         """A subcommand that talks to this server."""
-        return weir(*arguments, "--api", f"http://127.0.0.1:{self.port}", **more)
+        return weir(*arguments, "--address", f"http://127.0.0.1:{self.port}", **more)
 
     def memory_mb(self, key="VmRSS"):
         return memory_mb(self.pid, key)
