@@ -1,15 +1,10 @@
 import NIOCore
-package import WeirSettings
+import WeirSettings
 import WeirDelivery
 import WeirDestinations
 import WeirExpressions
 import WeirFlow
 import WeirWorld
-package struct SecretReader: SecretResolver {
-    init(files: any FileSystem, environment: [String: String]) {}
-    package func text(ofFile path: String) throws(SecretFailure) -> String { "" }
-    package func text(ofEnvironment name: String) throws(SecretFailure) -> String { "" }
-}
 package struct Checkpoints: Sendable { static func open(directory: String, world: World) async throws -> Checkpoints { Checkpoints() }; func close() async {}
  func load(_ key: String) async -> [UInt8]? { nil }
     func save(_ key: String, _ bytes: [UInt8]) async throws {} }
