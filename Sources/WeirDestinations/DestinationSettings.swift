@@ -8,12 +8,18 @@ package import WeirWorld
 package protocol DestinationSettings: Settings {
     /// What is written after `type:`.
     static var type: String { get }
+    /// Other names that are understood.
+    static var aliases: [String] { get }
     /// One sentence for the reference page.
     static var summary: String { get }
 
     /// Checks what goes beyond single fields (URLs, expressions, certificates) and says how batches are cut and where they go.
     /// Pure: nothing is opened or connected. Problems are noted in `planning`; `nil` when there was an error.
     func plan(_ planning: inout DestinationPlanning) -> DestinationOutline?
+}
+
+extension DestinationSettings {
+    package static var aliases: [String] { [] }
 }
 
 /// What becomes of a destination's settings.

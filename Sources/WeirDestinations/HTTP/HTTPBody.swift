@@ -1,5 +1,6 @@
 import NIOCore
 import WeirFlow
+import WeirGates
 import WeirSettings
 
 /// How a batch becomes the body of a request.
@@ -7,12 +8,14 @@ package enum HTTPFormat: String, SettingChoice, Sendable {
     case ndjson
     case jsonArray = "json_array"
     case raw
+    case template
 
     package var help: String {
         switch self {
         case .ndjson: "A JSON object a line. JSON passes as it is; text becomes `{\"message\": …}`."
         case .jsonArray: "One JSON array of the same objects."
         case .raw: "Each event as it is, with a line feed after it."
+        case .template: "What the expression `template` gives for each event, with a line feed after it."
         }
     }
 
@@ -20,7 +23,7 @@ package enum HTTPFormat: String, SettingChoice, Sendable {
         switch self {
         case .ndjson: "application/x-ndjson"
         case .jsonArray: "application/json"
-        case .raw: "text/plain; charset=utf-8"
+        case .raw, .template: "text/plain; charset=utf-8"
         }
     }
 }
@@ -69,6 +72,27 @@ enum HTTPBody {
                 EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), kind: batch.kind, to: &body)
             }
         }
+    }
+
+    /// What an expression gives for each event, with a line feed after it, and the events it fails for.
+    static func template(_ batches: [Batch], _ template: EventText) -> (body: ByteBuffer, failed: [(index: Int, reason: Reason)]) {
+        var body = ByteBuffer()
+        var failed: [(index: Int, reason: Reason)] = []
+        var base = 0
+        for batch in batches {
+            batch.slab.withUnsafeReadableBytes { all in
+                for index in 0..<batch.count {
+                    do throws(EventText.Failure) {
+                        body.writeString(try template.text(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context))
+                        body.writeInteger(0x0A as UInt8)
+                    } catch {
+                        failed.append((base + index, Reason("expression_failed", error.sentence)))
+                    }
+                }
+            }
+            base += batch.count
+        }
+        return (body, failed)
     }
 
     private static func joined(_ batches: [Batch], _ encode: (Batch) -> ByteBuffer) -> ByteBuffer {

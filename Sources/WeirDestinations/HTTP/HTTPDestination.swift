@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 package import WeirFlow
 package import WeirGates
@@ -25,6 +26,7 @@ package final class HTTPDestination: Destination {
         package var headers: [String: String] = [:]
         package var secretHeaders: [String: Secret] = [:]
         package var format = HTTPFormat.ndjson
+        package var template: ExpressionText = ""
         package var contentType = ""
         package var auth: HTTPAuthSettings?
         package var tls: TLSSettings?
@@ -45,6 +47,8 @@ package final class HTTPDestination: Destination {
             field("headers", \.headers, examples: ["{ X-Tenant: blue }"], "Added to each request."),
             field("secret_headers", \.secretHeaders, examples: ["{ X-Api-Key: { env: API_KEY } }"], "Added to each request and never shown."),
             field("format", \.format, "How a batch becomes a body."),
+            field("template", \.template, examples: ["'\"<\" + event.host + \"> \" + event.message'"],
+                "With `format: template`: an expression that gives the text for one event."),
             field("content_type", \.contentType, check: HTTPShared.isHeaderValue, "Instead of the format's own: `application/x-ndjson`, `application/json`, `text/plain`."),
             field("auth", \.auth, "Who we are."),
             field("tls", \.tls, "For `https://` URLs: own authority, client certificate."),
@@ -57,7 +61,14 @@ package final class HTTPDestination: Destination {
         ]
 
         package func mistakes() -> [SettingMistake] {
-            HTTPShared.mistakes(url: url, urls: urls)
+            var mistakes = HTTPShared.mistakes(url: url, urls: urls)
+            if format == .template, template.isEmpty {
+                mistakes.append(SettingMistake("format", "`format: template` needs `template`", help: "write an expression that gives text"))
+            }
+            if format != .template, !template.isEmpty {
+                mistakes.append(SettingMistake("template", "`template` is used only with `format: template`", help: "take it out or change `format`"))
+            }
+            return mistakes
         }
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
@@ -67,6 +78,7 @@ package final class HTTPDestination: Destination {
             HTTPShared.check(headers: plain.map(\.key), values: plain.map(\.value), key: "headers", &planning)
             HTTPShared.check(headers: secret.map(\.key), values: secret.map(\.value.text), key: "secret_headers", &planning)
             HTTPShared.check(secret: auth?.bearer, key: "auth.bearer", &planning)
+            let template = format == .template ? EventText.compile(template, &planning) : nil
             if planning.hasErrors { return nil }
             let means = planning.means
             let format = format
@@ -78,7 +90,7 @@ package final class HTTPDestination: Destination {
                     contentType: contentType.isEmpty ? format.contentType : contentType, compression: compress, tls: tls,
                     timeout: timeout, secrets: (auth?.secrets ?? []) + secret.map(\.value.text))
                 return EndpointPlan(name: address.name, weight: weight) { _ in
-                    HTTPDestination(endpoint: HTTPEndpoint(target: target, means: means), format: format)
+                    HTTPDestination(endpoint: HTTPEndpoint(target: target, means: means), format: format, template: template)
                 }
             }
             let shape = DeliveryShape(
@@ -90,10 +102,12 @@ package final class HTTPDestination: Destination {
 
     private let endpoint: HTTPEndpoint
     private let format: HTTPFormat
+    private let template: EventText?
 
-    init(endpoint: HTTPEndpoint, format: HTTPFormat) {
+    init(endpoint: HTTPEndpoint, format: HTTPFormat, template: EventText?) {
         self.endpoint = endpoint
         self.format = format
+        self.template = template
     }
 
     package func open() async throws(DeliveryFailure) { try await endpoint.open() }
@@ -102,14 +116,19 @@ package final class HTTPDestination: Destination {
 
     package func send(_ batches: [Batch]) async throws(DeliveryFailure) -> DeliveryReport {
         if batches.allSatisfy(\.isEmpty) { return .delivered }
-        let body =
-            switch format {
-            case .ndjson: HTTPBody.ndjson(batches)
-            case .jsonArray: HTTPBody.jsonArray(batches)
-            case .raw: HTTPBody.raw(batches)
-            }
+        var failed: [(index: Int, reason: Reason)] = []
+        let body: ByteBuffer
+        switch format {
+        case .ndjson: body = HTTPBody.ndjson(batches)
+        case .jsonArray: body = HTTPBody.jsonArray(batches)
+        case .raw: body = HTTPBody.raw(batches)
+        case .template:
+            guard let template else { throw .misconfigured(Reason("no_template", "`format: template` needs `template`.")) }
+            (body, failed) = HTTPBody.template(batches, template)
+            if body.readableBytes == 0 { return DeliveryReport(rejected: failed) }
+        }
         _ = try await endpoint.deliver(body)
-        return .delivered
+        return DeliveryReport(rejected: failed)
     }
 
     package func close() async {}

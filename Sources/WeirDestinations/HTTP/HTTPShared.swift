@@ -61,6 +61,11 @@ enum HTTPShared {
         value.utf8.contains { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F } ? "must not hold control characters" : nil
     }
 
+    static let isQueryValue: @Sendable (String) -> String? = { value in
+        value.utf8.allSatisfy { isToken($0) && $0 != 0x26 && $0 != 0x23 && $0 != 0x25 && $0 != 0x2B }
+            ? nil : "must not hold spaces, slashes or any of &#%+"
+    }
+
     private static func isToken(_ byte: UInt8) -> Bool {
         (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || "-_.!#$%&'*+^`|~".utf8.contains(byte)
     }

@@ -75,11 +75,15 @@ final class StreamConnection: Sendable {
     /// Hands the bytes to the operating system; returns when it has taken the last of them.
     ///
     /// When the task is cancelled the connection is given up: nobody knows how much of a line the peer has.
-    func write(_ bytes: ByteBuffer) async throws(DeliveryFailure) {
+    func write(_ pieces: [ByteBuffer]) async throws(DeliveryFailure) {
         let promise = channel.eventLoop.makePromise(of: Void.self)
         do {
             try await withTaskCancellationHandler {
-                channel.writeAndFlush(bytes, promise: promise)
+                // One trip to the event loop and one flush for all of them.
+                channel.eventLoop.execute { [channel] in
+                    for piece in pieces.dropLast() { channel.write(piece, promise: nil) }
+                    channel.writeAndFlush(pieces.last ?? ByteBuffer(), promise: promise)
+                }
                 try await promise.futureResult.get()
             } onCancel: {
                 channel.close(promise: nil)

@@ -22,7 +22,7 @@ final class StreamSender: Sendable {
         await replace(try await StreamConnection.connect(target, world: world, eventLoops: eventLoops))
     }
 
-    func send(_ bytes: ByteBuffer) async throws(DeliveryFailure) {
+    func send(_ pieces: [ByteBuffer]) async throws(DeliveryFailure) {
         let standing = connection.withLock { $0 }
         if let standing, let end = standing.end {
             // The peer went away while nothing was written: said once, then we connect again.
@@ -34,7 +34,7 @@ final class StreamSender: Sendable {
             throw .unreachable(Reason("connection_closed", "\(target.address) closed the connection."))
         }
         do throws(DeliveryFailure) {
-            try await connection.write(bytes)
+            try await connection.write(pieces)
         } catch {
             forget(connection)
             throw error

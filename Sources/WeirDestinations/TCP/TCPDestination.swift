@@ -70,7 +70,12 @@ package final class TCPDestination: Destination {
     package func open() async throws(DeliveryFailure) { try await sender.open() }
 
     package func send(_ batch: Batch) async throws(DeliveryFailure) -> DeliveryReport {
-        if !batch.isEmpty { try await sender.send(format.bytes(of: batch)) }
+        try await send([batch])
+    }
+
+    package func send(_ batches: [Batch]) async throws(DeliveryFailure) -> DeliveryReport {
+        let pieces = batches.filter { !$0.isEmpty }.map { format.bytes(of: $0) }
+        if !pieces.isEmpty { try await sender.send(pieces) }
         return .delivered
     }
 
