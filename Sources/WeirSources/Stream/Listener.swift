@@ -81,8 +81,9 @@ final class Listener: Sendable {
     }
 }
 
-/// Says that connections cannot be accepted because descriptors or memory are used up. NIO's own handler behind it waits a
-/// second before the next attempt; connections wait in the kernel's backlog meanwhile.
+/// Says that connections cannot be accepted because descriptors or memory are used up, and rests a second before the next
+/// attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads too, but leaves the listening
+/// socket registered, so that the event loop would spin on it.
 final class AcceptTrouble: ChannelInboundHandler {
     typealias InboundIn = any Channel
 
@@ -113,7 +114,17 @@ final class AcceptTrouble: ChannelInboundHandler {
                     "no connection can be accepted: descriptors or memory are used up",
                     metadata: ["source": "\(meter.name)", "error.code": "\(code ?? 0)"])
             }
+            rest(context.channel)
         }
         context.fireErrorCaught(error)
+    }
+
+    private func rest(_ channel: any Channel) {
+        channel.setOption(.autoRead, value: false).whenSuccess {
+            channel.eventLoop.scheduleTask(in: .seconds(1)) {
+                // Fails only when the listener was closed meanwhile.
+                channel.setOption(.autoRead, value: true)
+            }
+        }
     }
 }
