@@ -41,3 +41,15 @@ package struct DemoLines: Sendable {
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").filter { !$0.isEmpty }
     }
 }
+
+extension DemoLines {
+    /// For a machine that has none of the files.
+    package static let own = DemoLines(
+        lines: (1...500).map { "<\($0 % 10 == 0 ? 11 : 14)>1 - localhost weir-demo - - - demo event \($0)" },
+        origins: ["500 lines of Weir's own"])
+
+    private init(lines: [String], origins: [String]) {
+        self.lines = lines
+        self.origins = origins
+    }
+}

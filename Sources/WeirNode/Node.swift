@@ -120,6 +120,12 @@ package final class Node: NodeAccess, Service {
     /// Where API and console listen: `127.0.0.1:9471`, or `off`.
     package var apiAddress: String { plan.settings.api.listen }
 
+    /// The port that a source listens on; `nil` when it does not.
+    package func port(ofSource name: String) -> Int? {
+        let address = sourceList.first { $0.name == name }?.source.addresses.first
+        return address?.split(separator: ":").last.flatMap { Int($0) }
+    }
+
     func failure(ofSource name: String) -> Reason? { progress.withLock { $0.failures[name] } }
     func isSourceOpen(_ name: String) -> Bool { progress.withLock { $0.openSources.contains(name) } }
 }

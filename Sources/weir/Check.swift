@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import WeirNode
 
@@ -26,14 +27,14 @@ struct Check: AsyncParsableCommand {
     var strict = false
 
     func run() async throws {
-        let host = NodeHost(environment: Stdio.environment)
+        let host = NodeHost(environment: ProcessInfo.processInfo.environment)
         var code: Int32 = 0
         for path in paths {
             let result = await host.check(
-                load: { $0.load(path: path) }, fetchesSecrets: !offline, isColoured: Stdio.colours(STDERR_FILENO))
-            Stdio.writeError(result.text)
+                load: { $0.load(path: path) }, fetchesSecrets: !offline, isColoured: Terminal.error.hasColours)
+            Terminal.error.write(result.text)
             let fails = result.hasErrors || (strict && result.hasWarnings)
-            if fails { code = 78 } else { Stdio.write("\(path): \(result.summary)\n") }
+            if fails { code = 78 } else { Terminal.out.write("\(path): \(result.summary)\n") }
         }
         throw ExitCode(code)
     }

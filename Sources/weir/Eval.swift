@@ -51,14 +51,14 @@ struct Eval: AsyncParsableCommand {
         var bytes = try event.map { try Stdio.contents(ofFile: $0) } ?? Stdio.standardInput()
         if bytes.last == 0x0A { bytes.removeLast() }
         let answer = ExpressionTrial.evaluate(expression, event: bytes, kind: kind.record, received: LiveTime().wall)
-        Stdio.write(answer.json + "\n")
+        Terminal.out.write(answer.json + "\n")
         if answer.problem != nil { throw ExitCode(1) }
     }
 
     private func answerLines() {
         while let line = readLine(strippingNewline: true) {
             if line.isEmpty { continue }
-            Stdio.write(ExpressionTrial.evaluate(line: line).json + "\n")
+            Terminal.out.write(ExpressionTrial.evaluate(line: line).json + "\n")
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import WeirNode
 
@@ -21,9 +22,9 @@ struct Run: AsyncParsableCommand {
     var config = "weir.yaml"
 
     func run() async throws {
-        let host = NodeHost(environment: Stdio.environment)
+        let host = NodeHost(environment: ProcessInfo.processInfo.environment)
         let code = await host.run(
-            load: { $0.load(path: config) }, report: { Stdio.writeError($0) }, isColoured: Stdio.colours(STDERR_FILENO),
+            load: { $0.load(path: config) }, report: { Terminal.error.write($0) }, isColoured: Terminal.error.hasColours,
             services: { try Console.services(for: $0) })
         throw ExitCode(code)
     }

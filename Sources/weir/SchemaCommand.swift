@@ -16,6 +16,6 @@ struct SchemaCommand: ParsableCommand {
     var markdown = false
 
     func run() {
-        Stdio.write(markdown ? ConfigurationReference.markdown : ConfigurationReference.jsonSchema)
+        Terminal.out.write(markdown ? ConfigurationReference.markdown : ConfigurationReference.jsonSchema)
     }
 }

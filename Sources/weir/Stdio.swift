@@ -2,36 +2,26 @@ import ArgumentParser
 import Glibc
 import WeirWorld
 
-/// The process's own streams and variables.
+/// What commands read and save.
 enum Stdio {
     /// Most bytes taken from a file or from standard input, 64 MiB: more is no single event.
     private static let bytesMost = 64 << 20
-
-    static var environment: [String: String] {
-        var result: [String: String] = [:]
-        var next = environ
-        while let entry = next.pointee {
-            let text = String(cString: entry)
-            if let cut = text.firstIndex(of: "=") { result[String(text[..<cut])] = String(text[text.index(after: cut)...]) }
-            next += 1
-        }
-        return result
-    }
-
-    static func write(_ text: String) { put(text, STDOUT_FILENO) }
-    static func writeError(_ text: String) { put(text, STDERR_FILENO) }
-
-    /// Colours only where a person looks: on a terminal that is not dumb, unless NO_COLOR says no (no-color.org).
-    static func colours(_ descriptor: Int32) -> Bool {
-        let variables = environment
-        return isatty(descriptor) == 1 && variables["TERM"] != "dumb" && (variables["NO_COLOR"] ?? "").isEmpty
-    }
 
     static func contents(ofFile path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno))).") }
         defer { close(descriptor) }
         return read(descriptor)
+    }
+
+    /// Writes a text file and the directories above it.
+    static func save(_ text: String, to path: String, files: any FileSystem) throws {
+        if let cut = path.lastIndex(of: "/") { try files.makeDirectory(String(path[..<cut])) }
+        let file = try files.open(path, .write(create: true, exclusive: false))
+        defer { file.close() }
+        try file.truncate(to: 0)
+        let bytes = Array(text.utf8)
+        try bytes.withUnsafeBytes { try file.write([$0], at: 0) }
     }
 
     /// What is piped in; nothing when standard input is a terminal.
@@ -47,16 +37,5 @@ enum Stdio {
             bytes += part[..<count]
         }
         return bytes
-    }
-
-    private static func put(_ text: String, _ descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno == EINTR { continue }
-            // A reader that has gone (`weir get gates | head`) is no failure.
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
     }
 }

@@ -22,7 +22,7 @@ struct Weir: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self, Top.self,
+            Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self, Top.self,
             Hold.self, ReleaseCommand.self,
         ])
 

@@ -153,3 +153,8 @@ extension GateView.CountersView {
 
     package var droppedTotal: UInt64 { droppedEvents.values.reduce(0, &+) }
 }
+
+extension GateView {
+    /// A reading as the API shows it, without rates and history: for terminals that print it once.
+    package init(_ reading: GateReading, at now: WallTime) { self.init(reading, rates: RatesView(), history: nil, at: now) }
+}
