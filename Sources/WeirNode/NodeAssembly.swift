@@ -23,8 +23,11 @@ struct NodeAssembly {
                 type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name), senders: senders[receiver.name] ?? [],
                 resolver: resolver, world: means.world, registry: gates)
         }
-        let intakes: [String: any GaugedIntake] = Dictionary(
+        var intakes: [String: any GaugedIntake] = Dictionary(
             chains.map { ($0.name, $0 as any GaugedIntake) }, uniquingKeysWith: { first, _ in first })
+        for composite in NodeAssembly.ordered(plan.composites) {
+            intakes[composite.name] = NodeAssembly.intake(composite, among: intakes, time: means.world.time)
+        }
         let known = intakes
         routes = Routes(
             name: "routes",
@@ -46,10 +49,49 @@ struct NodeAssembly {
         }
     }
 
+    /// Members before those who own them; the plan has no circles.
+    private static func ordered(_ composites: [NodePlan.Composite]) -> [NodePlan.Composite] {
+        var ready: [NodePlan.Composite] = []
+        var waiting = composites
+        while !waiting.isEmpty {
+            let names = Set(waiting.map(\.name))
+            let next = waiting.filter { names.isDisjoint(with: $0.plan.names) }
+            precondition(!next.isEmpty, "the plan was checked for circles: \(names.sorted())")
+            ready += next
+            waiting.removeAll { composite in next.contains { $0.name == composite.name } }
+        }
+        return ready
+    }
+
+    private static func intake(
+        _ composite: NodePlan.Composite, among known: [String: any GaugedIntake], time: any TimeSource
+    ) -> any GaugedIntake {
+        switch composite.plan {
+        case .router(let rules, let otherwise):
+            Routes(
+                name: composite.name,
+                rules: rules.map { rule in
+                    RouteRule(name: rule.name, condition: rule.when, to: rule.to.compactMap { known[$0] }, isFinal: rule.isFinal)
+                }, otherwise: otherwise.flatMap { known[$0] })
+        case .balance(let members):
+            BalanceIntake(
+                name: composite.name,
+                members: members.compactMap { member in known[member.destination].map { ($0, member.weight) } }, time: time)
+        case .fallback(let members):
+            FallbackIntake(name: composite.name, members: members.compactMap { known[$0] })
+        }
+    }
+
     /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them do.
     private static func senders(_ plan: NodePlan) -> [String: [String]] {
         let sources = plan.settings.sources.entries.map(\.name)
-        let reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
+        var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
+        var grows = true
+        while grows {
+            let members = plan.composites.filter { reached.contains($0.name) }.flatMap(\.plan.names)
+            grows = !reached.isSuperset(of: members)
+            reached.formUnion(members)
+        }
         return Dictionary(reached.map { ($0, sources) }, uniquingKeysWith: { first, _ in first })
     }
 }

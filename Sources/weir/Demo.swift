@@ -1,3 +1,4 @@
+import WeirGates
 import ArgumentParser
 import Glibc
 import Logging

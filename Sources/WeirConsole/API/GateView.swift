@@ -1,5 +1,5 @@
-import WeirGates
-import WeirWorld
+package import WeirGates
+package import WeirWorld
 
 /// A gate as the API shows it. Keys are part of the contract: they may be added, never renamed. What is not known is left out.
 package struct GateView: Codable, Sendable, Hashable {

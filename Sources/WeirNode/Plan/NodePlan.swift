@@ -147,6 +147,9 @@ struct NodePlanner {
             if twin { note("there is another route named `\(route.name)`", at: "routes[\(index)].name", help: "give it a name of its own") }
         }
         if let fallback = settings.fallback, !names.contains(fallback) { unknown(fallback, at: "default") }
+        for composite in plan.composites {
+            for name in composite.plan.names where !names.contains(name) { unknown(name, at: "destinations.\(composite.name)") }
+        }
     }
 
     private mutating func unknown(_ name: String, at path: String) {
@@ -156,7 +159,7 @@ struct NodePlanner {
     }
 
     private mutating func checkCircles(_ plan: NodePlan) {
-        let edges: [(name: String, to: [String])] = []
+        let edges = plan.composites.map { (name: $0.name, to: $0.plan.names) }
         guard let circle = RouteCycle.find(edges) else { return }
         note(
             "these destinations send to each other in a circle: \(circle.joined(separator: " → "))",
@@ -171,7 +174,8 @@ struct NodePlanner {
             note("there is no destination, so every event is dropped", at: "", help: "add one under `destinations`", severity: .warning)
             return
         }
-        let used = Set(settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 })
+        let used = Set(
+            settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 } + plan.composites.flatMap(\.plan.names))
         for name in names where !used.contains(name) {
             note(
                 "nothing is sent to `\(name)`", at: "destinations.\(name)", help: "name it in a route or as `default`",
