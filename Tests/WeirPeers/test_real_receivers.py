@@ -16,7 +16,7 @@ def arrive_in(file, count=COUNT):
     assert_each_once(file.read_bytes(), count)
 
 
-@pytest.mark.parametrize("framing", ["newline", "octet_counted"])
+@pytest.mark.parametrize("framing", ["newline", "octet_counting"])
 def test_rsyslog_receives(run_weir, rsyslog, port, tmp_path, framing):
     """The syslog destination at rsyslog's imptcp, which detects the framing by itself."""
     listen, into, out = port(), port(), tmp_path / "out.log"
@@ -34,7 +34,7 @@ def test_syslog_ng_receives(run_weir, syslog_ng, port, tmp_path):
     syslog_ng(f'''source s {{ syslog(ip("127.0.0.1") port({into}) transport("tcp")); }};
 destination d {{ file("{out}"); }};
 log {{ source(s); destination(d); flags(flow-control); }};''', port=into)
-    run_weir(flow(syslog_in(listen), {"out": {"type": "syslog", "address": f"127.0.0.1:{into}", "framing": "octet_counted"}}))
+    run_weir(flow(syslog_in(listen), {"out": {"type": "syslog", "address": f"127.0.0.1:{into}", "framing": "octet_counting"}}))
     send_lines(listen, [syslog5424(n) for n in range(COUNT)])
     arrive_in(out)
 

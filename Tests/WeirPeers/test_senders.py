@@ -167,7 +167,7 @@ def test_files_are_followed(run_weir, receiver, tmp_path):
     """A log that grows, is renamed and begun again, then copied and cut: every line arrives once."""
     log = tmp_path / "app.log"
     log.write_text("".join(text(n) + "\n" for n in range(100)))
-    run_weir(flow({"in": {"type": "file", "paths": [str(tmp_path / "app.log")], "start": "beginning"}}, {"out": tcp_out(receiver)}))
+    run_weir(flow({"in": {"type": "file", "path": str(tmp_path / "app.log"), "from": "beginning"}}, {"out": tcp_out(receiver)}))
     arrive(receiver, 100)
     with log.open("a") as more:
         more.writelines(text(n) + "\n" for n in range(100, 200))
@@ -186,7 +186,7 @@ def test_files_are_not_read_twice_after_a_restart(run_weir, receiver, tmp_path):
     """The place in a file survives a restart."""
     log = tmp_path / "app.log"
     log.write_text("".join(text(n) + "\n" for n in range(100)))
-    server = run_weir(flow({"in": {"type": "file", "paths": [str(log)], "start": "beginning"}}, {"out": tcp_out(receiver)}))
+    server = run_weir(flow({"in": {"type": "file", "path": str(log), "from": "beginning"}}, {"out": tcp_out(receiver)}))
     arrive(receiver, 100)
     assert server.terminate() == 0
     with log.open("a") as more:
