@@ -37,3 +37,29 @@ func record(_ text: String, count: Int = 1, kind: UInt8 = 0, attributes: String 
 }
 
 func text(_ record: StoredRecord) -> String { String(buffer: record.payload) }
+
+/// A world on a simulated disk, without threads.
+func simulatedWorld(_ disk: SimulatedDisk, seed: UInt64 = 1) -> World {
+    World(
+        time: ManualTime(), random: SeededRandom(seed: seed), files: disk, blocking: InlineBlocking(), log: quietLog())
+}
+
+/// Everything that can be read now.
+func drain(_ queue: DurableQueue) async throws -> [StoredRecord] {
+    var all: [StoredRecord] = []
+    while true {
+        let records = try await queue.readNow(maxBytes: 1 << 20)
+        if records.isEmpty { return all }
+        all += records
+    }
+}
+
+extension DurableQueue {
+    /// Recovered + appended = acknowledged + dropped + damaged + held.
+    var unaccounted: Int64 {
+        let counters = counters
+        let made = counters.recoveredEvents + counters.appendedEvents
+        let gone = counters.acknowledgedEvents + counters.droppedEvents + counters.damagedEvents
+        return Int64(made) - Int64(gone) - level.events
+    }
+}
