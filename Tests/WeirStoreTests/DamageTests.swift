@@ -83,7 +83,7 @@ import WeirWorld
             let (records, queue) = try await open(image, Array(bytes))
             let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= start }.map { DamageTests.texts[$0] }
             #expect(records.map(text) == expected, "from \(start)")
-            #expect(isReported(queue), "from \(start)")
+            if Array(bytes) != image.bytes { #expect(isReported(queue), "from \(start)") }
         }
     }
 

@@ -24,7 +24,8 @@ extension DurableQueue {
             case .records(let records): return records
             case .failure(let failure): throw failure
             case .wait(let signals):
-                guard shell.withLock({ $0.isFilling }) else { return [] }
+                // The read that was just ordered may be done already.
+                guard shell.withLock({ $0.isFilling || $0.signals != signals }) else { return [] }
                 await wait(after: signals)
             }
         }

@@ -177,8 +177,8 @@ struct QueueDirectory: Sendable {
             var made: [String] = []
             var above = path
             while try files.status(above) == nil {
-                guard let slash = above.lastIndex(of: "/"), slash != above.startIndex else { break }
-                above = String(above[..<slash])
+                let slash = above.lastIndex(of: "/")
+                above = slash.map { $0 == above.startIndex ? "/" : String(above[..<$0]) } ?? "."
                 made.append(above)
             }
             if made.isEmpty { return }

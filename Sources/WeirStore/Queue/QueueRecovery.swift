@@ -33,7 +33,7 @@ struct QueueRecovery {
             try CursorFile.read(directory.files, directory: directory.path)
         }
         var end = max(segments.last?.end ?? 0, cursor?.position ?? 0)
-        end = max(end, (listing.segments.last?.end ?? 0) + UInt64(SegmentFormat.footerLength))
+        if let last = listing.segments.last { end = max(end, last.end + UInt64(SegmentFormat.footerLength)) }
         if isUnclean { end = (end / SegmentFormat.positionStep + 2) * SegmentFormat.positionStep }
         let start = try start(cursor, segments)
         let state = QueueState(

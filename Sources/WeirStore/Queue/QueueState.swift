@@ -116,28 +116,36 @@ struct QueueState {
         return Reading(segment: segment, position: readPosition, before: readBefore, epoch: epoch)
     }
 
+    /// What became of flights that were read.
+    struct Taken: Sendable {
+        /// For each flight whether it is the consumer's to see (false: acknowledged already, or a gap).
+        var isMine: [Bool]
+        /// Flights below were met before, and gaps among them are counted already.
+        var known: UInt64
+    }
+
     /// Takes over what the reader found from `reading.position` on; `read` are the flights in order.
-    /// - Returns: for each flight whether it is the consumer's to see (false: acknowledged already, or a gap), or `nil` when the
-    ///   queue was rewound, or something was dropped, in between.
-    mutating func read(_ read: [Flight], of reading: Reading, nextTime: WallTime?) -> [Bool]? {
+    /// - Returns: `nil` when the queue was rewound, or something was dropped, in between.
+    mutating func read(_ read: [Flight], of reading: Reading, nextTime: WallTime?) -> Taken? {
         guard reading.epoch == epoch else { return nil }
         var known = flights.last?.range.upperBound ?? 0
-        var answer: [Bool] = []
-        answer.reserveCapacity(read.count)
+        var taken = Taken(isMine: [], known: known)
+        taken.isMine.reserveCapacity(read.count)
         for flight in read {
             if flight.range.lowerBound < known {
-                answer.append(!(place(of: flight.range.lowerBound).map { flights[offset: $0].isDone } ?? true) && !flight.isDone)
+                let isDone = place(of: flight.range.lowerBound).map { flights[offset: $0].isDone } ?? true
+                taken.isMine.append(!isDone && !flight.isDone)
             } else {
                 flights.append(flight)
                 known = flight.range.upperBound
-                answer.append(!flight.isDone)
+                taken.isMine.append(!flight.isDone)
             }
             readPosition = flight.range.upperBound
             readBefore = flight.before &+ UInt32(truncatingIfNeeded: flight.count)
         }
         self.nextTime = nextTime
         advance()
-        return answer
+        return taken
     }
 
     /// Everything that was read and not acknowledged is read again.
@@ -306,16 +314,20 @@ struct QueueState {
         if flights.isEmpty {
             cursor = readPosition
             cursorBefore = readBefore
-        } else if let segment = segment(at: cursor), cursor < segment.header.start {
-            cursor = segment.header.start
-            cursorBefore = 0
+        } else {
+            while let segment = segment(at: cursor), cursor < segment.header.start {
+                cursor = segment.header.start
+                cursorBefore = 0
+            }
         }
     }
 
     private mutating func settleReader() {
-        guard let segment = segment(at: readPosition), readPosition < segment.header.start else { return }
-        readPosition = segment.header.start
-        readBefore = 0
+        // More than one step where a sealed segment is empty.
+        while let segment = segment(at: readPosition), readPosition < segment.header.start {
+            readPosition = segment.header.start
+            readBefore = 0
+        }
     }
 }
 

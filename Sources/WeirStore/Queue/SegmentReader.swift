@@ -39,7 +39,7 @@ final class SegmentReader: @unchecked Sendable {
             chunk: max(64 << 10, min(bytes, 4 << 20)), keepsBodies: true)
         var read = Read(epoch: reading.epoch)
         var flights: [QueueState.Flight] = []
-        var taken = 0
+        var bytesRead = 0
         var lastTime = segment.firstTime ?? WallTime(nanoseconds: 0)
         repeat {
             guard let item = try attempt({ () throws(FileFailure) in try scanner.next() }) else { break }
@@ -52,7 +52,7 @@ final class SegmentReader: @unchecked Sendable {
                     .init(range: range, before: header.before, count: header.count, time: header.time, isDone: record == nil))
                 if let record {
                     read.records.append(record)
-                    taken += header.recordLength + record.payload.readableBytes / 2
+                    bytesRead += header.recordLength + record.payload.readableBytes / 2
                 } else {
                     read.damages.append(damage(range, segment, header.count))
                 }
@@ -68,14 +68,15 @@ final class SegmentReader: @unchecked Sendable {
                         Int64(range.lowerBound - segment.header.base)..<Int64(range.upperBound - segment.header.base))
                 }
             }
-        } while taken < bytes && (scanner.hasMore || read.records.isEmpty)
+        } while bytesRead < bytes && (scanner.hasMore || read.records.isEmpty)
         let isAtEnd = scanner.offset >= scanner.limit
-        guard let mine = state.withLock({ $0.read(flights, of: reading, nextTime: isAtEnd ? nil : lastTime) }) else {
+        guard let taken = state.withLock({ $0.read(flights, of: reading, nextTime: isAtEnd ? nil : lastTime) }) else {
             return Read()
         }
-        if mine.contains(false) {
+        read.damages.removeAll { $0.offsets.lowerBound.position < taken.known }
+        if taken.isMine.contains(false) {
             // Acknowledged before a rewind: not the consumer's to see again.
-            let seen = Set(zip(flights, mine).lazy.filter { $0.1 }.map { $0.0.range.lowerBound })
+            let seen = Set(zip(flights, taken.isMine).lazy.filter { $0.1 }.map { $0.0.range.lowerBound })
             read.records.removeAll { !seen.contains($0.offsets.lowerBound.position) }
         }
         return read

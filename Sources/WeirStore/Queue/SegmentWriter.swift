@@ -189,7 +189,9 @@ final class SegmentWriter: @unchecked Sendable {
         guard let segment = open else { return }
         open = nil
         let end = state.withLock { $0.segments.last?.end ?? segment.header.start }
+        // The cut may be synced: what lies before it was synced well, and what lies behind must not come back beside its copy.
         try? segment.file.truncate(to: Int64(end - segment.header.base))
+        try? segment.file.sync()
         segment.file.close()
         state.withLock { state in
             state.sealedLast(fileBytes: Int64(end - segment.header.base))
