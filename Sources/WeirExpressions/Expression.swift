@@ -37,14 +37,16 @@ package struct Expression: Sendable {
     /// For a record: `event`, `source` and `meta` are its own.
     package func evaluate(_ record: RecordView) throws(ExpressionFailure) -> Value {
         var frame = Frame(
-            slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: [:], record: record)
+            slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: [:],
+            record: record)
         return try code(&frame)
     }
 
     /// For named values.
     package func evaluate(bindings: [String: Value]) throws(ExpressionFailure) -> Value {
         var frame = Frame(
-            slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: bindings, record: nil)
+            slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: bindings,
+            record: nil)
         return try code(&frame)
     }
 }

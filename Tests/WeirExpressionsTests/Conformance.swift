@@ -24,9 +24,11 @@ struct Conformance {
 
     /// Nil where the folder is not there.
     static func folder() -> String? {
-        let root = ProcessInfo.processInfo.environment["WEIR_SHARED"]
-            ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appending(path: "shared").path
+        let root =
+            ProcessInfo.processInfo.environment["WEIR_SHARED"]
+            ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "shared").path
         let folder = root + "/data/cel-spec/simple"
         return FileManager.default.fileExists(atPath: folder) ? folder : nil
     }
@@ -54,11 +56,14 @@ struct Conformance {
     private static func read(_ test: [String: Any], _ title: String) -> Case? {
         let expression = test["expr"] as? String ?? ""
         let container = test["container"] as? String ?? ""
-        let messages = ["TestAllTypes", "GlobalEnum", "NestedEnum", "google.protobuf.Any", "proto.hasExt", "proto.getExt"]
+        let messages = [
+            "TestAllTypes", "GlobalEnum", "NestedEnum", "google.protobuf.Any", "proto.hasExt", "proto.getExt",
+        ]
         if messages.contains(where: { expression.contains($0) }) || container.contains("proto") { return nil }
         if expression.range(of: #"google\.protobuf\.\w+\s*\{"#, options: .regularExpression) != nil { return nil }
         var result = Case(
-            name: "\(title)/\(test["name"] as? String ?? "?")", expression: expression, container: container, variables: [:],
+            name: "\(title)/\(test["name"] as? String ?? "?")", expression: expression, container: container,
+            variables: [:],
             functions: [], bindings: [:], isChecked: test["disableCheck"] as? Bool != true,
             isCheckOnly: test["checkOnly"] as? Bool == true, expected: nil, expectedType: nil,
             expectsFailure: test["evalError"] != nil)
@@ -72,7 +77,8 @@ struct Conformance {
                 for overload in function["overloads"] as? [[String: Any]] ?? [] {
                     let parameters = (overload["params"] as? [Any] ?? []).map { type($0) }
                     guard let returned = type(overload["resultType"]), !parameters.contains(nil) else { return nil }
-                    signatures.append("(\(parameters.compactMap { $0?.description }.joined(separator: ", "))) \(returned)")
+                    signatures.append(
+                        "(\(parameters.compactMap { $0?.description }.joined(separator: ", "))) \(returned)")
                 }
                 result.functions.append(Function(declaring: name, signatures))
             }
@@ -211,8 +217,9 @@ struct ConformanceTests {
         }
         let passed = suite.cases.count - failures.count
         let skipped = suite.skipped.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }
-        print("CEL conformance, \(isStrict ? "strict" : "lenient"): \(passed) of \(suite.cases.count) pass; "
-            + "\(suite.skipped.values.reduce(0, +)) need protobuf: \(skipped.joined(separator: ", "))")
+        print(
+            "CEL conformance, \(isStrict ? "strict" : "lenient"): \(passed) of \(suite.cases.count) pass; "
+                + "\(suite.skipped.values.reduce(0, +)) need protobuf: \(skipped.joined(separator: ", "))")
         for failure in failures { print("CEL conformance fails: \(failure)") }
         #expect(suite.cases.count >= 700)
         #expect(Double(passed) >= 0.98 * Double(suite.cases.count))

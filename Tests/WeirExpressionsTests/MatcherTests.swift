@@ -7,12 +7,14 @@ struct MatcherTests {
     /// Every way a clause can be written, over names that the events below have, lack, nest or spell oddly.
     private static func expression(_ random: inout SplitMix) -> String {
         let fields = [
-            "event.level", "event.status", "event.took", "event.ok", "event.user.name", "event.user.deep.x", "event.none",
+            "event.level", "event.status", "event.took", "event.ok", "event.user.name", "event.user.deep.x",
+            "event.none",
             "event.absent", "event['a b']", "event.message", "event.raw", "event.a_rather_long_key_name", "event.e",
             "event.host", "event.severity", "event.app", "event.facility", "event.time",
         ]
         let constants = [
-            "'error'", "'info'", "''", "'ü'", "500", "0", "-3", "1.5", "12u", "true", "false", "null", "'a\\\\b'", "'x\\ny'",
+            "'error'", "'info'", "''", "'ü'", "500", "0", "-3", "1.5", "12u", "true", "false", "null", "'a\\\\b'",
+            "'x\\ny'",
             "9007199254740993", "'web-01'", "3", "'4711'",
         ]
         func pick(_ list: [String]) -> String { list[Int.random(in: 0..<list.count, using: &random)] }
@@ -23,12 +25,18 @@ struct MatcherTests {
             case 4...5: return "\(field) \(pick(["<", "<=", ">", ">="])) \(pick(constants))"
             case 6: return "\(pick(constants)) \(pick(["==", "<", ">="])) \(field)"
             case 7: return "\(field) in [\(pick(constants)), \(pick(constants)), \(pick(constants))]"
-            case 8: return "\(field).\(pick(["startsWith", "endsWith", "contains"]))(\(pick(["'e'", "'er'", "'ror'", "''", "'ü'"])))"
+            case 8:
+                return
+                    "\(field).\(pick(["startsWith", "endsWith", "contains"]))(\(pick(["'e'", "'er'", "'ror'", "''", "'ü'"])))"
             case 9: return field.contains("[") ? "true" : "has(\(field))"
-            case 10: return "event.?\(pick(["level", "absent", "status"])).orValue(\(pick(constants))) == \(pick(constants))"
+            case 10:
+                return "event.?\(pick(["level", "absent", "status"])).orValue(\(pick(constants))) == \(pick(constants))"
             case 11: return field
             case 12: return "\(field).matches('\(pick(["^er", "o+r", "[0-9]$", "(a|b)*c"]))')"
-            default: return pick(["size(event.level) > 3", "source == 'edge'", "meta.tenant == 'b'", "1 / 0 == 1", "'level' in event"])
+            default:
+                return pick([
+                    "size(event.level) > 3", "source == 'edge'", "meta.tenant == 'b'", "1 / 0 == 1", "'level' in event",
+                ])
             }
         }
         func condition(_ depth: Int) -> String {
@@ -44,14 +52,19 @@ struct MatcherTests {
 
     private static func json(_ random: inout SplitMix) -> String {
         let values = [
-            #""error""#, #""info""#, #""""#, #""\u0065rror""#, #""ü""#, #""a\\b""#, #""x\ny""#, #""he said \"no\" {[:,]}""#, "500",
-            "0", "-3", "1.5", "15e-1", "12", "1e400", "9007199254740993", "123456789012345678901", "true", "false", "null",
-            #"{"name":"ada","deep":{"x":1}}"#, #"{"name":5}"#, "[]", #"[1,{"level":"error"},"}"]"#, #"{"level":{"level":"info"}}"#,
+            #""error""#, #""info""#, #""""#, #""\u0065rror""#, #""ü""#, #""a\\b""#, #""x\ny""#,
+            #""he said \"no\" {[:,]}""#, "500",
+            "0", "-3", "1.5", "15e-1", "12", "1e400", "9007199254740993", "123456789012345678901", "true", "false",
+            "null",
+            #"{"name":"ada","deep":{"x":1}}"#, #"{"name":5}"#, "[]", #"[1,{"level":"error"},"}"]"#,
+            #"{"level":{"level":"info"}}"#,
             "\"tab\ttab\"", "012", "tru", "-", #"{"name":"\"","deep":[]}"#,
         ]
         let names = [
-            #""level""#, #""status""#, #""took""#, #""ok""#, #""user""#, #""none""#, #""a b""#, #""message""#, #""raw""#,
-            #""a_rather_long_key_name""#, #""x_rather_long_key_name""#, #""lev\u0065l""#, #""xlevel""#, #""\"level""#, #""e""#, #""time""#, #""host""#,
+            #""level""#, #""status""#, #""took""#, #""ok""#, #""user""#, #""none""#, #""a b""#, #""message""#,
+            #""raw""#,
+            #""a_rather_long_key_name""#, #""x_rather_long_key_name""#, #""lev\u0065l""#, #""xlevel""#, #""\"level""#,
+            #""e""#, #""time""#, #""host""#,
             #""""#, #""\\""#,
         ]
         func blank() -> String { ["", "", "", " ", "\t ", "  \r\n"][Int.random(in: 0..<6, using: &random)] }
@@ -67,9 +80,12 @@ struct MatcherTests {
 
     private static func syslog(_ random: inout SplitMix) -> String {
         let lines = [
-            "<11>1 2026-11-21T13:03:21.25Z web-01 checkout 4711 ID47 [a b=\"c\"] error: all is lost", "<165>1 - - - - - -",
-            "<13>Nov 21 13:03:21 web-01 app[4711]: error", "<13>Nov 21 13:03:21 app: info", "no syslog at all", "", "<999>x", "<3>",
-            "<14>1 2026-11-21T13:03:21Z web-01 app - - - \u{FEFF}error", "<0>2026-11-21T13:03:21+01:00 web-01 kernel: panic",
+            "<11>1 2026-11-21T13:03:21.25Z web-01 checkout 4711 ID47 [a b=\"c\"] error: all is lost",
+            "<165>1 - - - - - -",
+            "<13>Nov 21 13:03:21 web-01 app[4711]: error", "<13>Nov 21 13:03:21 app: info", "no syslog at all", "",
+            "<999>x", "<3>",
+            "<14>1 2026-11-21T13:03:21Z web-01 app - - - \u{FEFF}error",
+            "<0>2026-11-21T13:03:21+01:00 web-01 kernel: panic",
         ]
         return lines[Int.random(in: 0..<lines.count, using: &random)]
     }
@@ -89,7 +105,8 @@ struct MatcherTests {
         return bytes
     }
 
-    @Test("The fast way and the general evaluator agree, over thousands of conditions and records", arguments: [0, 1, 2])
+    @Test(
+        "The fast way and the general evaluator agree, over thousands of conditions and records", arguments: [0, 1, 2])
     func agreement(scanner: Int32) throws {
         Matcher.chooseScanner(scanner)
         defer { Matcher.chooseScanner(-1) }
@@ -102,18 +119,25 @@ struct MatcherTests {
             let kind = [RecordKind.json, .json, .json, .raw, .syslog][Int.random(in: 0..<5, using: &random)]
             var events: [[UInt8]] = []
             for _ in 0..<12 {
-                let text = kind == .syslog ? Self.syslog(&random) : kind == .raw && Bool.random(using: &random)
-                    ? "error and \(Int.random(in: 0..<99, using: &random))" : Self.json(&random)
+                let text =
+                    kind == .syslog
+                    ? Self.syslog(&random)
+                    : kind == .raw && Bool.random(using: &random)
+                        ? "error and \(Int.random(in: 0..<99, using: &random))" : Self.json(&random)
                 events.append(Self.mutated(text, &random))
             }
             let wanted = Records.matchOneByOne(matcher, events, kind)
             let separator = Int.random(in: 0...1, using: &random)
             let result = Records.select(matcher, events, kind, separator: separator)
             for (at, event) in events.enumerated() where result.selected[at] != (wanted[at] ?? false) {
-                Issue.record("\(source) over \(kind) \(String(decoding: event, as: UTF8.self)): \(result.selected[at]), general \(String(describing: wanted[at]))")
+                Issue.record(
+                    "\(source) over \(kind) \(String(decoding: event, as: UTF8.self)): \(result.selected[at]), general \(String(describing: wanted[at]))"
+                )
             }
             #expect(result.matched == wanted.count { $0 == true }, "\(source)")
-            #expect(result.failed == wanted.count { $0 == nil }, "\(source) over \(kind) \(events.map { String(decoding: $0, as: UTF8.self) })")
+            #expect(
+                result.failed == wanted.count { $0 == nil },
+                "\(source) over \(kind) \(events.map { String(decoding: $0, as: UTF8.self) })")
         }
         #expect(fast > 800)
     }

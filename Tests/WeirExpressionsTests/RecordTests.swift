@@ -6,7 +6,8 @@ import WeirWorld
 struct RecordTests {
     @Test("A field of a JSON event is read with its type")
     func jsonFields() throws {
-        let event = #"{"level":"error","status":503,"took":1.5,"ok":false,"user":{"name":"Ada"},"tags":["a","b"],"none":null}"#
+        let event =
+            #"{"level":"error","status":503,"took":1.5,"ok":false,"user":{"name":"Ada"},"tags":["a","b"],"none":null}"#
         #expect(try Records.evaluate("event.level", event) == .string("error"))
         #expect(try Records.evaluate("event.status + 1", event) == .int(504))
         #expect(try Records.evaluate("event.took", event) == .double(1.5))

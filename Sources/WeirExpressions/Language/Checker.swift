@@ -176,7 +176,9 @@ struct Checker {
         for part in parts {
             let (term, type) = check(part)
             if !unifier.fits(type, .bool) {
-                report("'\(name.dropFirst().dropLast())' joins bool values, this is \(unifier.resolved(type, openAsDyn: true))", at: part.at)
+                report(
+                    "'\(name.dropFirst().dropLast())' joins bool values, this is \(unifier.resolved(type, openAsDyn: true))",
+                    at: part.at)
             }
             terms.append(term)
         }
@@ -246,7 +248,8 @@ struct Checker {
         return (.call(function, terms), type)
     }
 
-    private mutating func resolve(_ name: String, _ types: [CheckedType], isMethod: Bool, at offset: Int) -> CheckedType {
+    private mutating func resolve(_ name: String, _ types: [CheckedType], isMethod: Bool, at offset: Int) -> CheckedType
+    {
         guard let function = library[name] else { return .dyn }
         return resolve(function, types, isMethod: isMethod, at: offset)
     }
@@ -274,7 +277,8 @@ struct Checker {
         }
         if let result { return result }
         let shown = types.map { unifier.resolved($0, openAsDyn: true).description }
-        let call = isMethod && !shown.isEmpty
+        let call =
+            isMethod && !shown.isEmpty
             ? "\(shown[0]).(\(shown.dropFirst().joined(separator: ", ")))" : "(\(shown.joined(separator: ", ")))"
         report("no matching overload for '\(Self.shown(function.name))' applied to '\(call)'", at: offset)
         return .dyn
@@ -370,7 +374,8 @@ struct Checker {
         if let node = loop.predicate {
             let (term, type) = check(node)
             if !unifier.fits(type, .bool) {
-                report("the condition of a macro is bool, this is \(unifier.resolved(type, openAsDyn: true))", at: node.at)
+                report(
+                    "the condition of a macro is bool, this is \(unifier.resolved(type, openAsDyn: true))", at: node.at)
             }
             predicate = term
         }

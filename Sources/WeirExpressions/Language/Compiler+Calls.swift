@@ -21,7 +21,9 @@ extension Compiler {
             return { (frame) throws(ExpressionFailure) in
                 let value = try first(&frame)
                 try frame.spend(1 + Self.weight(value))
-                return try body(value)
+                let result = try body(value)
+                try frame.spend(Self.weight(result))
+                return result
             }
         case (.two(let body), 2):
             let (first, second) = (codes[0], codes[1])
@@ -29,7 +31,9 @@ extension Compiler {
                 let left = try first(&frame)
                 let right = try second(&frame)
                 try frame.spend(1 + Self.weight(left) + Self.weight(right))
-                return try body(left, right)
+                let result = try body(left, right)
+                try frame.spend(Self.weight(result))
+                return result
             }
         case (.many(let body), _):
             return { (frame) throws(ExpressionFailure) in
@@ -51,14 +55,14 @@ extension Compiler {
         }
     }
 
-    /// Steps for touching a value: one for each 64 bytes or 8 elements.
+    /// Steps for touching or making a value: one for each 64 bytes or 4 elements.
     @inline(__always)
     static func weight(_ value: Value) -> Int {
         switch value {
         case .string(let text): text.utf8.count >> 6
         case .bytes(let bytes): bytes.count >> 6
-        case .list(let list): list.count >> 3
-        case .map(let map): map.count >> 3
+        case .list(let list): list.count >> 2
+        case .map(let map): map.count >> 2
         default: 0
         }
     }
@@ -98,7 +102,8 @@ extension Compiler {
     }
 
     private func ordering(
-        _ name: String, _ first: @escaping Code, _ second: @escaping Code, _ accepts: @escaping @Sendable (Order) -> Bool
+        _ name: String, _ first: @escaping Code, _ second: @escaping Code,
+        _ accepts: @escaping @Sendable (Order) -> Bool
     ) -> Code {
         { (frame) throws(ExpressionFailure) in
             let left = try first(&frame)

@@ -31,7 +31,8 @@ package struct ExpressionEnvironment: Sendable {
     ])
 
     /// For `weir eval`: any variables of any type.
-    package static func bindings(_ names: some Sequence<String>, checking: Checking = .lenient) -> ExpressionEnvironment {
+    package static func bindings(_ names: some Sequence<String>, checking: Checking = .lenient) -> ExpressionEnvironment
+    {
         var variables: [String: CheckedType] = [:]
         for name in names { variables[name] = .dyn }
         return ExpressionEnvironment(variables: variables, checking: checking)

@@ -78,7 +78,8 @@ struct Lexer {
     }
 
     private static let symbols: Set<String> = [
-        "==", "!=", "<=", ">=", "&&", "||", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",", "(", ")", "[", "]",
+        "==", "!=", "<=", ">=", "&&", "||", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",", "(", ")", "[",
+        "]",
         "{", "}",
     ]
 
@@ -174,7 +175,9 @@ struct Lexer {
             case UInt8(ascii: "b") where !isBytes: isBytes = true
             default:
                 let quote = byte(ahead)
-                guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), at + ahead < source.count else { return nil }
+                guard quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), at + ahead < source.count else {
+                    return nil
+                }
                 at += ahead
                 let isTriple = byte(1) == quote && byte(2) == quote
                 at += isTriple ? 3 : 1

@@ -40,7 +40,8 @@ extension Parser {
     }
 
     private func loop(
-        _ shape: Node.Comprehension.Shape, _ range: Node, _ arguments: [Node], names: Int, predicate: Int?, transform: Int?,
+        _ shape: Node.Comprehension.Shape, _ range: Node, _ arguments: [Node], names: Int, predicate: Int?,
+        transform: Int?,
         _ start: Int
     ) throws(ExpressionProblem) -> Node {
         var variables: [String] = []
@@ -76,7 +77,8 @@ extension Parser {
             }
             return Node(kind: .name("@index\(slot)", isAbsolute: false), at: start)
         case ("iterVar", 2), ("accuVar", 2):
-            guard case .constant(.int(let deep)) = arguments[0].kind, case .constant(.int(let which)) = arguments[1].kind
+            guard case .constant(.int(let deep)) = arguments[0].kind,
+                case .constant(.int(let which)) = arguments[1].kind
             else { throw problem("cel.\(name)() takes two numbers", at: start) }
             return Node(kind: .name("@\(name)\(deep):\(which)", isAbsolute: false), at: start)
         default: return nil

@@ -15,7 +15,8 @@ struct Parser {
     static func parse(_ text: String) throws(ExpressionProblem) -> Node {
         let source = Array(text.utf8)
         guard source.count <= sourceMost else {
-            throw ExpressionProblem("the expression is longer than \(sourceMost) bytes", at: 0, in: Array(source.prefix(80)))
+            throw ExpressionProblem(
+                "the expression is longer than \(sourceMost) bytes", at: 0, in: Array(source.prefix(80)))
         }
         var parser = Parser(source: source, tokens: try Lexer.tokens(of: source))
         let node = try parser.expression()
@@ -155,7 +156,8 @@ struct Parser {
                 if !isOptional, isSymbol("("), case .name = tokens[at - 1].kind {
                     at += 1
                     let arguments = try list(until: ")")
-                    node = try macro(on: node, field, arguments, at: nameAt)
+                    node =
+                        try macro(on: node, field, arguments, at: nameAt)
                         ?? Node(kind: .method(node, field, arguments), at: nameAt)
                 } else {
                     node = Node(kind: .select(node, field, isOptional: isOptional), at: start)

@@ -1,60 +1,79 @@
 extension Library {
     static let collections: [Function] = [
-        Function("sets.contains", ["(list(A), list(A)) bool"], .two { (left, right) throws(ExpressionFailure) in
-            let (a, b) = try lists(left, right, "sets.contains")
-            return .bool(Set(b).isSubset(of: Set(a)))
-        }),
-        Function("sets.equivalent", ["(list(A), list(A)) bool"], .two { (left, right) throws(ExpressionFailure) in
-            let (a, b) = try lists(left, right, "sets.equivalent")
-            return .bool(Set(a) == Set(b))
-        }),
-        Function("sets.intersects", ["(list(A), list(A)) bool"], .two { (left, right) throws(ExpressionFailure) in
-            let (a, b) = try lists(left, right, "sets.intersects")
-            return .bool(!Set(a).isDisjoint(with: b))
-        }),
-        Function("lists.range", ["(int) list(int)"], .one { (value) throws(ExpressionFailure) in
-            guard case .int(let count) = value else { throw Function.mismatch("lists.range", value) }
-            guard count >= 0, count <= 1 << 20 else { throw ExpressionFailure(.range, "lists.range(\(count))") }
-            return .list((0..<count).map { .int($0) })
-        }),
-        Function("distinct", ["list(A).() list(A)"], .one { (value) throws(ExpressionFailure) in
-            guard case .list(let list) = value else { throw Function.mismatch("distinct", value) }
-            var seen: Set<Value> = []
-            return .list(list.filter { seen.insert($0).inserted })
-        }),
-        Function("flatten", ["list(A).() list(dyn)", "list(A).(int) list(dyn)"], .many { (values) throws(ExpressionFailure) in
-            guard case .list(let list) = values[0] else { throw Function.mismatch("flatten", values[0]) }
-            var depth: Int64 = 1
-            if values.count == 2 {
-                guard case .int(let given) = values[1], given >= 0 else {
-                    throw ExpressionFailure(.invalidArgument, "flatten() takes a level of 0 or more")
+        Function(
+            "sets.contains", ["(list(A), list(A)) bool"],
+            .two { (left, right) throws(ExpressionFailure) in
+                let (a, b) = try lists(left, right, "sets.contains")
+                return .bool(Set(b).isSubset(of: Set(a)))
+            }),
+        Function(
+            "sets.equivalent", ["(list(A), list(A)) bool"],
+            .two { (left, right) throws(ExpressionFailure) in
+                let (a, b) = try lists(left, right, "sets.equivalent")
+                return .bool(Set(a) == Set(b))
+            }),
+        Function(
+            "sets.intersects", ["(list(A), list(A)) bool"],
+            .two { (left, right) throws(ExpressionFailure) in
+                let (a, b) = try lists(left, right, "sets.intersects")
+                return .bool(!Set(a).isDisjoint(with: b))
+            }),
+        Function(
+            "lists.range", ["(int) list(int)"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .int(let count) = value else { throw Function.mismatch("lists.range", value) }
+                guard count >= 0, count <= 1 << 20 else { throw ExpressionFailure(.range, "lists.range(\(count))") }
+                return .list((0..<count).map { .int($0) })
+            }),
+        Function(
+            "distinct", ["list(A).() list(A)"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .list(let list) = value else { throw Function.mismatch("distinct", value) }
+                var seen: Set<Value> = []
+                return .list(list.filter { seen.insert($0).inserted })
+            }),
+        Function(
+            "flatten", ["list(A).() list(dyn)", "list(A).(int) list(dyn)"],
+            .many { (values) throws(ExpressionFailure) in
+                guard case .list(let list) = values[0] else { throw Function.mismatch("flatten", values[0]) }
+                var depth: Int64 = 1
+                if values.count == 2 {
+                    guard case .int(let given) = values[1], given >= 0 else {
+                        throw ExpressionFailure(.invalidArgument, "flatten() takes a level of 0 or more")
+                    }
+                    depth = given
                 }
-                depth = given
-            }
-            var result: [Value] = []
-            try flatten(list, Int(min(depth, 64)), into: &result)
-            return .list(result)
-        }),
-        Function("slice", ["list(A).(int, int) list(A)"], .many { (values) throws(ExpressionFailure) in
-            guard case .list(let list) = values[0], case .int(let from) = values[1], case .int(let to) = values[2] else {
-                throw ExpressionFailure(.noSuchOverload, "slice")
-            }
-            guard from >= 0, to >= from, to <= list.count else {
-                throw ExpressionFailure(.range, "slice(\(from), \(to)) of a list of \(list.count)")
-            }
-            return .list(Array(list[Int(from)..<Int(to)]))
-        }),
-        Function("sort", ["list(A).() list(A)"], .one { (value) throws(ExpressionFailure) in
-            guard case .list(let list) = value else { throw Function.mismatch("sort", value) }
-            guard let first = list.first else { return value }
-            for element in list where element.order(to: first) == nil || element.typeName != first.typeName {
-                throw Function.mismatch("sort", first, element)
-            }
-            return .list(list.sorted { $0.order(to: $1) == .less })
-        }),
+                var result: [Value] = []
+                try flatten(list, Int(min(depth, 64)), into: &result)
+                return .list(result)
+            }),
+        Function(
+            "slice", ["list(A).(int, int) list(A)"],
+            .many { (values) throws(ExpressionFailure) in
+                guard case .list(let list) = values[0], case .int(let from) = values[1], case .int(let to) = values[2]
+                else {
+                    throw ExpressionFailure(.noSuchOverload, "slice")
+                }
+                guard from >= 0, to >= from, to <= list.count else {
+                    throw ExpressionFailure(.range, "slice(\(from), \(to)) of a list of \(list.count)")
+                }
+                return .list(Array(list[Int(from)..<Int(to)]))
+            }),
+        Function(
+            "sort", ["list(A).() list(A)"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .list(let list) = value else { throw Function.mismatch("sort", value) }
+                guard let first = list.first else { return value }
+                for element in list where element.order(to: first) == nil || element.typeName != first.typeName {
+                    throw Function.mismatch("sort", first, element)
+                }
+                return .list(list.sorted { $0.order(to: $1) == .less })
+            }),
     ]
 
-    private static func lists(_ left: Value, _ right: Value, _ name: String) throws(ExpressionFailure) -> ([Value], [Value]) {
+    private static func lists(_ left: Value, _ right: Value, _ name: String) throws(ExpressionFailure) -> (
+        [Value], [Value]
+    ) {
         guard case .list(let a) = left, case .list(let b) = right else { throw Function.mismatch(name, left, right) }
         return (a, b)
     }
@@ -74,33 +93,47 @@ extension Library {
         Function("optional.none", ["() optional_type(A)"], .many { (_) throws(ExpressionFailure) in .optional(nil) }),
         Function("optional.of", ["(A) optional_type(A)"], .one { .optional($0) }),
         Function("optional.ofNonZeroValue", ["(A) optional_type(A)"], .one { .optional($0.isZero ? nil : $0) }),
-        Function("hasValue", ["optional_type(A).() bool"], .one { (value) throws(ExpressionFailure) in
-            guard case .optional(let inner) = value else { throw Function.mismatch("hasValue", value) }
-            return .bool(inner != nil)
-        }),
-        Function("value", ["optional_type(A).() A"], .one { (value) throws(ExpressionFailure) in
-            guard case .optional(let inner) = value else { throw Function.mismatch("value", value) }
-            guard let inner else { throw ExpressionFailure(.invalidArgument, "optional.none() dereference") }
-            return inner
-        }),
-        Function("or", ["optional_type(A).(optional_type(A)) optional_type(A)"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .optional(let inner) = value, case .optional = other else { throw Function.mismatch("or", value, other) }
-            return inner == nil ? other : value
-        }),
-        Function("orValue", ["optional_type(A).(A) A"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .optional(let inner) = value else { throw Function.mismatch("orValue", value, other) }
-            return inner ?? other
-        }),
+        Function(
+            "hasValue", ["optional_type(A).() bool"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .optional(let inner) = value else { throw Function.mismatch("hasValue", value) }
+                return .bool(inner != nil)
+            }),
+        Function(
+            "value", ["optional_type(A).() A"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .optional(let inner) = value else { throw Function.mismatch("value", value) }
+                guard let inner else { throw ExpressionFailure(.invalidArgument, "optional.none() dereference") }
+                return inner
+            }),
+        Function(
+            "or", ["optional_type(A).(optional_type(A)) optional_type(A)"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .optional(let inner) = value, case .optional = other else {
+                    throw Function.mismatch("or", value, other)
+                }
+                return inner == nil ? other : value
+            }),
+        Function(
+            "orValue", ["optional_type(A).(A) A"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .optional(let inner) = value else { throw Function.mismatch("orValue", value, other) }
+                return inner ?? other
+            }),
         Function("optional.unwrap", ["(list(optional_type(A))) list(A)"], .one(unwrap)),
         Function("unwrapOpt", ["list(optional_type(A)).() list(A)"], .one(unwrap)),
-        Function("first", ["list(A).() optional_type(A)"], .one { (value) throws(ExpressionFailure) in
-            guard case .list(let list) = value else { throw Function.mismatch("first", value) }
-            return .optional(list.first)
-        }),
-        Function("last", ["list(A).() optional_type(A)"], .one { (value) throws(ExpressionFailure) in
-            guard case .list(let list) = value else { throw Function.mismatch("last", value) }
-            return .optional(list.last)
-        }),
+        Function(
+            "first", ["list(A).() optional_type(A)"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .list(let list) = value else { throw Function.mismatch("first", value) }
+                return .optional(list.first)
+            }),
+        Function(
+            "last", ["list(A).() optional_type(A)"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .list(let list) = value else { throw Function.mismatch("last", value) }
+                return .optional(list.last)
+            }),
     ]
 
     @Sendable
@@ -115,15 +148,19 @@ extension Library {
     }
 
     static let encoders: [Function] = [
-        Function("base64.encode", ["(bytes) string"], .one { (value) throws(ExpressionFailure) in
-            guard case .bytes(let bytes) = value else { throw Function.mismatch("base64.encode", value) }
-            return .string(Base64.encode(bytes))
-        }),
-        Function("base64.decode", ["(string) bytes"], .one { (value) throws(ExpressionFailure) in
-            guard case .string(let text) = value else { throw Function.mismatch("base64.decode", value) }
-            guard let bytes = Base64.decode(text) else { throw ExpressionFailure(.invalidArgument, "not base64") }
-            return .bytes(bytes)
-        }),
+        Function(
+            "base64.encode", ["(bytes) string"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .bytes(let bytes) = value else { throw Function.mismatch("base64.encode", value) }
+                return .string(Base64.encode(bytes))
+            }),
+        Function(
+            "base64.decode", ["(string) bytes"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .string(let text) = value else { throw Function.mismatch("base64.decode", value) }
+                guard let bytes = Base64.decode(text) else { throw ExpressionFailure(.invalidArgument, "not base64") }
+                return .bytes(bytes)
+            }),
     ]
 }
 

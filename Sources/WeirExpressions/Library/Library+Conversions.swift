@@ -1,14 +1,18 @@
 extension Library {
     static let conversions: [Function] = [
-        Function("int", ["(int) int", "(uint) int", "(double) int", "(string) int", "(timestamp) int", "(duration) int"],
+        Function(
+            "int", ["(int) int", "(uint) int", "(double) int", "(string) int", "(timestamp) int", "(duration) int"],
             .one(int)),
         Function("uint", ["(uint) uint", "(int) uint", "(double) uint", "(string) uint"], .one(uint)),
         Function("double", ["(double) double", "(int) double", "(uint) double", "(string) double"], .one(double)),
         Function("bool", ["(bool) bool", "(string) bool"], .one(bool)),
-        Function("string", [
-            "(string) string", "(int) string", "(uint) string", "(double) string", "(bool) string", "(bytes) string",
-            "(timestamp) string", "(duration) string", "(net.IP) string", "(net.CIDR) string",
-        ], .one(string)),
+        Function(
+            "string",
+            [
+                "(string) string", "(int) string", "(uint) string", "(double) string", "(bool) string",
+                "(bytes) string",
+                "(timestamp) string", "(duration) string", "(net.IP) string", "(net.CIDR) string",
+            ], .one(string)),
         Function("bytes", ["(bytes) bytes", "(string) bytes"], .one(bytes)),
         Function("timestamp", ["(timestamp) timestamp", "(string) timestamp", "(int) timestamp"], .one(timestamp)),
         Function("duration", ["(duration) duration", "(string) duration", "(int) duration"], .one(duration)),
@@ -151,7 +155,9 @@ enum NumberText {
         case "-Inf", "-Infinity", "-inf", "-infinity": return -.infinity
         default:
             // Swift also reads hexadecimal floats and payloads of NaN; CEL does not.
-            guard text.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || [43, 45, 46, 69, 101].contains($0) }) else { return nil }
+            guard text.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || [43, 45, 46, 69, 101].contains($0) }) else {
+                return nil
+            }
             return Double(text.hasPrefix("+") ? String(text.dropFirst()) : text)
         }
     }

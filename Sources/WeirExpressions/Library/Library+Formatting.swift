@@ -4,12 +4,14 @@
 
 extension Library {
     static let formatting: [Function] = [
-        Function("format", ["string.(list(dyn)) string"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .string(let text) = value, case .list(let arguments) = other else {
-                throw Function.mismatch("format", value, other)
-            }
-            return .string(try Format.format(text, arguments))
-        })
+        Function(
+            "format", ["string.(list(dyn)) string"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .string(let text) = value, case .list(let arguments) = other else {
+                    throw Function.mismatch("format", value, other)
+                }
+                return .string(try Format.format(text, arguments))
+            })
     ]
 }
 

@@ -1,28 +1,36 @@
 extension Library {
     static let operators: [Function] = [
-        Function("_+_", [
-            "(int, int) int", "(uint, uint) uint", "(double, double) double", "(string, string) string",
-            "(bytes, bytes) bytes", "(list(A), list(A)) list(A)", "(timestamp, duration) timestamp",
-            "(duration, timestamp) timestamp", "(duration, duration) duration",
-        ], .two(add)),
-        Function("_-_", [
-            "(int, int) int", "(uint, uint) uint", "(double, double) double", "(timestamp, timestamp) duration",
-            "(timestamp, duration) timestamp", "(duration, duration) duration",
-        ], .two(subtract)),
+        Function(
+            "_+_",
+            [
+                "(int, int) int", "(uint, uint) uint", "(double, double) double", "(string, string) string",
+                "(bytes, bytes) bytes", "(list(A), list(A)) list(A)", "(timestamp, duration) timestamp",
+                "(duration, timestamp) timestamp", "(duration, duration) duration",
+            ], .two(add)),
+        Function(
+            "_-_",
+            [
+                "(int, int) int", "(uint, uint) uint", "(double, double) double", "(timestamp, timestamp) duration",
+                "(timestamp, duration) timestamp", "(duration, duration) duration",
+            ], .two(subtract)),
         Function("_*_", ["(int, int) int", "(uint, uint) uint", "(double, double) double"], .two(multiply)),
         Function("_/_", ["(int, int) int", "(uint, uint) uint", "(double, double) double"], .two(divide)),
         Function("_%_", ["(int, int) int", "(uint, uint) uint"], .two(remainder)),
         Function("-_", ["(int) int", "(double) double"], .one(negate)),
-        Function("!_", ["(bool) bool"], .one { (value) throws(ExpressionFailure) in
-            guard case .bool(let bool) = value else { throw Function.mismatch("!_", value) }
-            return .bool(!bool)
-        }),
+        Function(
+            "!_", ["(bool) bool"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .bool(let bool) = value else { throw Function.mismatch("!_", value) }
+                return .bool(!bool)
+            }),
     ]
 
     private static func whole<T: FixedWidthInteger>(
         _ result: (partialValue: T, overflow: Bool), _ name: String
     ) throws(ExpressionFailure) -> T {
-        guard !result.overflow else { throw ExpressionFailure(.range, "\(name) overflows \(T.isSigned ? "int" : "uint")") }
+        guard !result.overflow else {
+            throw ExpressionFailure(.range, "\(name) overflows \(T.isSigned ? "int" : "uint")")
+        }
         return result.partialValue
     }
 

@@ -1,62 +1,82 @@
 extension Library {
     static let strings: [Function] = [
-        Function("size", [
-            "(string) int", "(bytes) int", "(list(A)) int", "(map(A, B)) int", "string.() int", "bytes.() int",
-            "list(A).() int", "map(A, B).() int",
-        ], .one { (value) throws(ExpressionFailure) in
-            switch value {
-            case .string(let a): return .int(Int64(Text.length(a)))
-            case .bytes(let a): return .int(Int64(a.count))
-            case .list(let a): return .int(Int64(a.count))
-            case .map(let a): return .int(Int64(a.count))
-            default: throw Function.mismatch("size", value)
-            }
-        }),
+        Function(
+            "size",
+            [
+                "(string) int", "(bytes) int", "(list(A)) int", "(map(A, B)) int", "string.() int", "bytes.() int",
+                "list(A).() int", "map(A, B).() int",
+            ],
+            .one { (value) throws(ExpressionFailure) in
+                switch value {
+                case .string(let a): return .int(Int64(Text.length(a)))
+                case .bytes(let a): return .int(Int64(a.count))
+                case .list(let a): return .int(Int64(a.count))
+                case .map(let a): return .int(Int64(a.count))
+                default: throw Function.mismatch("size", value)
+                }
+            }),
         test("contains") { Text.find($1, in: $0) != nil },
         test("startsWith") { Text.hasPrefix($0, $1) },
         test("endsWith") { Text.hasSuffix($0, $1) },
-        Function("matches", ["string.(string) bool", "(string, string) bool"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .string(let text) = value, case .string(let source) = other else {
-                throw Function.mismatch("matches", value, other)
-            }
-            guard let pattern = Pattern(source) else {
-                throw ExpressionFailure(.invalidArgument, Pattern.problem(with: source) ?? "not a regular expression")
-            }
-            return .bool(pattern.isFound(in: text))
-        }),
-        mapping("lowerAscii") { Text.string($0.unicodeScalars.map { $0.value >= 65 && $0.value <= 90 ? shifted($0, 32) : $0 }) },
-        mapping("upperAscii") { Text.string($0.unicodeScalars.map { $0.value >= 97 && $0.value <= 122 ? shifted($0, -32) : $0 }) },
+        Function(
+            "matches", ["string.(string) bool", "(string, string) bool"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .string(let text) = value, case .string(let source) = other else {
+                    throw Function.mismatch("matches", value, other)
+                }
+                guard let pattern = Pattern(source) else {
+                    throw ExpressionFailure(
+                        .invalidArgument, Pattern.problem(with: source) ?? "not a regular expression")
+                }
+                return .bool(pattern.isFound(in: text))
+            }),
+        mapping("lowerAscii") {
+            Text.string($0.unicodeScalars.map { $0.value >= 65 && $0.value <= 90 ? shifted($0, 32) : $0 })
+        },
+        mapping("upperAscii") {
+            Text.string($0.unicodeScalars.map { $0.value >= 97 && $0.value <= 122 ? shifted($0, -32) : $0 })
+        },
         mapping("trim") { text in
             var scalars = Text.scalars(text)[...]
             while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
             while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
             return Text.string(scalars)
         },
-        Function("reverse", ["string.() string", "list(A).() list(A)"], .one { (value) throws(ExpressionFailure) in
-            switch value {
-            case .string(let text): return .string(Text.string(text.unicodeScalars.reversed()))
-            case .list(let list): return .list(list.reversed())
-            default: throw Function.mismatch("reverse", value)
-            }
-        }),
-        Function("strings.quote", ["(string) string"], .one { (value) throws(ExpressionFailure) in
-            guard case .string(let text) = value else { throw Function.mismatch("strings.quote", value) }
-            return .string(quoted(text))
-        }),
-        Function("charAt", ["string.(int) string"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .string(let text) = value, case .int(let at) = other else {
-                throw Function.mismatch("charAt", value, other)
-            }
-            let scalars = Text.scalars(text)
-            guard at >= 0, at <= scalars.count else { throw ExpressionFailure(.range, "charAt(\(at))") }
-            return .string(at == scalars.count ? "" : Text.string([scalars[Int(at)]]))
-        }),
-        Function("indexOf", ["string.(string) int", "string.(string, int) int"], .many { (values) throws(ExpressionFailure) in
-            try position(values, "indexOf", backwards: false)
-        }),
-        Function("lastIndexOf", ["string.(string) int", "string.(string, int) int"], .many { (values) throws(ExpressionFailure) in
-            try position(values, "lastIndexOf", backwards: true)
-        }),
+        Function(
+            "reverse", ["string.() string", "list(A).() list(A)"],
+            .one { (value) throws(ExpressionFailure) in
+                switch value {
+                case .string(let text): return .string(Text.string(text.unicodeScalars.reversed()))
+                case .list(let list): return .list(list.reversed())
+                default: throw Function.mismatch("reverse", value)
+                }
+            }),
+        Function(
+            "strings.quote", ["(string) string"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .string(let text) = value else { throw Function.mismatch("strings.quote", value) }
+                return .string(quoted(text))
+            }),
+        Function(
+            "charAt", ["string.(int) string"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .string(let text) = value, case .int(let at) = other else {
+                    throw Function.mismatch("charAt", value, other)
+                }
+                let scalars = Text.scalars(text)
+                guard at >= 0, at <= scalars.count else { throw ExpressionFailure(.range, "charAt(\(at))") }
+                return .string(at == scalars.count ? "" : Text.string([scalars[Int(at)]]))
+            }),
+        Function(
+            "indexOf", ["string.(string) int", "string.(string, int) int"],
+            .many { (values) throws(ExpressionFailure) in
+                try position(values, "indexOf", backwards: false)
+            }),
+        Function(
+            "lastIndexOf", ["string.(string) int", "string.(string, int) int"],
+            .many { (values) throws(ExpressionFailure) in
+                try position(values, "lastIndexOf", backwards: true)
+            }),
         Function("substring", ["string.(int) string", "string.(int, int) string"], .many(substring)),
         Function("replace", ["string.(string, string) string", "string.(string, string, int) string"], .many(replace)),
         Function("split", ["string.(string) list(string)", "string.(string, int) list(string)"], .many(split)),
@@ -68,27 +88,34 @@ extension Library {
     }
 
     private static func test(_ name: String, _ body: @escaping @Sendable (String, String) -> Bool) -> Function {
-        Function(name, ["string.(string) bool"], .two { (value, other) throws(ExpressionFailure) in
-            guard case .string(let text) = value, case .string(let part) = other else {
-                throw Function.mismatch(name, value, other)
-            }
-            return .bool(body(text, part))
-        })
+        Function(
+            name, ["string.(string) bool"],
+            .two { (value, other) throws(ExpressionFailure) in
+                guard case .string(let text) = value, case .string(let part) = other else {
+                    throw Function.mismatch(name, value, other)
+                }
+                return .bool(body(text, part))
+            })
     }
 
     private static func mapping(_ name: String, _ body: @escaping @Sendable (String) -> String) -> Function {
-        Function(name, ["string.() string"], .one { (value) throws(ExpressionFailure) in
-            guard case .string(let text) = value else { throw Function.mismatch(name, value) }
-            return .string(body(text))
-        })
+        Function(
+            name, ["string.() string"],
+            .one { (value) throws(ExpressionFailure) in
+                guard case .string(let text) = value else { throw Function.mismatch(name, value) }
+                return .string(body(text))
+            })
     }
 
     private static func mismatch(_ name: String, _ values: [Value]) -> ExpressionFailure {
         ExpressionFailure(.noSuchOverload, "\(name)(\(values.map(\.typeName).joined(separator: ", ")))")
     }
 
-    private static func position(_ values: [Value], _ name: String, backwards: Bool) throws(ExpressionFailure) -> Value {
-        guard case .string(let text) = values[0], case .string(let part) = values[1] else { throw mismatch(name, values) }
+    private static func position(_ values: [Value], _ name: String, backwards: Bool) throws(ExpressionFailure) -> Value
+    {
+        guard case .string(let text) = values[0], case .string(let part) = values[1] else {
+            throw mismatch(name, values)
+        }
         let scalars = Text.scalars(text)
         let wanted = Text.scalars(part)
         var offset = backwards ? scalars.count : 0
@@ -121,7 +148,9 @@ extension Library {
 
     @Sendable
     private static func substring(_ values: [Value]) throws(ExpressionFailure) -> Value {
-        guard case .string(let text) = values[0], case .int(let start) = values[1] else { throw mismatch("substring", values) }
+        guard case .string(let text) = values[0], case .int(let start) = values[1] else {
+            throw mismatch("substring", values)
+        }
         let scalars = Text.scalars(text)
         var end = Int64(scalars.count)
         if values.count == 3 {

@@ -3,45 +3,51 @@ import WeirWorld
 extension Library {
     static let times: [Function] =
         [
-            part("getFullYear") { Int64($0.year) },
-            part("getMonth") { Int64($0.month - 1) },
-            part("getDate") { Int64($0.day) },
-            part("getDayOfMonth") { Int64($0.day - 1) },
-            part("getDayOfWeek") { Int64($0.weekday) },
-            part("getDayOfYear") { Int64($0.dayOfYear - 1) },
-            part("getHours", span: { $0 / 3_600_000_000_000 }) { Int64($0.hour) },
-            part("getMinutes", span: { $0 / 60_000_000_000 }) { Int64($0.minute) },
-            part("getSeconds", span: { $0 / 1_000_000_000 }) { Int64($0.second) },
-            part("getMilliseconds", span: { $0 / 1_000_000 % 1_000 }) { Int64($0.nanosecond / 1_000_000) },
-            Function("strftime", [
-                "(timestamp, string) string", "(int, string) string", "(uint, string) string", "(double, string) string",
-                "(string, string) string",
-            ], .two { (value, other) throws(ExpressionFailure) in
-                guard case .string(let format) = other else { throw Function.mismatch("strftime", value, other) }
-                return .string(try TimeFormat.format(try TimeFormat.instant(value), format))
-            }),
+            part("getFullYear", civil: { Int64($0.year) }),
+            part("getMonth", civil: { Int64($0.month - 1) }),
+            part("getDate", civil: { Int64($0.day) }),
+            part("getDayOfMonth", civil: { Int64($0.day - 1) }),
+            part("getDayOfWeek", civil: { Int64($0.weekday) }),
+            part("getDayOfYear", civil: { Int64($0.dayOfYear - 1) }),
+            part("getHours", span: { $0 / 3_600_000_000_000 }, civil: { Int64($0.hour) }),
+            part("getMinutes", span: { $0 / 60_000_000_000 }, civil: { Int64($0.minute) }),
+            part("getSeconds", span: { $0 / 1_000_000_000 }, civil: { Int64($0.second) }),
+            part("getMilliseconds", span: { $0 / 1_000_000 % 1_000 }, civil: { Int64($0.nanosecond / 1_000_000) }),
+            Function(
+                "strftime",
+                [
+                    "(timestamp, string) string", "(int, string) string", "(uint, string) string",
+                    "(double, string) string",
+                    "(string, string) string",
+                ],
+                .two { (value, other) throws(ExpressionFailure) in
+                    guard case .string(let format) = other else { throw Function.mismatch("strftime", value, other) }
+                    return .string(try TimeFormat.format(try TimeFormat.instant(value), format))
+                }),
         ]
 
     private static func part(
-        _ name: String, span: (@Sendable (Int64) -> Int64)? = nil, _ body: @escaping @Sendable (CivilDate) -> Int64
+        _ name: String, span: (@Sendable (Int64) -> Int64)? = nil, civil body: @escaping @Sendable (CivilDate) -> Int64
     ) -> Function {
         var signatures = ["timestamp.() int", "timestamp.(string) int"]
         if span != nil { signatures.append("duration.() int") }
-        return Function(name, signatures, .many { (values) throws(ExpressionFailure) in
-            switch (values[0], values.count) {
-            case (.timestamp(let instant), 1): return .int(body(instant.civil()))
-            case (.timestamp(let instant), 2):
-                guard case .string(let zone) = values[1] else { break }
-                guard let offset = TimeZones.offset(of: zone, at: instant) else {
-                    throw ExpressionFailure(.invalidArgument, "no time zone '\(zone)'")
+        return Function(
+            name, signatures,
+            .many { (values) throws(ExpressionFailure) in
+                switch (values[0], values.count) {
+                case (.timestamp(let instant), 1): return .int(body(instant.civil()))
+                case (.timestamp(let instant), 2):
+                    guard case .string(let zone) = values[1] else { break }
+                    guard let offset = TimeZones.offset(of: zone, at: instant) else {
+                        throw ExpressionFailure(.invalidArgument, "no time zone '\(zone)'")
+                    }
+                    return .int(body(instant.civil(offset: offset)))
+                case (.duration(let duration), 1):
+                    if let span { return .int(span(duration.nanoseconds)) }
+                default: break
                 }
-                return .int(body(instant.civil(offset: offset)))
-            case (.duration(let duration), 1):
-                if let span { return .int(span(duration.nanoseconds)) }
-            default: break
-            }
-            throw ExpressionFailure(.noSuchOverload, "\(values[0].typeName).\(name)()")
-        })
+                throw ExpressionFailure(.noSuchOverload, "\(values[0].typeName).\(name)()")
+            })
     }
 }
 

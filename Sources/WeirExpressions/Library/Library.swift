@@ -15,14 +15,18 @@ enum Library {
 
     /// Known to the checker under these names; the compiler has its own code for them.
     private static let structural: [Function] = [
-        Function("_[_]", [
-            "(list(A), int) A", "(map(K, V), K) V", "(optional_type(list(A)), int) optional_type(A)",
-            "(optional_type(map(K, V)), K) optional_type(V)",
-        ], .none),
-        Function("_[?_]", [
-            "(list(A), int) optional_type(A)", "(map(K, V), K) optional_type(V)",
-            "(optional_type(list(A)), int) optional_type(A)", "(optional_type(map(K, V)), K) optional_type(V)",
-        ], .none),
+        Function(
+            "_[_]",
+            [
+                "(list(A), int) A", "(map(K, V), K) V", "(optional_type(list(A)), int) optional_type(A)",
+                "(optional_type(map(K, V)), K) optional_type(V)",
+            ], .none),
+        Function(
+            "_[?_]",
+            [
+                "(list(A), int) optional_type(A)", "(map(K, V), K) optional_type(V)",
+                "(optional_type(list(A)), int) optional_type(A)", "(optional_type(map(K, V)), K) optional_type(V)",
+            ], .none),
         Function("_?_:_", ["(bool, A, A) A"], .none),
         Function("_==_", ["(A, A) bool"], .none),
         Function("_!=_", ["(A, A) bool"], .none),

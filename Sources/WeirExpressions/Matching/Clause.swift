@@ -159,7 +159,8 @@ struct Clause {
 
     private func add(_ constant: Value, to matcher: OpaquePointer, _ clause: Int32) {
         switch constant {
-        case .bool(let value): weir_clause_constant(matcher, clause, Int32(WEIR_BOOL.rawValue), value ? 1 : 0, 0, nil, 0)
+        case .bool(let value):
+            weir_clause_constant(matcher, clause, Int32(WEIR_BOOL.rawValue), value ? 1 : 0, 0, nil, 0)
         case .int(let value): weir_clause_constant(matcher, clause, Int32(WEIR_INT.rawValue), value, 0, nil, 0)
         case .double(let value): weir_clause_constant(matcher, clause, Int32(WEIR_DOUBLE.rawValue), 0, value, nil, 0)
         case .string(let value):

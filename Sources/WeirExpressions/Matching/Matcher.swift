@@ -22,7 +22,8 @@ package final class Matcher: Sendable {
     package init(_ expression: Expression) throws(ExpressionProblem) {
         guard expression.type == .bool || expression.type == .dyn else {
             throw ExpressionProblem(
-                "a condition is bool, this expression is \(expression.resultType)", at: 0, in: Array(expression.source.utf8))
+                "a condition is bool, this expression is \(expression.resultType)", at: 0,
+                in: Array(expression.source.utf8))
         }
         self.expression = expression
         isConstant = expression.fieldsRead.isEmpty && !expression.readsWholeRecord
@@ -53,7 +54,8 @@ package final class Matcher: Sendable {
     ) -> (matched: Int, failed: Int) {
         let count = ends.count
         var view = RecordView(
-            bytes: UnsafeRawBufferPointer(start: nil, count: 0), kind: kind, source: source, meta: meta, received: received)
+            bytes: UnsafeRawBufferPointer(start: nil, count: 0), kind: kind, source: source, meta: meta,
+            received: received)
         if isConstant { return constant(view, count, &selected) }
         selected.removeAll(keepingCapacity: true)
         selected.reserveCapacity(count)

@@ -92,7 +92,8 @@ final class Plan: @unchecked Sendable {
                 syslog(slab, ends, separator, view, batch, verdicts)
             } else {
                 weir_matcher_run(
-                    matcher, slab.baseAddress?.assumingMemoryBound(to: UInt8.self), slab.count, ends.baseAddress, ends.count,
+                    matcher, slab.baseAddress?.assumingMemoryBound(to: UInt8.self), slab.count, ends.baseAddress,
+                    ends.count,
                     UInt32(separator), batch.baseAddress, verdicts.baseAddress)
             }
         }

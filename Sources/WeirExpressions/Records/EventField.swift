@@ -113,7 +113,9 @@ enum EventField {
             if let value = Value(json: record.bytes) { return value }
             if record.kind != .raw { throw ExpressionFailure(.malformedRecord, "not a JSON object") }
         }
-        return .map([.string("message"): .string(text(record.bytes)), .string("time"): .timestamp(Instant(record.received))])
+        return .map([
+            .string("message"): .string(text(record.bytes)), .string("time"): .timestamp(Instant(record.received)),
+        ])
     }
 
     static func isObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -149,7 +151,8 @@ enum EventField {
             let found = Text.withBytes(name) { key in
                 weir_json_find(
                     bytes.baseAddress.map { $0.assumingMemoryBound(to: UInt8.self) + start }, bytes.count - start,
-                    level > 0 ? 1 : 0, UnsafeRawPointer(key.baseAddress)?.assumingMemoryBound(to: CChar.self), key.count,
+                    level > 0 ? 1 : 0, UnsafeRawPointer(key.baseAddress)?.assumingMemoryBound(to: CChar.self),
+                    key.count,
                     &place)
             }
             guard found >= 0 else { return .malformed }

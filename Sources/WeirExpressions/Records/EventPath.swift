@@ -6,7 +6,8 @@ struct EventPath: Sendable {
 
     init?(_ term: Term) {
         switch term {
-        case .select(let inner, let name, let isOptional), .index(let inner, .constant(.string(let name)), let isOptional):
+        case .select(let inner, let name, let isOptional),
+            .index(let inner, .constant(.string(let name)), let isOptional):
             if case .variable("event") = inner {
                 self.names = [name]
                 self.isOptional = isOptional

@@ -123,7 +123,8 @@ struct SyslogFields {
         {
             return 15
         }
-        guard end - at >= 20, isDigit(0), isDigit(3), bytes[at + 4] == UInt8(ascii: "-"), bytes[at + 10] == UInt8(ascii: "T")
+        guard end - at >= 20, isDigit(0), isDigit(3), bytes[at + 4] == UInt8(ascii: "-"),
+            bytes[at + 10] == UInt8(ascii: "T")
         else { return nil }
         var length = 0
         while at + length < end, bytes[at + length] != 32, length < 40 { length += 1 }
@@ -177,7 +178,9 @@ struct SyslogFields {
 
     private func optional(_ range: Range<Int>) -> Value? { range.isEmpty ? nil : .string(text(range)) }
 
-    static let names = ["facility", "severity", "host", "app", "procid", "msgid", "structured_data", "time", "message", "raw"]
+    static let names = [
+        "facility", "severity", "host", "app", "procid", "msgid", "structured_data", "time", "message", "raw",
+    ]
 
     func value(_ name: String, received: WallTime) -> Value? {
         switch name {
@@ -219,7 +222,8 @@ struct SyslogFields {
         {
             year -= 1
         }
-        let seconds = CivilDate.days(year: year, month: month, day: day) * 86_400 + number(7) * 3_600 + number(10) * 60
+        let seconds =
+            CivilDate.days(year: year, month: month, day: day) * 86_400 + number(7) * 3_600 + number(10) * 60
             + number(13)
         return Instant(seconds: Int64(seconds)) ?? Instant(received)
     }
@@ -242,9 +246,13 @@ struct SyslogFields {
                 }
                 at += 1
                 let nameFrom = at
-                while at < end, bytes[at] != UInt8(ascii: "="), bytes[at] != 32, bytes[at] != UInt8(ascii: "]") { at += 1 }
+                while at < end, bytes[at] != UInt8(ascii: "="), bytes[at] != 32, bytes[at] != UInt8(ascii: "]") {
+                    at += 1
+                }
                 let name = text(nameFrom..<at)
-                guard at + 1 < end, bytes[at] == UInt8(ascii: "="), bytes[at + 1] == UInt8(ascii: "\"") else { continue }
+                guard at + 1 < end, bytes[at] == UInt8(ascii: "="), bytes[at + 1] == UInt8(ascii: "\"") else {
+                    continue
+                }
                 at += 2
                 var content: [UInt8] = []
                 while at < end, bytes[at] != UInt8(ascii: "\"") {

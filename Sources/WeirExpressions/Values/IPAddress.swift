@@ -81,7 +81,9 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// The IPv4 address that an IPv6 address stands for, or itself: what two addresses are compared by.
     private var canonical: [UInt8] {
-        guard bytes.count == 16, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 255, bytes[11] == 255 else { return bytes }
+        guard bytes.count == 16, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 255, bytes[11] == 255 else {
+            return bytes
+        }
         return Array(bytes[12...])
     }
 
@@ -98,7 +100,8 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
         isFour ? bytes[..<3].elementsEqual([224, 0, 0]) : bytes[0] == 0xFF && bytes[1] & 0x0F == 2
     }
     var isGlobalUnicast: Bool {
-        !(isFour && bytes.allSatisfy { $0 == 255 }) && !isUnspecified && !isLoopback && !isMulticast && !isLinkLocalUnicast
+        !(isFour && bytes.allSatisfy { $0 == 255 }) && !isUnspecified && !isLoopback && !isMulticast
+            && !isLinkLocalUnicast
     }
 
     /// RFC 5952 for IPv6: lower case, the longest run of two or more zero groups as `::`.

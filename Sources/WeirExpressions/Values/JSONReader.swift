@@ -50,7 +50,9 @@ struct JSONReader {
     }
 
     private mutating func skipBlanks() {
-        while at < bytes.count, bytes[at] == 32 || (bytes[at] >= 9 && bytes[at] <= 13 && bytes[at] != 11 && bytes[at] != 12) {
+        while at < bytes.count,
+            bytes[at] == 32 || (bytes[at] >= 9 && bytes[at] <= 13 && bytes[at] != 11 && bytes[at] != 12)
+        {
             at += 1
         }
     }
