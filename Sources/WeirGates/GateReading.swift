@@ -112,6 +112,7 @@ package struct FlowCounters: Sendable, Hashable {
     package var heldEvents: Int64 = 0
     package var attempts: UInt64 = 0
     package var failures: [String: UInt64] = [:]
+    /// By `state/reason`: the new state and the code of its reason.
     package var transitions: [String: UInt64] = [:]
     /// Time that senders have waited at this gate, in nanoseconds.
     package var blockedNanoseconds: UInt64 = 0

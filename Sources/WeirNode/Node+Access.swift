@@ -64,8 +64,10 @@ extension Node {
     }
 
     package func tap(_ name: String, limit: Int, duration: Duration) -> AsyncStream<TapEvent>? {
-        guard let tap = tapPlace(name) else { return nil }
-        return TapStream.events(of: tap, limit: limit, duration: duration, world: world)
+        if let tap = tapPlace(name) { return TapStream.events(of: tap, limit: limit, duration: duration, world: world) }
+        // A source's events are those of them all that it read.
+        guard sourceList.contains(where: { $0.name == name }) else { return nil }
+        return TapStream.events(of: router.tap, from: name, limit: limit, duration: duration, world: world)
     }
 
     private func tapPlace(_ name: String) -> Tap? {
@@ -89,7 +91,10 @@ extension Node {
 
 /// The events of a tap one by one, for people: bounded in number and time.
 enum TapStream {
-    static func events(of tap: Tap, limit: Int, duration: Duration, world: World) -> AsyncStream<TapEvent> {
+    /// - Parameter source: only its events; `nil` for all.
+    static func events(
+        of tap: Tap, from source: String? = nil, limit: Int, duration: Duration, world: World
+    ) -> AsyncStream<TapEvent> {
         let batches = tap.open()
         return AsyncStream { continuation in
             // Ends by itself after `duration`; cancelled when the reader goes.
@@ -97,7 +102,7 @@ enum TapStream {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {
                         var shown = 0
-                        for await batch in batches {
+                        for await batch in batches where source == nil || batch.context.source == source {
                             for index in 0..<batch.count {
                                 guard shown < limit else { return }
                                 shown += 1

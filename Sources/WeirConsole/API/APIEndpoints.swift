@@ -215,7 +215,7 @@ struct APIEndpoints: Sendable {
             let place = try streams.enter()
             guard let stream = node.tap(name, limit: limit, duration: .seconds(seconds)) else {
                 let known = node.sources.map(\.reading.name) + node.routes.map(\.name) + node.destinations.map(\.name)
-                throw APIProblem.unknown("tap", name, known: known)
+                throw APIProblem.unknown("source, route or destination", name, known: known.filter { $0 != name })
             }
             let body = ResponseBody { writer in
                 defer { place.leave() }

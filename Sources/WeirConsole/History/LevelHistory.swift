@@ -14,7 +14,7 @@ struct LevelHistory: Sendable {
     private(set) var points: [Point] = []
     private(set) var transitions: [GateView.TransitionView] = []
     private var flow = RateWindow(window: Self.rateWindow)
-    private var lastState: GateState?
+    private var last: (state: GateState, since: WallTime)?
 
     struct Point: Sendable, Hashable {
         var slot: Int64
@@ -31,8 +31,9 @@ struct LevelHistory: Sendable {
             if points.count > Self.capacity { points.removeFirst(points.count - Self.capacity) }
         }
         flow.add([reading.counters.takenEvents, reading.counters.deliveredEvents], at: now)
-        if lastState != reading.state {
-            lastState = reading.state
+        // The same state since another time: it was left and came back between two looks.
+        if last?.state != reading.state || last?.since != reading.since {
+            last = (reading.state, reading.since)
             transitions.append(
                 GateView.TransitionView(
                     at: reading.since.description, state: reading.state.rawValue, reason: ReasonView(reading.reason)))

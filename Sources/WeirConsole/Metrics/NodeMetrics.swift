@@ -66,7 +66,7 @@ enum NodeMetrics {
         }
     }
 
-    /// Keys of the counter are `state` or `state/reason`.
+    /// Keys of the counter are `state/reason`.
     static func transition(_ key: String) -> (to: String, reason: String) {
         let parts = key.split(separator: "/", maxSplits: 1).map(String.init)
         return (parts.first ?? key, parts.count > 1 ? parts[1] : "any")

@@ -66,8 +66,8 @@ struct GateFace: Sendable {
         let reopens = reading.reopens.hasSuffix(".") ? reading.reopens : reading.reopens + "."
         let first = reading.reason.sentence
         let stop = first.hasSuffix(".") || first.isEmpty ? "" : "."
-        // Some reopen sentences stand for themselves ("When the receiver answers"), all read well after this word.
-        return "\(first)\(stop) Reopens: \(reopens)"
+        let begins = reopens.lowercased().hasPrefix("when ")
+        return "\(first)\(stop) Reopens" + (begins ? " when " + reopens.dropFirst(5) : ": " + reopens)
     }
 }
 

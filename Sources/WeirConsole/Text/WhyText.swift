@@ -30,9 +30,11 @@ package struct WhyText: Sendable, Hashable {
             Line(
                 "measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full",
                 note: percent))
-        lines += gate.details.map { Line($0.name, $0.value) }
+        // The chain's own lines for what stands in lines of its own here are left out.
+        let shown: Set<String> = ["limit set by", "comes in", "goes out", "not lost", unit == "bytes" ? "in memory" : ""]
+        lines += gate.details.filter { !shown.contains($0.name) }.map { Line($0.name, $0.value) }
         if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
-        lines.append(Line("limit", Figures.amount(gate.limit.amount, unit), note: gate.limit.origin))
+        lines.append(Line("limit", Self.limit(gate.limit), note: gate.limit.origin))
         lines.append(Line("rule", gate.reason.sentence, note: gate.reason.code))
         if !gate.reopens.isEmpty { lines.append(Line("reopens", gate.reopens)) }
         if let forecast = Self.forecast(gate.forecast) {
@@ -48,7 +50,9 @@ package struct WhyText: Sendable, Hashable {
                 note: gate.latency.map {
                     "delivered in \(Figures.duration($0.medianSeconds)) (median), \(Figures.duration($0.highSeconds)) (p95)"
                 } ?? ""))
-        lines.append(Self.accounts(gate.counters))
+        let kept = gate.details.first { $0.name == "not lost" }
+        if let kept { lines.append(Line(kept.name, kept.value)) }
+        lines.append(Self.accounts(gate.counters, isOnly: kept == nil))
         self.lines = lines
     }
 
@@ -56,6 +60,13 @@ package struct WhyText: Sendable, Hashable {
     package static func clock(_ time: String) -> String {
         let parts = time.split(separator: "T")
         return parts.count == 2 ? String(parts[1].prefix(8)) : time
+    }
+
+    /// In decimal units, and in binary ones where it was set in those.
+    private static func limit(_ limit: GateView.LimitView) -> String {
+        let text = Figures.amount(limit.amount, limit.unit)
+        guard limit.unit == "bytes", limit.amount >= 1 << 20, limit.amount % (1 << 20) == 0 else { return text }
+        return "\(text) (\(Figures.count(limit.amount >> 20)) MiB)"
     }
 
     private static func onDisk(_ queue: QueueView) -> Line {
@@ -67,13 +78,15 @@ package struct WhyText: Sendable, Hashable {
     }
 
     private static func forecast(_ forecast: GateView.ForecastView) -> String? {
-        let full = forecast.fullSeconds.map { "full in about \(Figures.duration($0))" }
-        let drained = forecast.drainedSeconds.map { "drained in about \(Figures.duration($0))" }
+        // Further away than a week is no forecast.
+        let isNear = { (seconds: Double) in seconds < 7 * 86_400 }
+        let full = forecast.fullSeconds.filter(isNear).map { "full in about \(Figures.duration($0))" }
+        let drained = forecast.drainedSeconds.filter(isNear).map { "drained in about \(Figures.duration($0))" }
         let parts = [full, drained].compactMap { $0 }
         return parts.isEmpty ? nil : parts.joined(separator: ", ") + " at the present rates"
     }
 
-    private static func accounts(_ counters: GateView.CountersView) -> Line {
+    private static func accounts(_ counters: GateView.CountersView, isOnly: Bool) -> Line {
         let dropped = counters.droppedTotal
         let reasons = counters.droppedEvents.filter { $0.value > 0 }.sorted { $0.key < $1.key }
             .map { "\($0.key) \(Figures.count(Int64(clamping: $0.value)))" }.joined(separator: ", ")
@@ -83,6 +96,10 @@ package struct WhyText: Sendable, Hashable {
             + "\(count(dropped)) dropped\(reasons.isEmpty ? "" : " (\(reasons))"), "
             + "\(count(counters.deadLetteredEvents)) dead letters"
         let total = counters.takenEvents &+ counters.recoveredEvents
-        return Line(dropped == 0 ? "not lost" : "accounts", text, note: "of \(count(total)) taken")
+        return Line(isOnly && dropped == 0 ? "not lost" : "accounts", text, note: "of \(count(total)) taken")
     }
+}
+
+extension Optional {
+    fileprivate func filter(_ isWanted: (Wrapped) -> Bool) -> Wrapped? { flatMap { isWanted($0) ? $0 : nil } }
 }

@@ -156,7 +156,7 @@ struct DeliveryState: Sendable {
             isQueueing: spill?.isEngaged == true && spill?.mode != .always && !(disk?.isEmpty ?? true),
             paused: heldBy, suspended: suspended)
         let transition = gate.observe(seen, at: wall)
-        if let transition { counters.transitions[transition.to.rawValue, default: 0] += 1 }
+        if let transition { counters.transitions["\(transition.to.rawValue)/\(transition.reason.code)", default: 0] += 1 }
         return (transition, change)
     }
 
