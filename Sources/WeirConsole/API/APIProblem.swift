@@ -21,7 +21,8 @@ package struct APIProblem: Error, Codable, Sendable, Hashable {
     static func unknown(_ kind: String, _ name: String, known: [String]) -> APIProblem {
         let nearest = Nearest.name(to: name, in: known)
         return APIProblem(
-            404, "unknown_\(kind.contains(" ") ? "name" : kind)", "There is no \(kind) named \"\(Printable.line(name))\".",
+            404, "unknown_\(kind.contains(" ") ? "name" : kind)",
+            "There is no \(kind) named \"\(Printable.line(name))\".",
             detail: known.isEmpty
                 ? "None is configured." : "Known: \(known.sorted().prefix(20).joined(separator: ", ")).",
             help: nearest.map { "Did you mean \"\($0)\"?" } ?? "")

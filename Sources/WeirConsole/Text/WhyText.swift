@@ -31,7 +31,9 @@ package struct WhyText: Sendable, Hashable {
                 "measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full",
                 note: percent))
         // The chain's own lines for what stands in lines of its own here are left out.
-        let shown: Set<String> = ["limit set by", "comes in", "goes out", "not lost", unit == "bytes" ? "in memory" : ""]
+        let shown: Set<String> = [
+            "limit set by", "comes in", "goes out", "not lost", unit == "bytes" ? "in memory" : "",
+        ]
         lines += gate.details.filter { !shown.contains($0.name) }.map { Line($0.name, $0.value) }
         if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
         lines.append(Line("limit", Self.limit(gate.limit), note: gate.limit.origin))
