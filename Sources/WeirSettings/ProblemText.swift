@@ -31,7 +31,7 @@ package struct ProblemText: Sendable {
         var text =
             "\(place)\(style("\(problem.severity.rawValue):", "1;\(colour)")) \(style(clean(problem.message), "1"))\n"
         var margin = "    "
-        if let place = problem.origin.place, !place.text.isEmpty {
+        if let place = problem.origin.place, !place.text.isEmpty, place.column <= place.text.unicodeScalars.count + 1 {
             let (line, column, length) = window(place)
             let number = String(place.line)
             margin = String(repeating: " ", count: max(2, number.count) + 2)

@@ -5,12 +5,23 @@ package enum Reference {
         table(settings.group.fields(), inside: [settings.group.name])
     }
 
-    /// A page for a catalogue: each kind with its own settings, then those that all kinds have.
-    package static func page(_ shape: SettingShape) -> String {
-        guard case .union(let union) = shape else { return "" }
+    /// A page: for a catalogue each kind with its own settings, then those that all kinds have; for a configuration its
+    /// table, then each of its catalogues.
+    /// - Parameter level: of the headings, 1 to 6.
+    package static func page(_ shape: SettingShape, level: Int = 2) -> String {
+        switch shape {
+        case .union(let union): page(union, level: level)
+        case .group(let group): page(group, level: level)
+        case .optional(let shape), .list(let shape), .map(let shape): page(shape, level: level)
+        default: ""
+        }
+    }
+
+    private static func page(_ union: SettingUnionShape, level: Int) -> String {
+        let heading = String(repeating: "#", count: min(6, level))
         var text = ""
         for kind in union.kinds {
-            text += "## \(kind.name)\n\n\(kind.summary)\n\n"
+            text += "\(heading) \(kind.name)\n\n\(kind.summary)\n\n"
             if !kind.aliases.isEmpty {
                 text += "Also: \(kind.aliases.map { "`\($0)`" }.joined(separator: ", ")).\n\n"
             }
@@ -19,7 +30,23 @@ package enum Reference {
         }
         let common = union.common.fields()
         if !common.isEmpty {
-            text += "## Settings of every \(union.noun)\n\n" + table(common, inside: [union.common.name])
+            text += "\(heading) Settings of every \(union.noun)\n\n" + table(common, inside: [union.common.name]) + "\n"
+        }
+        return text
+    }
+
+    private static func page(_ group: SettingGroup, level: Int) -> String {
+        let fields = group.fields()
+        var text = table(fields, inside: [group.name]) + "\n"
+        for field in fields {
+            let shape: SettingShape =
+                switch field.shape.unwrapped {
+                case .list(let item), .map(let item): item.unwrapped
+                case let other: other
+                }
+            guard case .union = shape else { continue }
+            let heading = String(repeating: "#", count: min(6, level))
+            text += "\(heading) \(field.name)\n\n\(field.help)\n\n" + page(shape, level: level + 1)
         }
         return text
     }

@@ -34,6 +34,59 @@ struct DescriptionTests {
                 """)
     }
 
+    /// A configuration with a catalogue in it.
+    struct Whole: WeirSettings.Settings {
+        struct Entry: SettingUnion {
+            static let catalog = SettingCatalog<NoSettings>(
+                noun: "destination",
+                kinds: [
+                    SettingKind("tcp", Sample.Endpoint.self, aliases: ["lines"], "Lines over TCP."),
+                    SettingKind("drop", NoSettings.self, "Nothing is kept."),
+                ])
+            var typed: TypedSettings<NoSettings>
+            init(_ typed: TypedSettings<NoSettings>) { self.typed = typed }
+        }
+        var data = "./d"
+        var destinations = SettingMap<Entry>()
+        static let fields: [Field<Self>] = [
+            field("data", \.data, "The folder."), field("destinations", \.destinations, "Where data goes."),
+        ]
+    }
+
+    @Test("A configuration's page has its table and a section for each kind")
+    func page() {
+        #expect(
+            Reference.page(Whole.shape) == """
+                | setting | type | default | meaning |
+                | --- | --- | --- | --- |
+                | `data` | text | `./d` | The folder. |
+                | `destinations` | names, each with destination with a `type` | none | Where data goes. |
+
+                ## destinations
+
+                Where data goes.
+
+                ### tcp
+
+                Lines over TCP.
+
+                Also: `lines`.
+
+                | setting | type | default | meaning |
+                | --- | --- | --- | --- |
+                | `url` | text | required | Where requests go. |
+                | `weight` | whole number | `1` | Its share of the events. Allowed: 1 to 100. |
+
+                ### drop
+
+                Nothing is kept.
+
+                Nothing to set.
+
+
+                """)
+    }
+
     /// Settings that hold themselves must neither hang the reference nor the schema.
     struct Nested: WeirSettings.Settings {
         var name = ""

@@ -21,23 +21,22 @@ package struct ConfigurationLoader: Sendable {
         package var problems: [SettingProblem]
     }
 
-    package func load(path: String) -> Loaded {
-        let file = YAMLReader().read(path: path, files: files)
-        guard !file.problems.contains(where: { $0.severity == .error }) else {
-            return Loaded(settings: nil, provenance: SettingProvenance(), problems: file.problems)
-        }
-        return settle(file)
-    }
+    package func load(path: String) -> Loaded { settle(YAMLReader().read(path: path, files: files)) }
 
     /// The same for a text that is no file: `weir demo`, documentation, tests.
     package func load(text: String, file: String) -> Loaded { settle(YAMLReader().read(text: text, file: file)) }
 
     private func settle(_ file: YAMLReader.Result) -> Loaded {
-        let whole = EnvironmentReader(environment).overlay(file.node, shape: NodeSettings.shape)
+        guard let node = file.node else {
+            return Loaded(settings: nil, provenance: SettingProvenance(), problems: file.problems)
+        }
+        // Keys written twice leave the tree whole: what else is wrong is told in the same breath.
+        let whole = EnvironmentReader(environment).overlay(node, shape: NodeSettings.shape)
         var reading = SettingReading(secrets: secrets)
-        let settings = NodeSettings.read(whole.node ?? SettingNode(.null), &reading)
-        let problems = file.problems + whole.problems + reading.sortedProblems()
-        let isWhole = !problems.contains { $0.severity == .error }
-        return Loaded(settings: isWhole ? settings : nil, provenance: reading.provenance, problems: problems)
+        for problem in file.problems + whole.problems { reading.note(problem) }
+        let settings = NodeSettings.read(whole.node ?? node, &reading)
+        return Loaded(
+            settings: reading.errors == 0 ? settings : nil, provenance: reading.provenance,
+            problems: reading.sortedProblems())
     }
 }

@@ -9,6 +9,8 @@ package struct YAMLLimits: Sendable {
     package var nodes = 100_000
     /// Groups and lists inside one another, aliases included. Default 64.
     package var depth = 64
+    /// Values with an anchor (`&name`) to be used again. Default 1 000.
+    package var anchors = 1_000
 
     package init() {}
 }
@@ -110,6 +112,11 @@ struct YAMLTree {
     private mutating func take(_ event: YAMLEvent) throws(Refused) {
         nodes += 1
         try checkBudget(at: event)
+        if event.anchor != nil && anchors.count >= limits.anchors {
+            try refuse(
+                "there are more than \(limits.anchors) anchors (`&name`) up to here",
+                at: source.origin(event.start, to: event.end), help: "a configuration never needs that many")
+        }
         try checkTag(event)
         let origin = source.origin(event.start, to: event.end)
         switch event.kind {
@@ -149,6 +156,9 @@ struct YAMLTree {
         // `<<` may come several times: each merges.
         let first = text == "<<" && !isQuoted ? nil : frames[last].keys[text]
         if let first {
+            if problems.count >= SettingReading.problemsKept {
+                try refuse("too many keys are written twice up to here", at: origin, help: "keep one of each")
+            }
             problems.append(
                 SettingProblem(
                     "`\(text.clipped)` is written twice", at: origin,
@@ -268,7 +278,7 @@ struct YAMLTree {
     private mutating func noteSyntax(_ failure: YAMLSyntaxFailure) {
         var mark = failure.offset.map { source.mark(ofByte: $0) } ?? failure.mark
         // At the end of the file libyaml points behind the last line, where there is nothing to show.
-        if mark.line >= source.lineCount && source.text(ofLine: mark.line).isEmpty, let context = failure.contextMark {
+        if source.text(ofLine: mark.line).isEmpty, let context = failure.contextMark {
             mark = context
         }
         var failure = failure
