@@ -61,10 +61,8 @@ let package = Package(
     targets: [
         // Garden: C shims, a header each.
         .target(name: "CWeirSystem"),
-        .target(
-            name: "CWeirJSON", dependencies: ["CSimdjson"]),
+        .target(name: "CWeirJSON"),
         .target(name: "CWeirRegex", dependencies: ["CRe2"]),
-        .systemLibrary(name: "CSimdjson", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]),
         .systemLibrary(name: "CRe2", pkgConfig: "re2", providers: [.apt(["libre2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),

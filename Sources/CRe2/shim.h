@@ -1,1 +1,1 @@
-/* simdjson and re2 are C++: only CWeirJSON and CWeirRegex include their headers. */
+/* re2 is C++: only CWeirRegex includes its headers. */
