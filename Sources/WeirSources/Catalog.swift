@@ -42,9 +42,21 @@ package struct SourceKind: Sendable {
 /// All sources there are.
 package enum SourceCatalog {
     package static let kinds: [SourceKind] = [
+        SourceKind("syslog", SyslogSource.Settings.self, "Syslog over TCP and UDP, RFC 5424 and RFC 3164.") {
+            SyslogSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, eventLoops: $1.eventLoops)
+        },
+        SourceKind("http", HTTPSource.Settings.self, "Events over HTTP: NDJSON, JSON, lines, Splunk HEC, Elasticsearch bulk.") {
+            HTTPSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, eventLoops: $1.eventLoops)
+        },
         SourceKind("tcp", TCPSource.Settings.self, "Lines or NDJSON over TCP.") {
             TCPSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, eventLoops: $1.eventLoops)
-        }
+        },
+        SourceKind("file", FileSource.Settings.self, "Lines of files as they grow, across rotation and restarts.") {
+            FileSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, checkpoints: $1.checkpoints)
+        },
+        SourceKind("stdin", StdinSource.Settings.self, "Lines from the standard input.") {
+            StdinSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world)
+        },
     ]
 
     /// For the settings' own catalogue (`SettingCatalog(noun: "source", kinds:)`).

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WeirFlow
+import WeirSettings
 import WeirGates
 import WeirWorld
 

@@ -1,5 +1,7 @@
+internal import CWeirSystem
 internal import NIOCore
 internal import WeirFlow
+internal import WeirWires
 
 /// Cuts a stream at line feeds. Empty lines are no events, a carriage return before the line feed is not part of one, and a
 /// line that is too long is cut and counted.
@@ -20,23 +22,18 @@ struct LineCutter: StreamCutter {
 
     mutating func completeBytes(in gathered: ByteBuffer, known: Int) -> Int {
         gathered.withUnsafeReadableBytes { bytes in
-            var index = bytes.count
-            while index > known {
-                if bytes[index - 1] == 0x0A { return index }
-                index -= 1
-            }
-            return known
+            guard bytes.count > known, let base = bytes.baseAddress,
+                let last = memrchr(base + known, 0x0A, bytes.count - known)
+            else { return known }
+            return UnsafeRawPointer(last) - base + 1
         }
     }
 
     mutating func skip(_ read: inout ByteBuffer) {
         guard isSkipping else { return }
-        guard let end = read.readableBytesView.firstIndex(of: 0x0A) else {
-            read.moveReaderIndex(to: read.writerIndex)
-            return
-        }
-        read.moveReaderIndex(to: end + 1)
-        isSkipping = false
+        let end = read.withUnsafeReadableBytes { SyslogFraming.lineFeed(in: $0, from: 0) }
+        read.moveReaderIndex(forwardBy: end.map { $0 + 1 } ?? read.readableBytes)
+        if end != nil { isSkipping = false }
     }
 
     mutating func shorten(_ gathered: inout ByteBuffer, after complete: Int, to limit: Int) {
@@ -123,4 +120,9 @@ struct LineCutter: StreamCutter {
             return builder.count == 0 ? nil : builder.finish()
         }
     }
+}
+
+extension LineCutter {
+    /// As it was before the first byte.
+    var anew: LineCutter { LineCutter(format: format, limit: limit, meter: meter) }
 }

@@ -49,11 +49,11 @@ final class Listener: Sendable {
             let bound = try await bootstrap.bind(to: resolved).get()
             channel.withLock { $0 = bound }
         } catch {
-            throw Listener.failure(error, address)
+            throw Listener.failure(error, resolved.plainText)
         }
     }
 
-    static func failure(_ error: any Error, _ address: ListenAddress) -> SourceFailure {
+    static func failure(_ error: any Error, _ address: String) -> SourceFailure {
         switch (error as? IOError)?.errnoCode {
         case EADDRINUSE:
             SourceFailure(
@@ -70,6 +70,7 @@ final class Listener: Sendable {
         }
     }
 
+    var port: Int? { channel.withLock { $0?.localAddress?.port } }
     var address: String? { channel.withLock { $0?.localAddress?.plainText } }
 
     func close() async {

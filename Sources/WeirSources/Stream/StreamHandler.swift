@@ -153,7 +153,8 @@ final class StreamHandler<Cutter: StreamCutter>: ChannelInboundHandler {
         }
         complete = cutter.completeBytes(in: gathered, known: complete)
         let limit = shared.budget.isOver ? min(shared.eventMost, StreamShared.partialMostWhenShort) : shared.eventMost
-        if gathered.readableBytes - complete > limit {
+        // An octet count in front of an event is not part of its length.
+        if gathered.readableBytes - complete > limit + StreamShared.headerMost {
             cutter.shorten(&gathered, after: complete, to: limit)
             complete = gathered.readableBytes
         }

@@ -34,6 +34,8 @@ final class StreamServer: Sendable {
     }
 
     var addresses: [String] { listeners.withLock { $0.compactMap(\.address) } }
+    /// The port of each listener, in the order of `listen`; `nil` for a Unix domain socket.
+    var ports: [Int?] { listeners.withLock { $0.map(\.port) } }
     var heldBytes: Int { shared.budget.bytes }
 
     func open() async throws(SourceFailure) {

@@ -12,6 +12,8 @@ struct StreamShared: Sendable {
     static let gatherMost = 256 * 1_024
     /// Most that is copied in front of a read; more is appended the other way round.
     static let headroomMost = 64 * 1_024
+    /// Longest frame header.
+    static let headerMost = 16
     /// Longest event while the source holds more than its budget.
     static let partialMostWhenShort = 64 * 1_024
 

@@ -9,7 +9,7 @@ package import WeirWorld
 /// rest.
 package final class TCPSource: Source {
     package struct Settings: WeirSettings.Settings {
-        package var listen: [String] = []
+        package var listen: OneOrMany<String> = []
         package var format = Format.auto
         package var eventMost = ByteCount.mebibytes(1)
         package var connectionsMost = 10_000
@@ -21,7 +21,7 @@ package final class TCPSource: Source {
 
         package static let fields: [Field<Self>] = [
             field(
-                "listen", \.listenOne, required: true, check: { ListenAddress.check($0) },
+                "listen", \.listen, required: true, check: { ListenAddress.check($0) },
                 examples: ["127.0.0.1:9000", "unix:/run/weir/lines.sock"], "Where to listen: HOST:PORT, or several."),
             field("format", \.format, "What a line is."),
             field(
@@ -36,12 +36,6 @@ package final class TCPSource: Source {
                 "What all connections together may hold before the routes take it. Over it, they read in turns."),
             field("tls", \.tls, "TLS, optionally with client certificates."),
         ]
-
-        // `listen` takes one or several; kept as a plain list.
-        var listenOne: OneOrMany<String> {
-            get { OneOrMany(listen) }
-            set { listen = newValue.values }
-        }
     }
 
     package enum Format: String, SettingChoice {
@@ -69,7 +63,7 @@ package final class TCPSource: Source {
             case .ndjson: .ndjson
             }
         server = StreamServer(
-            listen: settings.listen, tls: settings.tls, group: eventLoops,
+            listen: settings.listen.values, tls: settings.tls, group: eventLoops,
             shared: StreamShared(
                 handing: Handing(intake: intake, meter: meter, world: world),
                 streams: OpenStreams(limit: settings.connectionsMost),

@@ -1,0 +1,47 @@
+/// How far a file has been read, and by what it is known again: device, inode, and a check of its first bytes, because inodes
+/// are given out again.
+struct FileCheckpoint: Sendable, Hashable {
+    var device: UInt64
+    var inode: UInt64
+    /// Of the first `headLength` bytes.
+    var headLength: Int
+    var headCheck: UInt64
+    /// Everything before it is safe.
+    var offset: Int64
+
+    static let headMost = 256
+
+    /// FNV-1a, 64 bits: it tells files apart, nobody attacks it.
+    static func check(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+}
+
+/// The checkpoints of one source as text: a line of five numbers a file.
+///
+///     weir-files 1
+///     <device> <inode> <head length> <head check> <offset>
+enum FileCheckpoints {
+    static func bytes(_ checkpoints: [FileCheckpoint]) -> [UInt8] {
+        var text = "weir-files 1\n"
+        for each in checkpoints {
+            text += "\(each.device) \(each.inode) \(each.headLength) \(each.headCheck) \(each.offset)\n"
+        }
+        return Array(text.utf8)
+    }
+
+    /// Lines that make no sense are left out: those files are read from where `from` says.
+    static func read(_ bytes: [UInt8]) -> [FileCheckpoint] {
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard lines.first == "weir-files 1" else { return [] }
+        lines.removeFirst()
+        return lines.compactMap { line in
+            let numbers = line.split(separator: " ")
+            guard numbers.count == 5, let device = UInt64(numbers[0]), let inode = UInt64(numbers[1]),
+                let length = Int(numbers[2]), (0...FileCheckpoint.headMost).contains(length),
+                let check = UInt64(numbers[3]), let offset = Int64(numbers[4]), offset >= 0
+            else { return nil }
+            return FileCheckpoint(device: device, inode: inode, headLength: length, headCheck: check, offset: offset)
+        }
+    }
+}
