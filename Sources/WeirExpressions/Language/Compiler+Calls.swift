@@ -48,6 +48,12 @@ extension Compiler {
                 try frame.spend(Self.weight(result))
                 return result
             }
+        case (.metered(let body), _):
+            return { (frame) throws(ExpressionFailure) in
+                var values: [Value] = []
+                for code in codes { values.append(try code(&frame)) }
+                return try body(values, &frame)
+            }
         default:
             return { (_) throws(ExpressionFailure) in
                 throw ExpressionFailure(.noSuchOverload, "unbound function \(name)")

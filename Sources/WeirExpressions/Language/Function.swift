@@ -5,6 +5,8 @@ package struct Function: Sendable {
         case one(@Sendable (Value) throws(ExpressionFailure) -> Value)
         case two(@Sendable (Value, Value) throws(ExpressionFailure) -> Value)
         case many(@Sendable ([Value]) throws(ExpressionFailure) -> Value)
+        /// Pays for its steps itself.
+        case metered(@Sendable ([Value], inout Frame) throws(ExpressionFailure) -> Value)
         /// Known to the checker only: calling it fails.
         case none
     }

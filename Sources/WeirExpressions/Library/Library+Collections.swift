@@ -2,21 +2,24 @@ extension Library {
     static let collections: [Function] = [
         Function(
             "sets.contains", ["(list(A), list(A)) bool"],
-            .two { (left, right) throws(ExpressionFailure) in
-                let (a, b) = try lists(left, right, "sets.contains")
-                return .bool(Set(b).isSubset(of: Set(a)))
+            .metered { (values, frame) throws(ExpressionFailure) in
+                let (a, b) = try lists(values[0], values[1], "sets.contains")
+                return .bool(try Members(a, &frame).containsAll(b, &frame))
             }),
         Function(
             "sets.equivalent", ["(list(A), list(A)) bool"],
-            .two { (left, right) throws(ExpressionFailure) in
-                let (a, b) = try lists(left, right, "sets.equivalent")
-                return .bool(Set(a) == Set(b))
+            .metered { (values, frame) throws(ExpressionFailure) in
+                let (a, b) = try lists(values[0], values[1], "sets.equivalent")
+                guard try Members(a, &frame).containsAll(b, &frame) else { return .bool(false) }
+                return .bool(try Members(b, &frame).containsAll(a, &frame))
             }),
         Function(
             "sets.intersects", ["(list(A), list(A)) bool"],
-            .two { (left, right) throws(ExpressionFailure) in
-                let (a, b) = try lists(left, right, "sets.intersects")
-                return .bool(!Set(a).isDisjoint(with: b))
+            .metered { (values, frame) throws(ExpressionFailure) in
+                let (a, b) = try lists(values[0], values[1], "sets.intersects")
+                let members = try Members(a, &frame)
+                for element in b where try members.contains(element, &frame) { return .bool(true) }
+                return .bool(false)
             }),
         Function(
             "lists.range", ["(int) list(int)"],
@@ -27,14 +30,19 @@ extension Library {
             }),
         Function(
             "distinct", ["list(A).() list(A)"],
-            .one { (value) throws(ExpressionFailure) in
-                guard case .list(let list) = value else { throw Function.mismatch("distinct", value) }
-                var seen: Set<Value> = []
-                return .list(list.filter { seen.insert($0).inserted })
+            .metered { (values, frame) throws(ExpressionFailure) in
+                guard case .list(let list) = values[0] else { throw Function.mismatch("distinct", values[0]) }
+                var members = Members()
+                var result: [Value] = []
+                for element in list where try !members.contains(element, &frame) {
+                    members.insert(element)
+                    result.append(element)
+                }
+                return .list(result)
             }),
         Function(
             "flatten", ["list(A).() list(dyn)", "list(A).(int) list(dyn)"],
-            .many { (values) throws(ExpressionFailure) in
+            .metered { (values, frame) throws(ExpressionFailure) in
                 guard case .list(let list) = values[0] else { throw Function.mismatch("flatten", values[0]) }
                 var depth: Int64 = 1
                 if values.count == 2 {
@@ -44,7 +52,7 @@ extension Library {
                     depth = given
                 }
                 var result: [Value] = []
-                try flatten(list, Int(min(depth, 64)), into: &result)
+                try flatten(list, Int(min(depth, 64)), into: &result, &frame)
                 return .list(result)
             }),
         Function(
@@ -78,14 +86,16 @@ extension Library {
         return (a, b)
     }
 
-    private static func flatten(_ list: [Value], _ depth: Int, into result: inout [Value]) throws(ExpressionFailure) {
+    private static func flatten(
+        _ list: [Value], _ depth: Int, into result: inout [Value], _ frame: inout Frame
+    ) throws(ExpressionFailure) {
         for element in list {
+            try frame.spend()
             if depth > 0, case .list(let inner) = element {
-                try flatten(inner, depth - 1, into: &result)
+                try flatten(inner, depth - 1, into: &result, &frame)
             } else {
                 result.append(element)
             }
-            guard result.count <= 1 << 20 else { throw tooLong("flatten") }
         }
     }
 
@@ -162,6 +172,38 @@ extension Library {
                 return .bytes(bytes)
             }),
     ]
+}
+
+/// The elements of a list, to be asked for: plain values by hashing, those that hold others one by one, paid for by step.
+private struct Members {
+    private var plain: Set<Value> = []
+    private var others: [Value] = []
+
+    init() {}
+
+    init(_ list: [Value], _ frame: inout Frame) throws(ExpressionFailure) {
+        try frame.spend(list.count)
+        for element in list { insert(element) }
+    }
+
+    mutating func insert(_ element: Value) {
+        if element.isContainer { others.append(element) } else { plain.insert(element) }
+    }
+
+    func contains(_ element: Value, _ frame: inout Frame) throws(ExpressionFailure) -> Bool {
+        try frame.spend()
+        guard element.isContainer else { return plain.contains(element) }
+        for other in others {
+            try frame.spend()
+            if try frame.areEqual(element, other) { return true }
+        }
+        return false
+    }
+
+    func containsAll(_ list: [Value], _ frame: inout Frame) throws(ExpressionFailure) -> Bool {
+        for element in list where try !contains(element, &frame) { return false }
+        return true
+    }
 }
 
 /// RFC 4648 section 4; decoding takes text with or without its padding.

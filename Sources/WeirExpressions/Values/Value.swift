@@ -43,6 +43,14 @@ extension Value {
         }
     }
 
+    /// Whether it may hold other values.
+    var isContainer: Bool {
+        switch self {
+        case .list, .map, .optional: true
+        default: false
+        }
+    }
+
     /// Whether this is the value that an unset field of its type would have (`optional.ofNonZeroValue`).
     var isZero: Bool {
         switch self {
@@ -98,12 +106,15 @@ extension Value: Hashable {
         case .double(let value): hasher.combine(value)
         case .string(let value): Text.hash(value, into: &hasher)
         case .bytes(let value): hasher.combine(value)
-        case .list(let value): hasher.combine(value)
-        case .map(let value): hasher.combine(value)
+        // Parts that have parts themselves are left out: a value that shares its parts many times over would take for ever.
+        case .list(let value):
+            hasher.combine(value.count)
+            for element in value where !element.isContainer { hasher.combine(element) }
+        case .map(let value): hasher.combine(value.count)
         case .timestamp(let value): hasher.combine(value)
         case .duration(let value): hasher.combine(value)
         case .type(let value): hasher.combine(value)
-        case .optional(let value): hasher.combine(value)
+        case .optional(let value): hasher.combine(value == nil)
         case .address(let value): hasher.combine(value)
         case .network(let value): hasher.combine(value)
         }

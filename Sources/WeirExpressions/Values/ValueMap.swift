@@ -52,15 +52,5 @@ package struct ValueMap: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         return true
     }
 
-    package func hash(into hasher: inout Hasher) {
-        // The order of insertion is no part of a map's identity: sum up the entries' own hashes.
-        var sum = 0
-        for (at, key) in keys.enumerated() {
-            var entry = Hasher()
-            entry.combine(key)
-            entry.combine(values[at])
-            sum &+= entry.finalize()
-        }
-        hasher.combine(sum)
-    }
+    package func hash(into hasher: inout Hasher) { Value.map(self).hash(into: &hasher) }
 }
