@@ -6,9 +6,9 @@ import WeirWorld
 /// The data directory of a node: queues, dead letters and checkpoints, and the lock that keeps a second node out.
 ///
 ///     data/
-///       queues/NAME/…          a destination's queue
-///       dead-letters/NAME/…    what its receiver refused for good
-///       checkpoints            how far files were read
+///       destinations/NAME/queue/…           what its receiver has not taken yet
+///       destinations/NAME/dead-letters/…    what its receiver refused for good
+///       checkpoints                         how far files were read
 package final class NodeStorage: Sendable {
     package let directory: String
     let checkpoints: any CheckpointStore
@@ -16,7 +16,7 @@ package final class NodeStorage: Sendable {
 
     static func open(_ directory: String, world: World) async throws(NodeFailure) -> NodeStorage {
         do {
-            let store = try await Checkpoints.open(directory: directory, world: world)
+            let store = try await Checkpoints.open(path: directory + "/checkpoints", world: world)
             return NodeStorage(directory: directory, store: store)
         } catch {
             throw NodeFailure(
@@ -38,7 +38,11 @@ package final class NodeStorage: Sendable {
     private struct StoredCheckpoints: CheckpointStore {
         let store: Checkpoints
 
-        func load(_ key: String) async -> [UInt8]? { await store.load(key) }
-        func save(_ key: String, _ bytes: [UInt8]) async throws { try await store.save(key, bytes) }
+        func load(_ key: String) async -> [UInt8]? { store.value(for: key).map { Array($0.utf8) } }
+
+        func save(_ key: String, _ bytes: [UInt8]) async throws {
+            store.set(String(decoding: bytes, as: UTF8.self), for: key)
+            try await store.flush()
+        }
     }
 }
