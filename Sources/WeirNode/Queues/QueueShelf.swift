@@ -1,5 +1,5 @@
 package import NIOCore
-package import WeirDelivery
+import WeirDelivery
 package import WeirStore
 package import WeirWorld
 import WeirFlow
