@@ -107,6 +107,10 @@ extension DeliveryChain.Shared {
             effects.shipments.append((sleeper.continuation, shipment))
         }
         if state.phase == .stopping && state.isIdle { effects.pokesDrained = true }
+        if state.disk != nil {
+            effects.pokesWriter = state.wantsToWrite(at: now)
+            effects.pokesReader = state.wantsToRead(at: now)
+        }
         let wake = min(state.nextWake(at: now), waiterDeadline)
         if wake < alarmAt {
             alarmAt = wake

@@ -3,6 +3,7 @@ internal import Logging
 import Synchronization
 import WeirFlow
 package import WeirGates
+import WeirStore
 import WeirWorld
 
 extension DeliveryChain {
@@ -59,6 +60,15 @@ extension DeliveryChain {
         GateReading(
             id: name, kind: .stream, state: .unknown, reason: Reason("gone", "The destination was removed."),
             since: WallTime(nanoseconds: 0), level: nil, limit: Limit(1, .bytes), reopens: "never", receiver: name)
+    }
+
+    func queueReading(_ state: DeliveryState) -> GateReading.QueueReading? {
+        guard let own = settings.queueInUse, let queue else { return nil }
+        let level = queue.level
+        return GateReading.QueueReading(
+            mode: own.mode.rawValue, bytes: level.bytes, events: level.events, maxBytes: own.maxSize.bytes,
+            oldest: level.oldest, segments: level.segments, isEngaged: state.spill?.isEngaged ?? false,
+            trouble: state.disk?.trouble)
     }
 
     // MARK: Log
@@ -120,6 +130,17 @@ extension DeliveryState {
         return events
     }
 
+    /// At the end, when nobody works any more: what is in memory, to be written.
+    mutating func takeRest() -> [Parcel] {
+        for case let shipment? in slots { putBack(shipment.parcels.filter { !$0.isOnDisk }) }
+        slots = Array(repeating: nil, count: slots.count)
+        inFlight = 0
+        let parcels = Array(waiting)
+        waiting = []
+        writing += parcels
+        return parcels
+    }
+
     /// At the end: what is in memory and not on disk is nobody's.
     mutating func abandon() -> [Receipt] {
         var receipts: [Receipt] = []
@@ -142,6 +163,7 @@ extension DeliveryState {
 extension DeliveryChain.Shared {
     func reading(of chain: DeliveryChain, at now: Moment, wall: WallTime) -> GateReading {
         let gate = state.gate
+        let queue = chain.queueReading(state)
         var counters = state.counters
         counters.heldEvents = state.heldEvents
         let rateIn = state.rateIn.rate(at: now)
@@ -165,7 +187,15 @@ extension DeliveryChain.Shared {
         details.append(GateReading.Detail("not lost", keptSentence))
         var forecast = GateReading.Forecast()
         let level = Double(state.level)
-        if rateIn > rateOut + 1 {
+        if let queue, queue.isEngaged, queue.bytes > 0 {
+            let room = Double(max(0, queue.maxBytes - queue.bytes))
+            if rateIn > rateOut + 1 {
+                forecast.full = .milliseconds(Int64(min(1e12, room / (rateIn - rateOut) * 1000)))
+            } else if rateOut > rateIn + 1 {
+                forecast.drained = .milliseconds(Int64(min(1e12, Double(queue.bytes) / (rateOut - rateIn) * 1000)))
+            }
+            details.append(GateReading.Detail("on disk", "\(ByteCount(queue.bytes)) of \(ByteCount(queue.maxBytes))"))
+        } else if rateIn > rateOut + 1 {
             forecast.full = .milliseconds(Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
         } else if rateOut > rateIn + 1, level > 0 {
             forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
@@ -173,7 +203,7 @@ extension DeliveryChain.Shared {
         return GateReading(
             id: chain.name, kind: .stream, state: gate.state, reason: gate.reason, since: gate.since, level: gate.level,
             limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
-            counters: counters, queue: nil, forecast: forecast, latency: latency, latencyBuckets: state.latency)
+            counters: counters, queue: queue, forecast: forecast, latency: latency, latencyBuckets: state.latency)
     }
 
     private var keptSentence: String {

@@ -3,6 +3,7 @@ internal import Logging
 import Synchronization
 package import WeirFlow
 package import WeirGates
+import WeirStore
 package import WeirWorld
 
 /// The way to one destination: a gate, perhaps a queue on disk, retries, a balancer over the endpoints, and for each endpoint a
@@ -31,6 +32,10 @@ package final class DeliveryChain: Intake {
     let alarm = Alarm()
     let drained = Alarm()
     let ended = Alarm()
+    let writeAlarm = Alarm()
+    let readAlarm = Alarm()
+    /// Set once, by `open`.
+    let disk = Mutex<DurableQueue?>(nil)
 
     struct Waiter: Sendable {
         var id: UInt64
@@ -85,6 +90,7 @@ package final class DeliveryChain: Intake {
 
     /// Opens what is on disk, looks up the endpoints and publishes the gate.
     package func open() async throws {
+        try await openDisk()
         await resolve(isFirst: true)
         registry.publish(
             GateRegistry.Entry(
@@ -100,6 +106,10 @@ package final class DeliveryChain: Intake {
                 let workers = shared.withLock { $0.state.slots.count }
                 for slot in 0..<workers { group.addTask { await self.work(slot) } }
                 group.addTask { await self.pilot() }
+                if queue != nil {
+                    group.addTask { await self.write() }
+                    group.addTask { await self.read() }
+                }
                 if plan.endpoints.contains(where: { $0.host != nil }) { group.addTask { await self.keepResolving() } }
                 await untilEnded()
                 group.cancelAll()
@@ -140,6 +150,9 @@ package final class DeliveryChain: Intake {
             shared.sleepers = []
         }
         ended.poke()
+        writeAlarm.poke()
+        readAlarm.poke()
+        alarm.poke()
     }
 
     private func untilEnded() async {
@@ -149,6 +162,7 @@ package final class DeliveryChain: Intake {
     private func finish() async {
         let destinations = shared.withLock { $0.state.endpoints.map(\.destination) }
         for destination in destinations { await destination.close() }
+        await closeDisk()
         let lost = change { shared, _, _ -> [Receipt] in
             let receipts = shared.state.abandon()
             shared.isFinished = true
@@ -177,6 +191,8 @@ package final class DeliveryChain: Intake {
         /// The pilot reads the time of the next alarm itself.
         var isPilot = false
         var pokesDrained = false
+        var pokesWriter = false
+        var pokesReader = false
     }
 
     /// The one place where the state changes: `body` under the lock, then everything that follows from it, then, without the lock,
@@ -200,6 +216,7 @@ package final class DeliveryChain: Intake {
         for (continuation, answer) in effects.answers { continuation.resume(returning: answer) }
         for continuation in effects.home { continuation.resume(returning: nil) }
         if let after = effects.after {
+            acknowledge(after.acknowledged)
             for receipt in after.settled { receipt.settle(.kept) }
             log(after)
         }
@@ -207,6 +224,8 @@ package final class DeliveryChain: Intake {
         if let spill = effects.spill { log(spill) }
         if effects.pokesAlarm { alarm.poke() }
         if effects.pokesDrained { drained.poke() }
+        if effects.pokesWriter { writeAlarm.poke() }
+        if effects.pokesReader { readAlarm.poke() }
     }
 
     /// Lets time pass where something changes by time alone.

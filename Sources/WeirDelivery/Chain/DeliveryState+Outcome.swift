@@ -8,7 +8,7 @@ extension DeliveryState {
     struct Aftermath: Sendable {
         var settled: [Receipt] = []
         /// Disk parcels that are done, by their place in the queue.
-        var acknowledged: [UInt64] = []
+        var acknowledged: [Range<UInt64>] = []
         /// A change of mind about one endpoint, for the log.
         var endpointDown: (name: String, reason: Reason, failures: Int, wait: Duration)?
         var endpointUp: String?
@@ -166,11 +166,11 @@ extension DeliveryState {
             if parcel.isOnDisk {
                 let events = UInt64(parcel.batch.count - rest.count)
                 disk?.openEvents &-= events
-                disk?.leftEvents &+= events
+                disk?.left(parcel.batch.count - rest.count)
             }
             if rest.isEmpty {
                 if let receipt = parcel.receipt { after.settled.append(receipt) }
-                if parcel.isOnDisk { after.acknowledged.append(parcel.id) }
+                if parcel.isOnDisk { after.acknowledged.append(parcel.id..<parcel.end) }
                 latency.record((now - parcel.taken).inSeconds)
                 continue
             }

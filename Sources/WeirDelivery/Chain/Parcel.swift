@@ -12,8 +12,9 @@ struct Parcel: Sendable {
     /// Sends that failed for it.
     var attempts = 0
     var taken: Moment
-    /// True where the disk queue has it too, under `id`.
+    /// True where the disk queue has it too, from position `id` to `end`.
     var isOnDisk = false
+    var end: UInt64 = 0
 }
 
 /// What a worker takes along: some parcels for one endpoint. Without parcels it is a probe that only opens the endpoint.
