@@ -11,7 +11,7 @@ extension DeliveryChain {
     /// host's weight; an address that is listed by itself counts there and not under the host.
     /// - Returns: false where a host could not be looked up; what was known of it stays.
     @discardableResult
-    func resolve(isFirst: Bool = false) async -> Bool {
+    func resolve() async -> Bool {
         var wanted: [(plan: Int, address: String?)] = []
         var failed: Set<Int> = []
         let listed = Set(plan.endpoints.compactMap(\.host))

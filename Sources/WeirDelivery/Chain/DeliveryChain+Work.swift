@@ -25,12 +25,20 @@ extension DeliveryChain {
         while let shipment = await take(slot) {
             let run = ShipmentRun(
                 shipment: shipment, clientErrors: settings.clientErrors, eventsMost: shape.eventsMost, deadline: deadline,
-                time: world.time, bury: { await self.bury($0) })
+                time: world.time, bury: { await self.bury($0) },
+                mayGoOn: { self.mayGoOn })
             let (outcome, hasFired) = await run.run()
             change { shared, now, effects in
                 effects.after = shared.state.finished(slot: slot, outcome, at: now, random: world.random)
             }
             if hasFired || Task.isCancelled { return }
+        }
+    }
+
+    private var mayGoOn: Bool {
+        let now = world.time.now
+        return shared.withLock { shared in
+            shared.state.phase != .ended && !shared.state.isPaused && (shared.state.pause.map { now >= $0.until } ?? true)
         }
     }
 
@@ -45,11 +53,5 @@ extension DeliveryChain {
                 }
             }
         }
-    }
-
-    func bury(_ refusals: [ShipmentRun.Refusal]) async -> ShipmentRun.Burial? {
-        var burial = ShipmentRun.Burial()
-        for refusal in refusals { burial.dropped[refusal.reason.code, default: 0] += refusal.batch.count }
-        return burial
     }
 }

@@ -36,6 +36,7 @@ package final class DeliveryChain: Intake {
     let readAlarm = Alarm()
     /// Set once, by `open`.
     let disk = Mutex<DurableQueue?>(nil)
+    let letters = Mutex<DeadLetters?>(nil)
 
     struct Waiter: Sendable {
         var id: UInt64
@@ -90,8 +91,9 @@ package final class DeliveryChain: Intake {
 
     /// Opens what is on disk, looks up the endpoints and publishes the gate.
     package func open() async throws {
+        await resolve()
         try await openDisk()
-        await resolve(isFirst: true)
+        try await openDeadLetters()
         registry.publish(
             GateRegistry.Entry(
                 id: name, read: { [weak self, name] in self?.reading ?? Self.gone(name) },
@@ -163,6 +165,7 @@ package final class DeliveryChain: Intake {
         let destinations = shared.withLock { $0.state.endpoints.map(\.destination) }
         for destination in destinations { await destination.close() }
         await closeDisk()
+        await letters.withLock { $0 }?.close()
         let lost = change { shared, _, _ -> [Receipt] in
             let receipts = shared.state.abandon()
             shared.isFinished = true

@@ -135,6 +135,8 @@ struct DeliveryState: Sendable {
     /// Looks at the whole and lets gate and queue draw their conclusions.
     mutating func observe(at now: Moment, wall: WallTime) -> (gate: Gate.Transition?, spill: SpillState.Change?) {
         if let pause, now >= pause.until { self.pause = nil }
+        // With nothing left to write, a disk that was full is nobody's trouble; the next write will tell.
+        if let disk, disk.trouble != nil, waiting.isEmpty, writing.isEmpty, now >= disk.retryAt ?? now { self.disk?.worked() }
         let trouble = shape.canBackpressure ? trouble(at: now) : nil
         var change: SpillState.Change?
         if spill != nil {

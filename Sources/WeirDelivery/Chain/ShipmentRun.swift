@@ -19,6 +19,8 @@ struct ShipmentRun: Sendable {
     let time: any TimeSource
     /// Writes dead letters. - Returns: how many were kept, how many dropped by code; `nil` when there is no room and they must wait.
     let bury: @Sendable ([Refusal]) async -> Burial?
+    /// Asked before each further piece: false where a pause began meanwhile.
+    let mayGoOn: @Sendable () -> Bool
 
     /// Events that were refused for good, with one reason.
     struct Refusal: Sendable {
@@ -101,7 +103,7 @@ struct ShipmentRun: Sendable {
                 outcome.failure = failure
                 break sending
             }
-            if hasFired && !open.isEmpty { break }
+            if !open.isEmpty, hasFired || !mayGoOn() { break }
         }
         for range in open { leave(range) }
         if !refusals.isEmpty {
@@ -150,7 +152,8 @@ struct ShipmentRun: Sendable {
             result = .failure(error)
         }
         let fired = deadline.clear()
-        if fired, case .failure = result {
+        // An answer that came together with the deadline is still an answer: it may ask for a pause.
+        if fired, case .failure(let failure) = result, !failure.isAnswer {
             result = .failure(
                 .timedOut(Reason("request_timeout", "No answer within \(shipment.deadlineAfter.shortText).")))
         }
@@ -202,6 +205,16 @@ struct ShipmentRun: Sendable {
         parts(range).map { part in
             let parcel = shipment.parcels[part.parcel]
             return Refusal(batch: parcel.batch.slice(part.range), reason: reason, attempts: parcel.attempts + 1)
+        }
+    }
+}
+
+extension DeliveryFailure {
+    /// True where the receiver said it.
+    fileprivate var isAnswer: Bool {
+        switch self {
+        case .busy, .rejected, .misconfigured: true
+        case .unreachable, .timedOut, .cancelled: false
         }
     }
 }
