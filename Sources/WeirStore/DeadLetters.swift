@@ -188,8 +188,10 @@ package final class DeadLetters: Sendable {
             state.removed = state.removed.filter { $0 >= cursor }
             return state.removed
         }
-        let result: Result<Void, StoreFailure> = await queue.reading.answer { [removedFile] in
+        let result: Result<Void, StoreFailure> = await queue.reading.answer { [queue, removedFile] in
             Result { () throws(StoreFailure) in
+                // First the cursor: what it has passed is not in the list any more.
+                try queue.reader.keepCursor()
                 try removedFile.write(
                     Checkpoints.encode(Dictionary(uniqueKeysWithValues: rest.map { (String($0), "") })))
             }

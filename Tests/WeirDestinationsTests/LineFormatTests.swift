@@ -29,4 +29,16 @@ import WeirWorld
     func wrapped() {
         #expect(Self.text(.ndjson, Bench.batch("say \"hi\"", "a\nb", "")) == "{\"message\":\"say \\\"hi\\\"\"}\n{\"message\":\"a\\nb\"}\n{\"message\":\"\"}\n")
     }
+
+    @Test("Syslog becomes its fields in ndjson, and a line that is no syslog a message")
+    func syslog() {
+        let context = BatchContext(kind: .syslog, source: "s", received: CivilDate.wall(year: 2026, month: 11, day: 21))
+        let batch = Batch.texts(["<34>1 2026-11-21T01:02:03Z box su 7 - - it \"failed\"", "no header"], context: context)
+        let lines = Self.text(.ndjson, batch).split(separator: "\n")
+        #expect(lines.count == 2)
+        for part in ["\"facility\":4", "\"severity\":2", "\"host\":\"box\"", "\"app\":\"su\"", "\"message\":\"it \\\"failed\\\"\"", "\"time\":\"2026-11-21T01:02:03Z\""] {
+            #expect(lines.first?.contains(part) == true, "\(part) in \(lines)")
+        }
+        #expect(lines.last?.contains("\"message\":") == true)
+    }
 }

@@ -189,7 +189,7 @@ struct BulkBody: Sendable {
                         } else {
                             try writeLine(event, batch.context, &encoded.bytes)
                         }
-                        EventJSON.write(event, kind: batch.kind, to: &encoded.bytes)
+                        EventJSON.write(event, of: batch.context, to: &encoded.bytes)
                         encoded.bytes.writeInteger(0x0A as UInt8)
                         encoded.indices.append(base + index)
                     } catch {

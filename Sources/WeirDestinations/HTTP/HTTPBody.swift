@@ -69,7 +69,7 @@ enum HTTPBody {
         batch.slab.withUnsafeReadableBytes { all in
             for index in 0..<batch.count {
                 if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
-                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), kind: batch.kind, to: &body)
+                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &body)
             }
         }
     }

@@ -169,7 +169,7 @@ struct HECEnvelope: Sendable {
                         try write("sourcetype", sourcetype, event, batch.context, &encoded.body)
                         try write("index", self.index, event, batch.context, &encoded.body)
                         encoded.body.writeStaticString(",\"event\":")
-                        HECEnvelope.writeEvent(event, batch.kind, &encoded.body)
+                        HECEnvelope.writeEvent(event, batch.context, &encoded.body)
                         encoded.body.writeStaticString("}\n")
                         encoded.indices.append(base + index)
                     } catch {
@@ -184,8 +184,8 @@ struct HECEnvelope: Sendable {
     }
 
     // Text goes as a string, which Splunk shows as the raw event; JSON as an object.
-    private static func writeEvent(_ event: UnsafeRawBufferPointer, _ kind: EventKind, _ body: inout ByteBuffer) {
-        if kind == .json { EventJSON.write(event, kind: .json, to: &body) } else { JSONText.write(event, to: &body) }
+    private static func writeEvent(_ event: UnsafeRawBufferPointer, _ context: BatchContext, _ body: inout ByteBuffer) {
+        if context.kind == .json { EventJSON.write(event, of: context, to: &body) } else { JSONText.write(event, to: &body) }
     }
 
     private func write(

@@ -1,15 +1,19 @@
+import Glibc
 import NIOCore
+import WeirExpressions
 import WeirFlow
 import WeirWires
 
 /// One event as one JSON object on one line.
 ///
-/// JSON passes as it is. Text becomes `{"message": …}`.
+/// JSON passes as it is. Text becomes `{"message": …}`. Syslog becomes the fields that expressions see (`facility`, `severity`, `host`,
+/// `app`, `procid`, `msgid`, `structured_data`, `time`, `message`).
 enum EventJSON {
-    static func write(_ event: UnsafeRawBufferPointer, kind: EventKind, to buffer: inout ByteBuffer) {
-        switch kind {
-        case .json: writeOneLine(event, to: &buffer)
-        case .raw, .syslog: writeMessage(event, to: &buffer)
+    static func write(_ event: UnsafeRawBufferPointer, of context: BatchContext, to buffer: inout ByteBuffer) {
+        switch context.kind {
+        case .json: LineFeeds.replace(in: event, by: " ", to: &buffer)
+        case .raw: writeMessage(event, to: &buffer)
+        case .syslog: writeFields(event, context, to: &buffer)
         }
     }
 
@@ -19,14 +23,26 @@ enum EventJSON {
         buffer.writeInteger(UInt8(ascii: "}"))
     }
 
-    // A line feed in JSON stands between tokens: a space means the same.
-    private static func writeOneLine(_ event: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
-        var rest = event[...]
-        while let feed = rest.firstIndex(of: 0x0A) {
-            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: rest[..<feed]))
-            buffer.writeInteger(0x20 as UInt8)
-            rest = rest[(feed + 1)...]
+    private static let whole = try? Expression("event")
+
+    private static func writeFields(_ event: UnsafeRawBufferPointer, _ context: BatchContext, to buffer: inout ByteBuffer) {
+        let record = RecordView(
+            bytes: event, kind: .syslog, source: context.source, meta: context.attributes, received: context.received)
+        guard let value = try? whole?.evaluate(record), case .map = value else { return writeMessage(event, to: &buffer) }
+        buffer.writeString(value.jsonText)
+    }
+}
+
+/// Line feeds inside events, found by `memchr`: most events have none.
+enum LineFeeds {
+    static func replace(in event: UnsafeRawBufferPointer, by text: StaticString, to buffer: inout ByteBuffer) {
+        var rest = event
+        while let start = rest.baseAddress, let found = memchr(start, 0x0A, rest.count) {
+            let length = UnsafeRawPointer(found) - start
+            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: rest[..<length]))
+            buffer.writeStaticString(text)
+            rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
         }
-        buffer.writeBytes(UnsafeRawBufferPointer(rebasing: rest))
+        buffer.writeBytes(rest)
     }
 }

@@ -37,13 +37,7 @@ package enum LineFormat: String, SettingChoice, Sendable {
     }
 
     private static func writeLine(_ event: UnsafeRawBufferPointer, isJSON: Bool, to lines: inout ByteBuffer) {
-        var rest = event[...]
-        while let feed = rest.firstIndex(of: 0x0A) {
-            lines.writeBytes(UnsafeRawBufferPointer(rebasing: rest[..<feed]))
-            if isJSON { lines.writeInteger(0x20 as UInt8) } else { lines.writeStaticString("\\n") }
-            rest = rest[(feed + 1)...]
-        }
-        lines.writeBytes(UnsafeRawBufferPointer(rebasing: rest))
+        LineFeeds.replace(in: event, by: isJSON ? " " : "\\n", to: &lines)
         lines.writeInteger(0x0A as UInt8)
     }
 
@@ -52,7 +46,7 @@ package enum LineFormat: String, SettingChoice, Sendable {
         lines.reserveCapacity(batch.byteCount + batch.count * 20)
         batch.slab.withUnsafeReadableBytes { all in
             for index in 0..<batch.count {
-                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), kind: batch.kind, to: &lines)
+                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &lines)
                 lines.writeInteger(0x0A as UInt8)
             }
         }

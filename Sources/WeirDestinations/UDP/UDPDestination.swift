@@ -69,7 +69,7 @@ package final class UDPDestination: Destination {
         let event = batch.event(at: index)
         guard format == .ndjson, batch.kind != .json else { return event }
         var bytes = ByteBuffer()
-        event.withUnsafeReadableBytes { EventJSON.write($0, kind: batch.kind, to: &bytes) }
+        event.withUnsafeReadableBytes { EventJSON.write($0, of: batch.context, to: &bytes) }
         return bytes
     }
 

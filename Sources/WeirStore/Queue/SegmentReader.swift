@@ -129,16 +129,21 @@ final class SegmentReader: @unchecked Sendable {
         return CursorFile.Cursor(position: state.cursor, before: state.cursorBefore, salt: segment?.header.salt ?? 0)
     }
 
+    /// Makes the cursor durable as it is now.
+    func keepCursor() throws(StoreFailure) {
+        let cursor = state.withLock { cursorNow($0) }
+        try attempt { () throws(FileFailure) in
+            try cursorFile.write(cursor)
+            try cursorFile.sync()
+        }
+        cursorWritten = cursor.position
+    }
+
     /// Writes and syncs the cursor and closes the files.
     func close() {
         try? tidy()
-        let cursor = state.withLock { cursorNow($0) }
-        do throws(FileFailure) {
-            try cursorFile.write(cursor)
-            try cursorFile.sync()
-        } catch {
-            // A hint: without it the last records come twice.
-        }
+        // A hint: without it the last records come twice.
+        try? keepCursor()
         cursorFile.close()
         closeFile()
     }

@@ -32,6 +32,7 @@ final class HTTPReceiver: Sendable {
     private struct State {
         var requests: [Request] = []
         var connections = 0
+        var open: [any Channel] = []
     }
 
     private let script: [Answer]
@@ -47,7 +48,7 @@ final class HTTPReceiver: Sendable {
     }
 
     static func start(
-        _ script: Answer..., tls: NIOSSLContext? = nil, name: String = "127.0.0.1",
+        _ script: Answer..., port: Int = 0, tls: NIOSSLContext? = nil, name: String = "127.0.0.1",
         answer: (@Sendable (Request) -> Answer)? = nil
     ) async throws -> HTTPReceiver {
         let receiver = HTTPReceiver(script, answer: answer, name: name)
@@ -62,7 +63,7 @@ final class HTTPReceiver: Sendable {
                     try operations.addHandler(HTTPReceiverHandler(receiver))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: port).get()
         receiver.server.withLock { $0 = channel }
         return receiver
     }
@@ -74,11 +75,17 @@ final class HTTPReceiver: Sendable {
     var connections: Int { state.withLock { $0.connections } }
 
     func stop() async {
+        for channel in state.withLock({ $0.open }) { try? await channel.close().get() }
         let channel = server.withLock { $0 }
         try? await channel?.close().get()
     }
 
-    fileprivate func connected() { state.withLock { $0.connections += 1 } }
+    fileprivate func connected(_ channel: any Channel) {
+        state.withLock { state in
+            state.connections += 1
+            state.open.append(channel)
+        }
+    }
 
     fileprivate func took(_ request: Request) -> Answer {
         let index = state.withLock { state in
@@ -99,7 +106,7 @@ private final class HTTPReceiverHandler: ChannelInboundHandler {
 
     init(_ receiver: HTTPReceiver) { self.receiver = receiver }
 
-    func channelActive(context: ChannelHandlerContext) { receiver.connected() }
+    func channelActive(context: ChannelHandlerContext) { receiver.connected(context.channel) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {

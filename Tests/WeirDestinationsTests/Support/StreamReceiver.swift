@@ -26,6 +26,7 @@ final class StreamReceiver: Sendable {
         var bytes = ByteBuffer()
         var connections = 0
         var open: [any Channel] = []
+        var isSilent = false
         var waiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
@@ -59,6 +60,11 @@ final class StreamReceiver: Sendable {
     var received: ByteBuffer { state.withLock { $0.bytes } }
     var text: String { String(buffer: received) }
     var connections: Int { state.withLock { $0.connections } }
+
+    /// From now on nothing is read any more.
+    func fallSilent() { state.withLock { $0.isSilent = true } }
+
+    fileprivate var isSilent: Bool { state.withLock { $0.isSilent } }
 
     /// Waits until so many bytes have come in all.
     func waitForBytes(_ count: Int) async {
@@ -133,6 +139,7 @@ private final class ReceiverHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        if receiver()?.isSilent == true { return }
         switch manner {
         case .neverReads: break
         case .slow(_, let pause):
