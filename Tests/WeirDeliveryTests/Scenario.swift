@@ -24,7 +24,8 @@ final class Scenario: Sendable {
                 shape: shape,
                 endpoints: receivers.enumerated().map { place, receiver in
                     EndpointPlan(name: "endpoint-\(place)", weight: weights?[place] ?? 1) { _ in receiver }
-                }), settings: settings, limitOrigin: "weir.yaml:7", type: "test", queueDirectory: "/data/out", senders: ["test"],
+                }), settings: settings, limitOrigin: "weir.yaml:7", type: "test", queueDirectory: "/data/out",
+            senders: ["test"],
             resolver: FixedAddresses(), world: .simulated(simulation, files: disk), registry: registry)
     }
 

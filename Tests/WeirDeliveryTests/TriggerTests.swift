@@ -19,7 +19,9 @@ struct TriggerTests {
         (.busy(Reason("staging_not_writable", "The staging directory cannot be written.")), "staging_not_writable"),
     ]
 
-    @Test("A failure holds the gate with its reason, and it opens by itself when the receiver is well", arguments: transient.indices)
+    @Test(
+        "A failure holds the gate with its reason, and it opens by itself when the receiver is well",
+        arguments: transient.indices)
     func transientFailure(_ place: Int) {
         let (failure, code) = Self.transient[place]
         let receiver = RecordingDestination { _, attempt in attempt == 1 ? .fail(failure) : .take }
@@ -91,7 +93,10 @@ struct TriggerTests {
                 _ = try await scenario.chain.accept(scenario.batch(["late"]), deadline: scenario.time.now + .seconds(2))
                 Issue.record("there was room where there should be none")
             } catch let refusal as IntakeRefusal {
-                guard case .full(_, let retryAfter) = refusal else { Issue.record("refused with \(refusal)"); return }
+                guard case .full(_, let retryAfter) = refusal else {
+                    Issue.record("refused with \(refusal)")
+                    return
+                }
                 #expect(retryAfter.map { $0 >= .seconds(1) } ?? false)
             }
             for _ in 0..<10 {
@@ -145,11 +150,14 @@ struct TriggerTests {
         #expect(receiver.events == ["one"])
     }
 
-    @Test("A refused batch is split; the good events are delivered, the bad ones become dead letters with status and reason")
+    @Test(
+        "A refused batch is split; the good events are delivered, the bad ones become dead letters with status and reason"
+    )
     func bisect() {
         let receiver = RecordingDestination { batch, _ in
             let events = (0..<batch.count).map { String(buffer: batch.event(at: $0)) }
-            return events.contains { $0.hasPrefix("bad") } ? .fail(.rejected(Reason("http_400", "It answered 400."))) : .take
+            return events.contains { $0.hasPrefix("bad") }
+                ? .fail(.rejected(Reason("http_400", "It answered 400."))) : .take
         }
         let scenario = Scenario([receiver])
         let texts = (0..<64).map { $0 == 17 || $0 == 40 ? "bad \($0)" : "good \($0)" }
@@ -171,7 +179,10 @@ struct TriggerTests {
     func partial() {
         let receiver = RecordingDestination { _, attempt in
             attempt == 1
-                ? .report(DeliveryReport(postponed: [(1, Reason("http_429", "Not this time.")), (3, Reason("http_429", "Not this time."))]))
+                ? .report(
+                    DeliveryReport(postponed: [
+                        (1, Reason("http_429", "Not this time.")), (3, Reason("http_429", "Not this time.")),
+                    ]))
                 : .take
         }
         let scenario = Scenario([receiver])
@@ -219,7 +230,9 @@ struct TriggerTests {
         let hasEnded = scenario.play { scenario in
             let start = scenario.time.now
             var receipts: [Receipt] = []
-            for number in 0..<20 { receipts.append(try await scenario.chain.accept(scenario.batch(["event \(number)"]))) }
+            for number in 0..<20 {
+                receipts.append(try await scenario.chain.accept(scenario.batch(["event \(number)"])))
+            }
             #expect(await Receipt.settled(receipts) == .kept)
             #expect(scenario.time.now - start < .seconds(2), "settled by the disk, not by the receiver")
             #expect(scenario.reading.state == .queueing)
@@ -235,7 +248,8 @@ struct TriggerTests {
         let receiver = RecordingDestination { _, attempt in
             attempt % 2 == 1 ? .fail(.busy(Reason("network_down", "No route."))) : .take
         }
-        let scenario = Scenario([receiver], shape: DeliveryShape(linger: .zero, isOrdered: true, canBackpressure: false))
+        let scenario = Scenario(
+            [receiver], shape: DeliveryShape(linger: .zero, isOrdered: true, canBackpressure: false))
         let hasEnded = scenario.play { scenario in
             for number in 0..<10 {
                 let receipt = try await scenario.chain.accept(scenario.batch(["event \(number)"]))
