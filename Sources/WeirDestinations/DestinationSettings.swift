@@ -13,7 +13,8 @@ package protocol DestinationSettings: Settings {
     /// One sentence for the reference page.
     static var summary: String { get }
 
-    /// Checks what goes beyond single fields (URLs, expressions, certificates) and says how batches are cut and where they go.
+    /// Checks what goes beyond single fields (URLs, expressions, certificates) and says how batches are cut and where
+    /// they go.
     /// Pure: nothing is opened or connected. Problems are noted in `planning`; `nil` when there was an error.
     func plan(_ planning: inout DestinationPlanning) -> DestinationOutline?
 }

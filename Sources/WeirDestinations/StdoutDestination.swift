@@ -7,8 +7,8 @@ package import WeirWorld
 
 /// Writes events to standard output, one a line, for a look at what flows and for pipes.
 ///
-/// Holds back while the reader of the pipe does not read. Delivered means that the kernel has the bytes. When the reader is gone
-/// (EPIPE) it is unreachable; the process must ignore SIGPIPE.
+/// Holds back while the reader of the pipe does not read. Delivered means that the kernel has the bytes. When the
+/// reader is gone (EPIPE) it is unreachable; the process must ignore SIGPIPE.
 package final class StdoutDestination: Destination {
     package struct Settings: DestinationSettings {
         package static let type = "stdout"
@@ -20,7 +20,8 @@ package final class StdoutDestination: Destination {
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
             let shape = DeliveryShape(
-                bytesMost: 1 << 20, linger: .zero, concurrency: 1, isOrdered: true, timeout: .seconds(3_600), joinsContexts: true)
+                bytesMost: 1 << 20, linger: .zero, concurrency: 1, isOrdered: true, timeout: .seconds(3_600),
+                joinsContexts: true)
             let world = planning.means.world
             let format = format
             let endpoint = EndpointPlan(name: "stdout") { _ in StdoutDestination(format: format, world: world) }

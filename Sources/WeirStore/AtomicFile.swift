@@ -1,7 +1,8 @@
 import NIOCore
 import WeirWorld
 
-/// A small file that is replaced whole: written beside, synced, renamed over, and the directory synced. Readers see the old or the new one.
+/// A small file that is replaced whole: written beside, synced, renamed over, and the directory synced. Readers see
+/// the old or the new one.
 struct AtomicFile: Sendable {
     let path: String
     let files: any FileSystem

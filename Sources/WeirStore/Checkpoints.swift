@@ -5,10 +5,11 @@ package import WeirWorld
 
 /// A tiny durable dictionary: how far a source has read. Small enough to be rewritten whole (some thousand keys).
 ///
-/// Changes are gathered for a moment and written together. Losing the last moment means reading a little again: duplicates, never a
-/// gap, as long as a value is set only after what it stands for was taken over downstream.
+/// Changes are gathered for a moment and written together. Losing the last moment means reading a little again:
+/// duplicates, never a gap, as long as a value is set only after what it stands for was taken over downstream.
 ///
-/// File: magic "weirmark" · version u16 · zero u16 · pairs u32 · for each: key length u16, key, value length u32, value · crc32c of all before it.
+/// File: magic "weirmark" · version u16 · zero u16 · pairs u32 · for each: key length u16, key, value length u32,
+/// value · crc32c of all before it.
 package final class Checkpoints: Sendable {
     private struct State {
         var values: [String: String]
@@ -18,7 +19,8 @@ package final class Checkpoints: Sendable {
         var timer: Task<Void, Never>?
     }
 
-    /// True when the file was there and could not be read: everything starts from the beginning, and the file was kept as `….damaged`.
+    /// True when the file was there and could not be read: everything starts from the beginning, and the file was kept
+    /// as `….damaged`.
     package let wasDamaged: Bool
     private let state: Mutex<State>
     private let file: AtomicFile
@@ -26,7 +28,10 @@ package final class Checkpoints: Sendable {
     private let lane: any BlockingLane
     private let delay: Duration
 
-    private init(file: AtomicFile, values: [String: String], wasDamaged: Bool, world: World, lane: any BlockingLane, delay: Duration) {
+    private init(
+        file: AtomicFile, values: [String: String], wasDamaged: Bool, world: World, lane: any BlockingLane,
+        delay: Duration
+    ) {
         self.file = file
         self.world = world
         self.lane = lane
@@ -55,7 +60,8 @@ package final class Checkpoints: Sendable {
         }
         switch result {
         case .success(let (values, wasDamaged)):
-            return Checkpoints(file: file, values: values, wasDamaged: wasDamaged, world: world, lane: lane, delay: delay)
+            return Checkpoints(
+                file: file, values: values, wasDamaged: wasDamaged, world: world, lane: lane, delay: delay)
         case .failure(let failure):
             lane.close()
             throw failure
@@ -100,8 +106,10 @@ package final class Checkpoints: Sendable {
         }
         timer?.cancel()
         await lane.answer { [self] in writeLater() }
-        lane.close()
     }
+
+    // Not in `close`: a job given to a closed lane is never answered.
+    deinit { lane.close() }
 
     private func writeLater() {
         state.withLock { $0.timer = nil }
@@ -146,7 +154,8 @@ package final class Checkpoints: Sendable {
     static func decode(_ bytes: ByteBuffer) -> [String: String]? {
         var bytes = bytes
         let length = bytes.readableBytes
-        guard length >= 20, let sum = bytes.getInteger(at: bytes.readerIndex + length - 4, endianness: .little, as: UInt32.self),
+        guard length >= 20,
+            let sum = bytes.getInteger(at: bytes.readerIndex + length - 4, endianness: .little, as: UInt32.self),
             let body = bytes.readSlice(length: length - 4), SegmentFormat.checksum(body.readableBytesView) == sum
         else { return nil }
         var rest = body

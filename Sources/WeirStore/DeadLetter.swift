@@ -19,7 +19,8 @@ package struct DeadLetter: Sendable, Hashable {
     package var time: WallTime
 
     package init(
-        event: ByteBuffer, kind: UInt8, destination: String, source: String, status: Int? = nil, code: String, message: String,
+        event: ByteBuffer, kind: UInt8, destination: String, source: String, status: Int? = nil, code: String,
+        message: String,
         attempts: Int, time: WallTime
     ) {
         self.event = event
@@ -36,7 +37,8 @@ package struct DeadLetter: Sendable, Hashable {
     /// Longest message that is kept, in bytes.
     static let messageMost = 2_048
 
-    /// Attributes: version u8 · status i32 (-1: none) · attempts u32 · destination, source, code, message, each length u16 and bytes.
+    /// Attributes: version u8 · status i32 (-1: none) · attempts u32 · destination, source, code, message, each length
+    /// u16 and bytes.
     var record: QueueRecord {
         var attributes = ByteBuffer()
         attributes.writeInteger(1 as UInt8)
@@ -66,6 +68,7 @@ package struct DeadLetter: Sendable, Hashable {
         }
         self.init(
             event: record.payload, kind: record.kind, destination: texts[0], source: texts[1],
-            status: status < 0 ? nil : Int(status), code: texts[2], message: texts[3], attempts: Int(attempts), time: record.time)
+            status: status < 0 ? nil : Int(status), code: texts[2], message: texts[3], attempts: Int(attempts),
+            time: record.time)
     }
 }

@@ -4,8 +4,8 @@ package import WeirWorld
 
 /// The dead letters of one destination: a durable log with its own bound, from which single letters can be taken out.
 ///
-/// The log is a `DurableQueue`. Letters that were taken out of the middle are remembered in the file `removed`, until the queue's cursor has
-/// passed them.
+/// The log is a `DurableQueue`. Letters that were taken out of the middle are remembered in the file `removed`, until
+/// the queue's cursor has passed them.
 package final class DeadLetters: Sendable {
     package enum OnFull: String, Sendable, Hashable {
         /// The newest letters are the ones a person looks for.
@@ -41,17 +41,20 @@ package final class DeadLetters: Sendable {
 
     /// - Parameter maxSize: bytes on disk; 1 GB.
     package static func open(
-        directory: String, name: String, maxSize: Int64 = 1_000_000_000, onFull: OnFull = .dropOldest, minFree: Int64 = 64 << 20,
+        directory: String, name: String, maxSize: Int64 = 1_000_000_000, onFull: OnFull = .dropOldest,
+        minFree: Int64 = 64 << 20,
         world: World
     ) async throws(StoreFailure) -> DeadLetters {
         let queue = try await DurableQueue.open(
-            directory: directory, settings: QueueSettings(name: name, segmentSize: 16_000_000, maxSize: maxSize, minFree: minFree),
+            directory: directory,
+            settings: QueueSettings(name: name, segmentSize: 16_000_000, maxSize: maxSize, minFree: minFree),
             world: world)
         let file = AtomicFile(path: directory + "/removed", files: world.files)
         let read: Result<ByteBuffer?, StoreFailure> = await queue.reading.answer {
             Result { () throws(StoreFailure) in try file.read() }
         }
-        // A list that cannot be read brings replayed letters back into view: told by nothing but their age, and harmless.
+        // A list that cannot be read brings replayed letters back into view: told by nothing but their age, and
+        // harmless.
         let removed = (try? read.get()).flatMap { $0 }.flatMap { Checkpoints.decode($0) } ?? [:]
         return DeadLetters(
             queue: queue, onFull: onFull, removedFile: file, removed: Set(removed.keys.lazy.compactMap { UInt64($0) }))
@@ -123,7 +126,8 @@ package final class DeadLetters: Sendable {
 
     // MARK: Taking out
 
-    /// Sends letters again, oldest first, a page at a time, and takes out those that `send` returns from. Stops at the first that it throws for.
+    /// Sends letters again, oldest first, a page at a time, and takes out those that `send` returns from. Stops at the
+    /// first that it throws for.
     /// - Parameter chosen: which letters; those that are there when it begins.
     /// - Returns: how many were sent.
     /// - Throws: what `send` throws; the letters sent before it are taken out.

@@ -19,7 +19,8 @@ package struct DestinationContract: Sendable {
         case bareFraming = "events without separators arrive like others"
         case reopens = "after close and open it sends again"
         case closesTwice = "close may be called twice, and before open"
-        case unreachable = "a receiver that is not there is `unreachable`, busy or timed out, quickly, and never a crash"
+        case unreachable =
+            "a receiver that is not there is `unreachable`, busy or timed out, quickly, and never a crash"
         case comesBack = "after the receiver came back, open and send work"
         case cancels = "a cancelled send to a receiver that does not answer ends at once"
         package var description: String { rawValue }
@@ -46,7 +47,8 @@ package struct DestinationContract: Sendable {
 
     /// - Parameters:
     ///   - world: a live one.
-    ///   - isExact: false where events may come out changed or more than once (UDP, templates): only that they come is checked.
+    ///   - isExact: false where events may come out changed or more than once (UDP, templates): only that they come is
+    /// checked.
     package init(world: World, isExact: Bool = true, stand: @escaping @Sendable () async throws -> any Stand) {
         self.world = world
         self.isExact = isExact
@@ -88,7 +90,9 @@ package struct DestinationContract: Sendable {
             let count = stand.shape.isOrdered ? 1 : max(1, min(8, stand.shape.concurrency))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for part in 0..<count {
-                    group.addTask { try await send([(0..<50).map { #"{"part":\#(part),"n":\#($0)}"# }], to: destination) }
+                    group.addTask {
+                        try await send([(0..<50).map { #"{"part":\#(part),"n":\#($0)}"# }], to: destination)
+                    }
                 }
                 try await group.waitForAll()
             }
@@ -111,7 +115,9 @@ package struct DestinationContract: Sendable {
                 ends.append(UInt32(slab.readableBytes))
             }
             let report = try await destination.send(Batch(slab: slab, ends: ends, framing: .bare, context: context))
-            try keep(report.rejected.isEmpty && report.postponed.isEmpty, "the receiver took everything, the report says \(report)")
+            try keep(
+                report.rejected.isEmpty && report.postponed.isEmpty,
+                "the receiver took everything, the report says \(report)")
             try await expect(texts, at: stand)
         case .reopens:
             try await destination.open()
@@ -136,7 +142,9 @@ package struct DestinationContract: Sendable {
                 try keep(failure.isTransient, "a receiver that is gone is tried again, but this was \(failure)")
                 try keep(!failure.reason.code.isEmpty && !failure.reason.sentence.isEmpty, "a failure without a reason")
                 try keep(
-                    failure.reason.code.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F },
+                    failure.reason.code.utf8.allSatisfy {
+                        ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F
+                    },
                     "`\(failure.reason.code)` is not a code: lower case letters, digits and _ (it becomes a label)")
             }
         case .comesBack:
@@ -180,7 +188,9 @@ package struct DestinationContract: Sendable {
     private func send(_ parts: [[String]], to destination: any Destination) async throws {
         let batches = parts.map { Batch.texts($0, context: context) }
         let report = batches.count == 1 ? try await destination.send(batches[0]) : try await destination.send(batches)
-        try keep(report.rejected.isEmpty && report.postponed.isEmpty, "the receiver took everything, the report says \(report)")
+        try keep(
+            report.rejected.isEmpty && report.postponed.isEmpty,
+            "the receiver took everything, the report says \(report)")
     }
 
     private func attempt(_ texts: [String], _ destination: any Destination) async -> DeliveryFailure? {

@@ -67,7 +67,8 @@ package final class ManualTime: TimeSource {
         } onCancel: {
             let sleeper = state.withLock { state -> Sleeper? in
                 guard let place = state.sleepers.firstIndex(where: { $0.id == id }) else {
-                    // Cancelled before it slept, or after it woke: the second leaves a number behind, which is harmless.
+                    // Cancelled before it slept, or after it woke: the second leaves a number behind, which is
+                    // harmless.
                     state.cancelled.insert(id)
                     return nil
                 }

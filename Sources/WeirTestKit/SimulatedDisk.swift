@@ -3,9 +3,10 @@ package import WeirWorld
 
 /// A disk that remembers what was promised and no more.
 ///
-/// Writes are volatile until `sync`, names until `syncDirectory`. A crash keeps, by seed, nothing, everything, a beginning or a random choice of
-/// the 512-byte sectors that were not synced, and a beginning of the name changes of each directory. A failed sync behaves as Linux does: the pages count as
-/// clean afterwards, so that a second sync says yes and means nothing. Directories themselves are durable at once.
+/// Writes are volatile until `sync`, names until `syncDirectory`. A crash keeps, by seed, nothing, everything, a
+/// beginning or a random choice of the 512-byte sectors that were not synced, and a beginning of the name changes of
+/// each directory. A failed sync behaves as Linux does: the pages count as clean afterwards, so that a second sync
+/// says yes and means nothing. Directories themselves are durable at once.
 package final class SimulatedDisk: FileSystem {
     private final class Node {
         let number: UInt64

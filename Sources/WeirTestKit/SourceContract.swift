@@ -12,7 +12,8 @@ package struct SourceContract: Sendable {
         case arrives = "every event fed arrives once, in order, with its bytes as they were"
         case counts = "its meter counts what it handed on"
         case names = "batches carry the source's name and a time"
-        case holds = "it stops reading while the intake has no room, and loses nothing; or counts what it drops, if it cannot be delayed"
+        case holds =
+            "it stops reading while the intake has no room, and loses nothing; or counts what it drops, if it cannot be delayed"
         case stops = "after stop, run returns, and what had been read was handed on"
         case stopsWhileHeld = "it stops also while the intake has no room"
         case stopsTwice = "stop may be called twice, and before run"
@@ -23,8 +24,8 @@ package struct SourceContract: Sendable {
     /// A source under test and a way to feed it. One for each clause.
     package protocol Stand: Sendable {
         var source: any Source { get }
-        /// Feeds events (each a line of JSON without line feeds) after `open`; returns when they are on their way. May wait while the
-        /// source does not read. Called several times in a row.
+        /// Feeds events (each a line of JSON without line feeds) after `open`; returns when they are on their way. May
+        /// wait while the source does not read. Called several times in a row.
         func feed(_ events: [String]) async throws
         /// Ends what feeding began (connections, files).
         func tearDown() async
@@ -93,7 +94,8 @@ package struct SourceContract: Sendable {
                 try await stand.feed(texts(0..<5))
                 try await wait("events arrive") { intake.eventCount >= 1 }
                 for batch in intake.batches {
-                    try keep(batch.context.source == source.meter.name, "a batch says it is from `\(batch.context.source)`")
+                    try keep(
+                        batch.context.source == source.meter.name, "a batch says it is from `\(batch.context.source)`")
                     try keep(batch.context.received.nanoseconds > 0, "a batch has no time")
                 }
             case .holds:
@@ -163,7 +165,8 @@ package struct SourceContract: Sendable {
         let events = intake.events
         try keep(events.count == texts.count, "\(texts.count) events were fed, \(events.count) arrived")
         if let place = zip(events, texts).enumerated().first(where: { $0.element.0 != $0.element.1 }) {
-            throw ContractBreach("event \(place.offset) was fed as \(place.element.1) and arrived as \(place.element.0)")
+            throw ContractBreach(
+                "event \(place.offset) was fed as \(place.element.1) and arrived as \(place.element.0)")
         }
     }
 

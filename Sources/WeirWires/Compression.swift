@@ -36,8 +36,8 @@ package enum CompressionFailure: Error, Sendable, Hashable, CustomStringConverti
 
 /// Packs in one go.
 package enum Compression {
-    /// - Parameter level: 1 (fast) to 9 for gzip and deflate, 1 to 19 for zstd; `nil` for fast (gzip 1, zstd 1), which on logs
-    ///   gives most of the gain at a fraction of the time.
+    /// - Parameter level: 1 (fast) to 9 for gzip and deflate, 1 to 19 for zstd; `nil` for fast (gzip 1, zstd 1), which
+    /// on logs gives most of the gain at a fraction of the time.
     package static func encode(
         _ bytes: ByteBuffer, _ coding: ContentCoding, level: Int32? = nil
     ) throws(CompressionFailure) -> ByteBuffer {

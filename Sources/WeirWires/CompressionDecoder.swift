@@ -2,16 +2,16 @@ import CZlib
 import CZstd
 package import NIOCore
 
-/// Unpacks a stream piece by piece. What comes out is bounded in bytes and in proportion to what went in, before it is made,
-/// so that a bomb costs no more memory than an honest body.
+/// Unpacks a stream piece by piece. What comes out is bounded in bytes and in proportion to what went in, before it is
+/// made, so that a bomb costs no more memory than an honest body.
 ///
 /// `@unchecked Sendable`: the handle of the C library has one owner, who calls from one thread at a time.
 package final class CompressionDecoder: @unchecked Sendable {
     package struct Limits: Sendable, Hashable {
         /// Most bytes that may come out. Default 64 MiB.
         package var bytesMost: Int
-        /// Most bytes that may come out for each byte that went in, once more than `ratioFrom` came out. Default 200; logs reach 10 to
-        /// 50, deflate can do 1032.
+        /// Most bytes that may come out for each byte that went in, once more than `ratioFrom` came out. Default 200;
+        /// logs reach 10 to 50, deflate can do 1032.
         package var ratioMost: Int
         /// Below this the ratio does not matter: a short body of equal lines is dense and harmless. Default 1 MiB.
         package var ratioFrom: Int
@@ -97,8 +97,8 @@ package final class CompressionDecoder: @unchecked Sendable {
         return stream
     }
 
-    // A zlib header begins with method 8 in the low four bits; as raw deflate that would be a stored block with a bit set in its
-    // padding, which no encoder writes.
+    // A zlib header begins with method 8 in the low four bits; as raw deflate that would be a stored block with a bit
+    // set in its padding, which no encoder writes.
     private static func deflater(_ first: UInt8) throws(CompressionFailure) -> UnsafeMutablePointer<z_stream> {
         try inflater(window: first & 0x0F == 8 ? 15 : -15)
     }
@@ -115,7 +115,9 @@ package final class CompressionDecoder: @unchecked Sendable {
 
     private var excess: CompressionFailure? {
         if bytesOut > limits.bytesMost { return .tooLarge(limit: limits.bytesMost) }
-        if bytesOut > limits.ratioFrom, bytesOut / max(bytesIn, 1) >= limits.ratioMost { return .tooDense(ratio: limits.ratioMost) }
+        if bytesOut > limits.ratioFrom, bytesOut / max(bytesIn, 1) >= limits.ratioMost {
+            return .tooDense(ratio: limits.ratioMost)
+        }
         return nil
     }
 

@@ -4,7 +4,8 @@ package import NIOCore
 
 /// Packs a stream piece by piece, for bodies and files that are written as they grow.
 ///
-/// `@unchecked Sendable`: the handle of the C library has one owner, who calls from one thread at a time (a file's lane, a send).
+/// `@unchecked Sendable`: the handle of the C library has one owner, who calls from one thread at a time (a file's
+/// lane, a send).
 package final class CompressionEncoder: @unchecked Sendable {
     private enum Handle {
         case zlib(UnsafeMutablePointer<z_stream>)

@@ -1,7 +1,7 @@
 package import WeirWorld
 
-/// Dates as HTTP writes them (RFC 9110 section 5.6.7): the fixed form `Sun, 06 Nov 1994 08:49:37 GMT`, which we write, and the two
-/// old ones, which a recipient must still read.
+/// Dates as HTTP writes them (RFC 9110 section 5.6.7): the fixed form `Sun, 06 Nov 1994 08:49:37 GMT`, which we write,
+/// and the two old ones, which a recipient must still read.
 package enum HTTPDate {
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
@@ -25,7 +25,8 @@ package enum HTTPDate {
             let parts = words[1].split(separator: "-").map(String.init)
             guard parts.count == 3, let year = number(parts[2], 0...99) else { return nil }
             // RFC 9110 moves what seems more than 50 years ahead into the past; a fixed pivot says the same until 2050.
-            return wall(day: parts[0], month: parts[1], year: String(year >= 70 ? 1900 + year : 2000 + year), clock: words[2])
+            return wall(
+                day: parts[0], month: parts[1], year: String(year >= 70 ? 1900 + year : 2000 + year), clock: words[2])
         // Sun Nov  6 08:49:37 1994
         case 5: return wall(day: words[2], month: words[1], year: words[4], clock: words[3])
         default: return nil

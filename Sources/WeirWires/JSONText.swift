@@ -2,8 +2,8 @@ package import NIOCore
 
 /// Writes JSON strings (RFC 8259 section 7) from raw bytes, without a String in between.
 ///
-/// What needs no escape is copied in runs. Bytes that are not UTF-8 become U+FFFD, because a receiver would refuse the whole
-/// body for one of them.
+/// What needs no escape is copied in runs. Bytes that are not UTF-8 become U+FFFD, because a receiver would refuse the
+/// whole body for one of them.
 package enum JSONText {
     /// Appends a quoted string.
     package static func write(_ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {

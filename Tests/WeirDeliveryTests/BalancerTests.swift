@@ -29,7 +29,9 @@ struct BalancerTests {
         equal(spread(200, over: &balancer, at: next), [0: 90, 1: 110])
     }
 
-    @Test("Cribl's second worked example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60, and the next 200 are shared 15, 35, 150")
+    @Test(
+        "Cribl's second worked example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60, and the next 200 are shared 15, 35, 150"
+    )
     func unequalWeights() {
         var balancer = Balancer()
         balancer.set([(0, 1), (1, 2), (2, 7)])

@@ -98,7 +98,10 @@ struct LimitTests {
         let sent = breaker.begin()
         breaker.failed(reason, generation: sent, at: now, random: random)
         equal(breaker.mayPass(at: now), false)
-        guard let next = breaker.nextAttempt else { Issue.record("no next attempt"); return }
+        guard let next = breaker.nextAttempt else {
+            Issue.record("no next attempt")
+            return
+        }
         #expect(next - now <= .seconds(2) && next - now >= .milliseconds(200))
         now = next
         equal(breaker.mayPass(at: now), true)
@@ -131,7 +134,10 @@ struct LimitTests {
         for _ in 0..<30 {
             let sent = breaker.begin()
             breaker.failed(reason, generation: sent, at: now, random: random)
-            guard let next = breaker.nextAttempt else { Issue.record("no next attempt"); return }
+            guard let next = breaker.nextAttempt else {
+                Issue.record("no next attempt")
+                return
+            }
             longest = max(longest, next - now)
             now = next
             _ = breaker.mayPass(at: now)

@@ -119,7 +119,10 @@ struct RouteTests {
         let receipt = try await routes.accept(batch(mixed), deadline: .zero)
         #expect(free.eventCount == 10)
         #expect(routes.refusedEvents == 10)
-        guard case .lost = receipt.settlement else { Issue.record("the receipt is \(String(describing: receipt.settlement))"); return }
+        guard case .lost = receipt.settlement else {
+            Issue.record("the receipt is \(String(describing: receipt.settlement))")
+            return
+        }
     }
 
     @Test("A fallback uses the next member only while the first is held")

@@ -57,7 +57,9 @@ struct NoFiles: FileSystem {
     private func nothing(_ operation: String, _ path: String) -> FileFailure {
         FileFailure(kind: .missing, operation: operation, path: path, code: 2)
     }
-    func open(_ path: String, _ access: FileAccess) throws(FileFailure) -> any FileHandle { throw nothing("open", path) }
+    func open(_ path: String, _ access: FileAccess) throws(FileFailure) -> any FileHandle {
+        throw nothing("open", path)
+    }
     func rename(_ from: String, to: String) throws(FileFailure) { throw nothing("rename", from) }
     func remove(_ path: String) throws(FileFailure) { throw nothing("remove", path) }
     func makeDirectory(_ path: String) throws(FileFailure) { throw nothing("mkdir", path) }

@@ -3,7 +3,9 @@ import WeirDestinations
 import WeirSettings
 
 @Suite struct ComposedTests {
-    static func outline(_ settings: (any DestinationSettings)?) -> (outline: DestinationOutline?, problems: [SettingProblem]) {
+    static func outline(_ settings: (any DestinationSettings)?) -> (
+        outline: DestinationOutline?, problems: [SettingProblem]
+    ) {
         var planning = DestinationPlanning(name: "test", means: Bench.means, path: "destinations.test")
         let outline = settings.flatMap { DestinationCatalog.outline($0, &planning) }
         return (outline, planning.problems)
@@ -32,12 +34,16 @@ import WeirSettings
         #expect(ComposedPlan.router(rules: rules, otherwise: otherwise).names == ["siem", "a", "b", "nowhere"])
     }
 
-    @Test("What cannot work is said", arguments: [
-        ("rules", "[]"), ("when", "event."), ("same", "x"),
-    ])
+    @Test(
+        "What cannot work is said",
+        arguments: [
+            ("rules", "[]"), ("when", "event."), ("same", "x"),
+        ])
     func wrongRouter(what: String, text: String) {
         var problems: [SettingProblem] = []
-        let rule: SettingNode = .map(["name": .text("x"), "to": .text("a"), "when": .text(what == "when" ? text : "true")])
+        let rule: SettingNode = .map([
+            "name": .text("x"), "to": .text("a"), "when": .text(what == "when" ? text : "true"),
+        ])
         let rules: SettingNode = what == "rules" ? .list([]) : .list(what == "same" ? [rule, rule] : [rule])
         let settings = RouterDestination.Settings.read(from: .map(["rules": rules]), problems: &problems)
         problems += Self.outline(settings).problems
@@ -49,7 +55,9 @@ import WeirSettings
         var problems: [SettingProblem] = []
         let twice = SettingNode.list([.map(["to": .text("a")]), .map(["to": .text("a"), "weight": .text("2")])])
         #expect(BalanceDestination.Settings.read(from: .map(["members": twice]), path: "d", problems: &problems) == nil)
-        #expect(FallbackDestination.Settings.read(from: .map(["order": .list([.text("a"), .text("a")])]), path: "d", problems: &problems) == nil)
+        #expect(
+            FallbackDestination.Settings.read(
+                from: .map(["order": .list([.text("a"), .text("a")])]), path: "d", problems: &problems) == nil)
         #expect(problems.map(\.path) == ["d.members[1].to", "d.order[1]"])
     }
 

@@ -12,7 +12,10 @@ import WeirTestKit
 @Suite(.serialized, .timeLimit(.minutes(4))) struct DestinationContractTests {
     typealias Clause = DestinationContract.Clause
 
-    static func check(_ clause: Clause, isExact: Bool = true, _ stand: @escaping @Sendable () async throws -> any DestinationContract.Stand) async throws {
+    static func check(
+        _ clause: Clause, isExact: Bool = true,
+        _ stand: @escaping @Sendable () async throws -> any DestinationContract.Stand
+    ) async throws {
         try await DestinationContract(world: Bench.world, isExact: isExact, stand: stand).check(clause)
     }
 
@@ -23,7 +26,9 @@ import WeirTestKit
                 var settings = TCPDestination.Settings()
                 settings.address = address
                 return settings
-            } read: { $0.split(separator: "\n").map(String.init) }
+            } read: {
+                $0.split(separator: "\n").map(String.init)
+            }
         }
     }
 
@@ -35,7 +40,9 @@ import WeirTestKit
                 settings.address = address
                 return settings
             } read: { text in
-                text.split(separator: "\n").map { line in line.range(of: " - - - ").map { String(line[$0.upperBound...]) } ?? "?" }
+                text.split(separator: "\n").map { line in
+                    line.range(of: " - - - ").map { String(line[$0.upperBound...]) } ?? "?"
+                }
             }
         }
     }
@@ -47,7 +54,9 @@ import WeirTestKit
                 var settings = HTTPDestination.Settings()
                 settings.url = url
                 return settings
-            } read: { $0.split(separator: "\n").map(String.init) }
+            } read: {
+                $0.split(separator: "\n").map(String.init)
+            }
         }
     }
 
@@ -76,7 +85,9 @@ import WeirTestKit
                 settings.url = url
                 settings.index = "x"
                 return settings
-            } read: { $0.split(separator: "\n").enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) } }
+            } read: {
+                $0.split(separator: "\n").enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
+            }
         }
     }
 
@@ -91,12 +102,21 @@ import WeirTestKit
 
     @Test("Every type of the catalogue that talks to a receiver is named here")
     func complete() throws {
-        let here = ["tcp", "syslog", "http", "splunk_hec", "elasticsearch", "filesystem", "udp", "stdout", "drop", "router", "balance", "fallback"]
-        #expect(DestinationCatalog.kinds.map(\.name).sorted() == here.sorted())
+        let here: [any DestinationSettings.Type] = [
+            TCPDestination.Settings.self, SyslogDestination.Settings.self, HTTPDestination.Settings.self,
+            SplunkHECDestination.Settings.self, ElasticsearchDestination.Settings.self,
+            FilesystemDestination.Settings.self, UDPDestination.Settings.self, StdoutDestination.Settings.self,
+            // Nothing to receive with: `drop` keeps nothing, the composed ones own others.
+            DropDestination.Settings.self, RouterDestination.Settings.self, BalanceDestination.Settings.self,
+            FallbackDestination.Settings.self,
+        ]
+        #expect(DestinationCatalog.kinds.map(\.name).sorted() == here.map { $0.type }.sorted())
     }
 }
 
-private func shape(_ settings: any DestinationSettings) -> DeliveryShape { Bench.planned(settings).plan?.shape ?? DeliveryShape() }
+private func shape(_ settings: any DestinationSettings) -> DeliveryShape {
+    Bench.planned(settings).plan?.shape ?? DeliveryShape()
+}
 
 private final class StreamStand: DestinationContract.Stand {
     private let receiver: Mutex<StreamReceiver>
@@ -145,7 +165,8 @@ private final class HTTPStand: DestinationContract.Stand {
     private let before = Mutex<[String]>([])
 
     init(
-        answer: String = "", _ settings: (String) -> any DestinationSettings, read: @escaping @Sendable (String) -> [String]
+        answer: String = "", _ settings: (String) -> any DestinationSettings,
+        read: @escaping @Sendable (String) -> [String]
     ) async throws {
         let flag = SilentFlag()
         let first = try await HTTPReceiver.start { _ in flag.isSet ? .silent : .status(200, body: answer) }
@@ -161,7 +182,9 @@ private final class HTTPStand: DestinationContract.Stand {
     var shape: DeliveryShape { WeirDestinationsTests.shape(settings) }
     func makeDestination() async throws -> any Destination { try Bench.endpoint(settings) }
 
-    private func events(_ receiver: HTTPReceiver) -> [String] { receiver.requests.flatMap { read(String(buffer: $0.body)) } }
+    private func events(_ receiver: HTTPReceiver) -> [String] {
+        receiver.requests.flatMap { read(String(buffer: $0.body)) }
+    }
 
     func received() async throws -> [String] { before.withLock { $0 } + events(current) }
 
@@ -206,15 +229,20 @@ private final class FileStand: DestinationContract.Stand {
     var shape: DeliveryShape { WeirDestinationsTests.shape(settings) }
     func makeDestination() async throws -> any Destination { try Bench.endpoint(settings) }
 
-    // Also what is still staged: it is safe there. The names begin with the time and end at random, so the order is by age of the file.
+    // Also what is still staged: it is safe there. The names begin with the time and end at random, so the order is by
+    // age of the file.
     func received() async throws -> [String] {
-        let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String] ?? []).filter { $0.hasSuffix(".log") }
+        let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String] ?? []).filter {
+            $0.hasSuffix(".log")
+        }
         let aged = names.map { name in
             let status = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
             return (status?[.modificationDate] as? Date ?? .distantPast, name)
         }.sorted { $0.0 < $1.0 }
         return aged.flatMap { _, name in
-            String(decoding: FileManager.default.contents(atPath: path + "/" + name) ?? Data(), as: UTF8.self).split(separator: "\n").map(String.init)
+            String(decoding: FileManager.default.contents(atPath: path + "/" + name) ?? Data(), as: UTF8.self).split(
+                separator: "\n"
+            ).map(String.init)
         }
     }
 

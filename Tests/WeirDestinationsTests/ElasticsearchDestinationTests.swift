@@ -6,7 +6,9 @@ import WeirGates
 import WeirSettings
 
 @Suite(.timeLimit(.minutes(1))) struct ElasticsearchDestinationTests {
-    static func settings(_ url: String, _ change: (inout ElasticsearchDestination.Settings) -> Void = { _ in }) -> ElasticsearchDestination.Settings {
+    static func settings(_ url: String, _ change: (inout ElasticsearchDestination.Settings) -> Void = { _ in })
+        -> ElasticsearchDestination.Settings
+    {
         var settings = ElasticsearchDestination.Settings()
         settings.url = url
         settings.index = "logs"
@@ -26,7 +28,9 @@ import WeirSettings
         #expect(request.header("content-type") == "application/x-ndjson")
         #expect(
             String(buffer: request.body)
-                == "{\"create\":{\"_index\":\"logs\"}}\n{\"a\":1}\n{\"create\":{\"_index\":\"logs\"}}\n{\"message\":\"text\"}\n")
+                == "{\"create\":{\"_index\":\"logs\"}}\n{\"a\":1}\n"
+                + "{\"create\":{\"_index\":\"logs\"}}\n{\"message\":\"text\"}\n"
+        )
         await receiver.stop()
     }
 
@@ -47,7 +51,9 @@ import WeirSettings
         let request = try #require(receiver.requests.first)
         #expect(request.header("authorization") == "ApiKey k3y")
         #expect(request.target.hasPrefix("/es?"))
-        #expect(String(buffer: request.body) == "{\"index\":{\"_index\":\"logs-x\\\"y\",\"_id\":\"7\"}}\n{\"app\":\"x\\\"y\",\"id\":7}\n")
+        #expect(
+            String(buffer: request.body)
+                == "{\"index\":{\"_index\":\"logs-x\\\"y\",\"_id\":\"7\"}}\n{\"app\":\"x\\\"y\",\"id\":7}\n")
         await receiver.stop()
     }
 
@@ -56,26 +62,35 @@ import WeirSettings
         let items = [201, 429, 400, 409, 503, 200].map { status in
             status < 300
                 ? "{\"create\":{\"status\":\(status)}}"
-                : "{\"create\":{\"status\":\(status),\"error\":{\"type\":\"t\\u0007\(status)\",\"reason\":\"because\\nof it\"}}}"
+                : "{\"create\":{\"status\":\(status),"
+                    + "\"error\":{\"type\":\"t\\u0007\(status)\",\"reason\":\"because\\nof it\"}}}"
         }
-        let receiver = try await HTTPReceiver.start(.status(200, body: "{\"errors\":true,\"items\":[\(items.joined(separator: ","))]}"))
+        let receiver = try await HTTPReceiver.start(
+            .status(200, body: "{\"errors\":true,\"items\":[\(items.joined(separator: ","))]}"))
         let destination = try Bench.endpoint(Self.settings("http://127.0.0.1:\(receiver.port)"))
         let report = try await destination.send(Bench.json("{}", "{}", "{}", "{}", "{}", "{}"))
         #expect(report.rejected.map(\.index) == [2])
-        #expect(report.rejected.first?.reason == Reason("item_400", "The item was answered with 400: t 400: because of it"))
+        #expect(
+            report.rejected.first?.reason == Reason("item_400", "The item was answered with 400: t 400: because of it"))
         #expect(report.postponed.map(\.index) == [1, 4])
         #expect(report.postponed.map(\.reason.code) == ["item_429", "item_503"])
         await receiver.stop()
     }
 
-    @Test("An answer that is no bulk answer is a busy receiver, never a delivery", arguments: [
-        "", "{}", "[]", "hello", "{\"errors\":true}", "{\"errors\":true,\"items\":[]}", "{\"errors\":true,\"items\":[{\"create\":{}},{\"create\":{}}]}",
-        "{\"errors\":true,\"items\":[1,2]}", "{\"errors\":\"false\"}", "{\"items\":[{\"a\":{\"status\":1e300}},{\"a\":{\"status\":201}}]}", "{\"x\":\"\\\"errors\\\":false\"}",
-    ])
+    @Test(
+        "An answer that is no bulk answer is a busy receiver, never a delivery",
+        arguments: [
+            "", "{}", "[]", "hello", "{\"errors\":true}", "{\"errors\":true,\"items\":[]}",
+            "{\"errors\":true,\"items\":[{\"create\":{}},{\"create\":{}}]}",
+            "{\"errors\":true,\"items\":[1,2]}", "{\"errors\":\"false\"}",
+            "{\"items\":[{\"a\":{\"status\":1e300}},{\"a\":{\"status\":201}}]}", "{\"x\":\"\\\"errors\\\":false\"}",
+        ])
     func garbage(body: String) async throws {
         let receiver = try await HTTPReceiver.start(.status(200, body: body))
         let destination = try Bench.endpoint(Self.settings("http://127.0.0.1:\(receiver.port)"))
-        let failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(Bench.json("{}", "{}")) }
+        let failed = await failure { () async throws(DeliveryFailure) in
+            _ = try await destination.send(Bench.json("{}", "{}"))
+        }
         guard case .busy(let reason, _) = failed else {
             Issue.record("not busy: \(String(describing: failed))")
             return
@@ -88,9 +103,13 @@ import WeirSettings
     func mistakes() {
         var problems: [SettingProblem] = []
         _ = ElasticsearchDestination.Settings.read(
-            from: .map(["url": .text("http://x"), "index": .text("a"), "id": .text("fixed")]), path: "d", problems: &problems)
+            from: .map(["url": .text("http://x"), "index": .text("a"), "id": .text("fixed")]), path: "d",
+            problems: &problems)
         #expect(problems.map(\.path) == ["d.id"])
-        let wrong = Bench.planned(Self.settings("http://x") { $0.index = .expression(ExpressionText("event.", path: "destinations.test.index.expr")) })
+        let wrong = Bench.planned(
+            Self.settings("http://x") {
+                $0.index = .expression(ExpressionText("event.", path: "destinations.test.index.expr"))
+            })
         #expect(wrong.plan == nil)
         #expect(wrong.problems.map(\.path) == ["destinations.test.index.expr"])
     }

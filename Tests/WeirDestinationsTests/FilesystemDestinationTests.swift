@@ -8,7 +8,9 @@ import WeirSettings
 import WeirWires
 
 @Suite(.timeLimit(.minutes(1))) struct FilesystemDestinationTests {
-    static func settings(_ scratch: Scratch, _ change: (inout FilesystemDestination.Settings) -> Void = { _ in }) -> FilesystemDestination.Settings {
+    static func settings(_ scratch: Scratch, _ change: (inout FilesystemDestination.Settings) -> Void = { _ in })
+        -> FilesystemDestination.Settings
+    {
         var settings = FilesystemDestination.Settings()
         settings.path = scratch.path + "/out"
         change(&settings)
@@ -35,7 +37,11 @@ import WeirWires
     @Test("A packed file is what it says, and whole after every batch", arguments: [FileCompression.gzip, .zstd])
     func packed(compression: FileCompression) async throws {
         let scratch = try Scratch()
-        let destination = try Bench.endpoint(Self.settings(scratch) { $0.compress = compression; $0.format = .ndjson })
+        let destination = try Bench.endpoint(
+            Self.settings(scratch) {
+                $0.compress = compression
+                $0.format = .ndjson
+            })
         try await destination.open()
         for round in 0..<5 { _ = try await destination.send(Bench.json("{\"seq\":\(round)}")) }
         await destination.close()
@@ -72,7 +78,11 @@ import WeirWires
     @Test("Events go to the directory of their partition, and none beyond the root")
     func partition() async throws {
         let scratch = try Scratch()
-        let destination = try Bench.endpoint(Self.settings(scratch) { $0.partition = "event.who"; $0.maxOpenFiles = 2 })
+        let destination = try Bench.endpoint(
+            Self.settings(scratch) {
+                $0.partition = "event.who"
+                $0.maxOpenFiles = 2
+            })
         try await destination.open()
         let names = ["a", "b", "../../../tmp/evil", "/abs", "a", "..", "x/../../y", "c"]
         let events = names.map { "{\"who\":\"\($0)\"}" } + ["{\"other\":1}", "no json", "{\"who\":{}}"]
@@ -92,8 +102,10 @@ import WeirWires
         let outside = scratch.path + "/outside"
         try FileManager.default.createDirectory(atPath: outside, withIntermediateDirectories: true)
         for tree in ["out", "out/.staging/test"] {
-            try FileManager.default.createDirectory(atPath: scratch.path + "/" + tree, withIntermediateDirectories: true)
-            try FileManager.default.createSymbolicLink(atPath: scratch.path + "/\(tree)/trap", withDestinationPath: outside)
+            try FileManager.default.createDirectory(
+                atPath: scratch.path + "/" + tree, withIntermediateDirectories: true)
+            try FileManager.default.createSymbolicLink(
+                atPath: scratch.path + "/\(tree)/trap", withDestinationPath: outside)
         }
         let destination = try Bench.endpoint(Self.settings(scratch) { $0.partition = "event.who" })
         try await destination.open()
@@ -105,10 +117,13 @@ import WeirWires
         #expect(try FileManager.default.contentsOfDirectory(atPath: outside).isEmpty)
     }
 
-    @Test("What a crash left in the staging directory is cut to whole lines and moved at the next start", arguments: [
-        ("x.log", Array("one\ntwo\nthr".utf8), "one\ntwo\n"), ("y.log", Array("torn".utf8), nil), ("z.log", Array("whole\n".utf8), "whole\n"),
-        ("e.log", [], nil),
-    ] as [(String, [UInt8], String?)])
+    @Test(
+        "What a crash left in the staging directory is cut to whole lines and moved at the next start",
+        arguments: [
+            ("x.log", Array("one\ntwo\nthr".utf8), "one\ntwo\n"), ("y.log", Array("torn".utf8), nil),
+            ("z.log", Array("whole\n".utf8), "whole\n"),
+            ("e.log", [], nil),
+        ] as [(String, [UInt8], String?)])
     func leftovers(name: String, content: [UInt8], expected: String?) async throws {
         let scratch = try Scratch()
         let staged = scratch.path + "/out/.staging/test/2026/11"
@@ -139,7 +154,10 @@ import WeirWires
             let expected = length == all.count ? "one\ntwo\n" : length >= first.readableBytes ? "one\n" : ""
             let found = scratch.content("out/" + name)
             #expect(expected.isEmpty == found.isEmpty)
-            if !found.isEmpty { #expect(try String(buffer: Compression.decode(ByteBuffer(bytes: found), coding)) == expected, "\(length)") }
+            if !found.isEmpty {
+                #expect(
+                    try String(buffer: Compression.decode(ByteBuffer(bytes: found), coding)) == expected, "\(length)")
+            }
         }
     }
 
@@ -207,7 +225,8 @@ import WeirWires
         try await destination.open()
         let ballast = mount + "/ballast"
         _ = FileManager.default.createFile(atPath: ballast, contents: Data(repeating: 0, count: 700_000))
-        let batch = Batch.texts(Array(repeating: String(repeating: "x", count: 99), count: 2_000), context: Bench.context)
+        let batch = Batch.texts(
+            Array(repeating: String(repeating: "x", count: 99), count: 2_000), context: Bench.context)
         _ = try await destination.send(batch)
         let failed = await Self.send(destination, batch)
         guard case .busy(let reason, _) = failed else {
@@ -247,14 +266,21 @@ import WeirWires
     @Test("Settings that cannot work are said with their key")
     func mistakes() throws {
         let scratch = try Scratch()
-        let (plan, problems) = Bench.planned(Self.settings(scratch) { $0.partition = ExpressionText("event.", path: "destinations.test.partition") })
+        let (plan, problems) = Bench.planned(
+            Self.settings(scratch) { $0.partition = ExpressionText("event.", path: "destinations.test.partition") })
         #expect(plan == nil)
         #expect(problems.map(\.path) == ["destinations.test.partition"])
         #expect(Bench.planned(Self.settings(scratch) { $0.partition = "1 + 2" }).plan == nil)
-        for (key, value) in [("file_name", "../x"), ("file_name", "a/b"), ("extension", ".x"), ("extension", "a/b"), ("staging", "/tmp/x")] {
+        for (key, value) in [
+            ("file_name", "../x"), ("file_name", "a/b"), ("extension", ".x"), ("extension", "a/b"),
+            ("staging", "/tmp/x"),
+        ] {
             var found: [SettingProblem] = []
             let settings = FilesystemDestination.Settings.read(
-                from: SettingNode(.map([SettingEntry(key: "path", value: .text("/tmp/x")), SettingEntry(key: key, value: .text(value))])),
+                from: SettingNode(
+                    .map([
+                        SettingEntry(key: "path", value: .text("/tmp/x")), SettingEntry(key: key, value: .text(value)),
+                    ])),
                 path: "d", problems: &found)
             #expect(settings == nil)
             #expect(found.first?.path == "d.\(key)", "\(found)")

@@ -8,7 +8,9 @@ import WeirSettings
 import WeirWires
 
 @Suite(.timeLimit(.minutes(1))) struct HTTPDestinationTests {
-    static func settings(_ url: String, _ change: (inout HTTPDestination.Settings) -> Void = { _ in }) -> HTTPDestination.Settings {
+    static func settings(_ url: String, _ change: (inout HTTPDestination.Settings) -> Void = { _ in })
+        -> HTTPDestination.Settings
+    {
         var settings = HTTPDestination.Settings()
         settings.url = url
         change(&settings)
@@ -24,11 +26,13 @@ import WeirWires
         }
     }
 
-    @Test("Each format gives its body and its type", arguments: [
-        (HTTPFormat.ndjson, "{\"a\":1}\n{\"b\":2}\n{\"message\":\"x \\\"y\\\"\"}\n", "application/x-ndjson"),
-        (.jsonArray, "[{\"a\":1},{\"b\":2},{\"message\":\"x \\\"y\\\"\"}]", "application/json"),
-        (.raw, "{\"a\":1}\n{\"b\":2}\nx \"y\"\n", "text/plain; charset=utf-8"),
-    ])
+    @Test(
+        "Each format gives its body and its type",
+        arguments: [
+            (HTTPFormat.ndjson, "{\"a\":1}\n{\"b\":2}\n{\"message\":\"x \\\"y\\\"\"}\n", "application/x-ndjson"),
+            (.jsonArray, "[{\"a\":1},{\"b\":2},{\"message\":\"x \\\"y\\\"\"}]", "application/json"),
+            (.raw, "{\"a\":1}\n{\"b\":2}\nx \"y\"\n", "text/plain; charset=utf-8"),
+        ])
     func formats(format: HTTPFormat, body: String, type: String) async throws {
         let receiver = try await HTTPReceiver.start()
         let batches = [Bench.json("{\"a\":1}", "{\"b\":2}"), Bench.batch("x \"y\"")]
@@ -75,7 +79,8 @@ import WeirWires
         #expect(request.method == "PUT")
         #expect(request.header("x-tenant") == "blue")
         #expect(request.header("x-key") == "hidden")
-        #expect(request.header("authorization") == (kind == "basic" ? "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==" : "Bearer tok"))
+        #expect(
+            request.header("authorization") == (kind == "basic" ? "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==" : "Bearer tok"))
         await receiver.stop()
     }
 
@@ -91,7 +96,8 @@ import WeirWires
 
     @Test("A refusal says what the receiver said, short, on one line, without our secrets")
     func said() async throws {
-        let receiver = try await HTTPReceiver.start(.status(400, body: "no\r\n\u{1b}[31mtok3n\u{0} " + String(repeating: "z", count: 5_000)))
+        let receiver = try await HTTPReceiver.start(
+            .status(400, body: "no\r\n\u{1b}[31mtok3n\u{0} " + String(repeating: "z", count: 5_000)))
         var auth = HTTPAuthSettings()
         auth.bearer = Secret("tok3n")
         let failed = try await Self.send([Bench.batch("x")], to: Self.settings(receiver.url) { $0.auth = auth })
@@ -123,9 +129,12 @@ import WeirWires
         await other.stop()
     }
 
-    @Test("What is no HTTP, an early end and silence each have their code", arguments: [
-        ("garbage", "bad_answer"), ("binary", "bad_answer"), ("closes", "connection_closed"), ("silent", "request_timeout"),
-    ])
+    @Test(
+        "What is no HTTP, an early end and silence each have their code",
+        arguments: [
+            ("garbage", "bad_answer"), ("binary", "bad_answer"), ("closes", "connection_closed"),
+            ("silent", "request_timeout"),
+        ])
     func broken(manner: String, code: String) async throws {
         let answer: HTTPReceiver.Answer =
             switch manner {
@@ -135,7 +144,9 @@ import WeirWires
             default: .silent
             }
         let receiver = try await HTTPReceiver.start(answer)
-        let failed = try await Self.send([Bench.batch("x")], to: Self.settings(receiver.url) { $0.timeout = manner == "silent" ? .milliseconds(300) : .seconds(20) })
+        let failed = try await Self.send(
+            [Bench.batch("x")],
+            to: Self.settings(receiver.url) { $0.timeout = manner == "silent" ? .milliseconds(300) : .seconds(20) })
         #expect(failed?.reason.code == code)
         #expect(failed?.isTransient == true)
         await receiver.stop()
@@ -147,7 +158,9 @@ import WeirWires
         let url = receiver.url
         await receiver.stop()
         #expect(try await Self.send([Bench.batch("x")], to: Self.settings(url))?.reason.code == "connect_refused")
-        #expect(try await Self.send([Bench.batch("x")], to: Self.settings("http://nobody.invalid/"))?.reason.code == "dns_failed")
+        #expect(
+            try await Self.send([Bench.batch("x")], to: Self.settings("http://nobody.invalid/"))?.reason.code
+                == "dns_failed")
     }
 
     @Test("An endless answer is not read to its end")
@@ -157,7 +170,9 @@ import WeirWires
         await receiver.stop()
     }
 
-    @Test("A request that the chain cancels ends at once, without an answer and in the middle of one", arguments: [false, true])
+    @Test(
+        "A request that the chain cancels ends at once, without an answer and in the middle of one",
+        arguments: [false, true])
     func cancelled(hasHead: Bool) async throws {
         let receiver = try await HTTPReceiver.start(hasHead ? .stalls : .silent)
         let settings = Self.settings(receiver.url)
@@ -176,13 +191,25 @@ import WeirWires
         }
     }
 
-    @Test("Settings that cannot work are said with their key", arguments: [
-        Wrong("headers.Content-Length") { $0.headers = ["Content-Length": "5"] },
-        Wrong("headers.X-A") { $0.headers = ["X-A": "a\r\nX-B: b"] }, Wrong("headers") { $0.headers = ["X A": "a"] },
-        Wrong("secret_headers.X-A") { $0.secretHeaders = ["X-A": Secret("a\n")] }, Wrong("tls") { $0.tls = TLSSettings() },
-        Wrong("tls.ca") { $0.url = "https://x/"; $0.tls = TLSSettings(); $0.tls?.ca = "/does/not/exist" },
-        Wrong("tls.server_name") { $0.url = "https://x/"; $0.tls = TLSSettings(); $0.tls?.serverName = "y" },
-    ])
+    @Test(
+        "Settings that cannot work are said with their key",
+        arguments: [
+            Wrong("headers.Content-Length") { $0.headers = ["Content-Length": "5"] },
+            Wrong("headers.X-A") { $0.headers = ["X-A": "a\r\nX-B: b"] },
+            Wrong("headers") { $0.headers = ["X A": "a"] },
+            Wrong("secret_headers.X-A") { $0.secretHeaders = ["X-A": Secret("a\n")] },
+            Wrong("tls") { $0.tls = TLSSettings() },
+            Wrong("tls.ca") {
+                $0.url = "https://x/"
+                $0.tls = TLSSettings()
+                $0.tls?.ca = "/does/not/exist"
+            },
+            Wrong("tls.server_name") {
+                $0.url = "https://x/"
+                $0.tls = TLSSettings()
+                $0.tls?.serverName = "y"
+            },
+        ])
     func mistakes(wrong: Wrong) {
         let key = wrong.key
         let (plan, problems) = Bench.planned(Self.settings("http://127.0.0.1:1/", wrong.change))

@@ -28,7 +28,8 @@ import WeirWorld
         for status in 300...399 { #expect(Self.next(status) == .misconfigured) }
         for status in 400...499 {
             let expected: Next =
-                [408, 425, 429].contains(status) ? .busy : [401, 403, 404, 405, 407].contains(status) ? .misconfigured : .rejected
+                [408, 425, 429].contains(status)
+                ? .busy : [401, 403, 404, 405, 407].contains(status) ? .misconfigured : .rejected
             #expect(Self.next(status) == expected, "\(status)")
         }
         for status in 500...599 { #expect(Self.next(status) == .busy) }
@@ -46,19 +47,28 @@ import WeirWorld
         #expect(pause == ([429, 503].contains(status) ? .seconds(7) : nil))
     }
 
-    @Test("URLs that cannot work or would show a password are refused", arguments: [
-        "ftp://x/", "http://", "http:///x", "http://user:secret@host/", "http://host:0/", "http://host:99999/", "http://ho st/",
-        "http://host/#part", "http://host/\u{e4}", "http://[::1/", "http://a b/", "http://host:80:80/", "//host/", "host", "http://ho\\st/",
-    ])
+    @Test(
+        "URLs that cannot work or would show a password are refused",
+        arguments: [
+            "ftp://x/", "http://", "http:///x", "http://user:secret@host/", "http://host:0/", "http://host:99999/",
+            "http://ho st/",
+            "http://host/#part", "http://host/\u{e4}", "http://[::1/", "http://a b/", "http://host:80:80/", "//host/",
+            "host", "http://ho\\st/",
+        ])
     func badURL(text: String) {
         #expect(throws: HTTPAddress.Mistake.self) { try HTTPAddress(text) }
-        do throws(HTTPAddress.Mistake) { _ = try HTTPAddress(text) } catch { #expect(!error.complaint.contains("secret")) }
+        do throws(HTTPAddress.Mistake) { _ = try HTTPAddress(text) } catch {
+            #expect(!error.complaint.contains("secret"))
+        }
     }
 
-    @Test("URLs are understood", arguments: [
-        ("http://10.0.0.5/in", "http://10.0.0.5/in"), ("HTTPS://Host", "https://Host/"), ("http://h:8080?x=1", "http://h:8080/?x=1"),
-        ("http://[2001:db8::1]:80/a", "http://[2001:db8::1]:80/a"), ("http://[::1]/", "http://[::1]/"),
-    ])
+    @Test(
+        "URLs are understood",
+        arguments: [
+            ("http://10.0.0.5/in", "http://10.0.0.5/in"), ("HTTPS://Host", "https://Host/"),
+            ("http://h:8080?x=1", "http://h:8080/?x=1"),
+            ("http://[2001:db8::1]:80/a", "http://[2001:db8::1]:80/a"), ("http://[::1]/", "http://[::1]/"),
+        ])
     func goodURL(text: String, expected: String) throws { #expect(try HTTPAddress(text).description == expected) }
 
     @Test("A query does not show in names")

@@ -13,7 +13,9 @@ import WeirWorld
         for format in LineFormat.allCases {
             let bytes = format.bytes(of: batch)
             #expect(String(buffer: bytes) == "{\"a\":1}\n{\"b\":2}\n")
-            let isSame = bytes.withUnsafeReadableBytes { one in batch.slab.withUnsafeReadableBytes { one.baseAddress == $0.baseAddress } }
+            let isSame = bytes.withUnsafeReadableBytes { one in
+                batch.slab.withUnsafeReadableBytes { one.baseAddress == $0.baseAddress }
+            }
             #expect(isSame)
         }
     }
@@ -27,16 +29,22 @@ import WeirWorld
 
     @Test("Text becomes a message in ndjson")
     func wrapped() {
-        #expect(Self.text(.ndjson, Bench.batch("say \"hi\"", "a\nb", "")) == "{\"message\":\"say \\\"hi\\\"\"}\n{\"message\":\"a\\nb\"}\n{\"message\":\"\"}\n")
+        #expect(
+            Self.text(.ndjson, Bench.batch("say \"hi\"", "a\nb", ""))
+                == "{\"message\":\"say \\\"hi\\\"\"}\n{\"message\":\"a\\nb\"}\n{\"message\":\"\"}\n")
     }
 
     @Test("Syslog becomes its fields in ndjson, and a line that is no syslog a message")
     func syslog() {
         let context = BatchContext(kind: .syslog, source: "s", received: CivilDate.wall(year: 2026, month: 11, day: 21))
-        let batch = Batch.texts(["<34>1 2026-11-21T01:02:03Z box su 7 - - it \"failed\"", "no header"], context: context)
+        let batch = Batch.texts(
+            ["<34>1 2026-11-21T01:02:03Z box su 7 - - it \"failed\"", "no header"], context: context)
         let lines = Self.text(.ndjson, batch).split(separator: "\n")
         #expect(lines.count == 2)
-        for part in ["\"facility\":4", "\"severity\":2", "\"host\":\"box\"", "\"app\":\"su\"", "\"message\":\"it \\\"failed\\\"\"", "\"time\":\"2026-11-21T01:02:03Z\""] {
+        for part in [
+            "\"facility\":4", "\"severity\":2", "\"host\":\"box\"", "\"app\":\"su\"",
+            "\"message\":\"it \\\"failed\\\"\"", "\"time\":\"2026-11-21T01:02:03Z\"",
+        ] {
             #expect(lines.first?.contains(part) == true, "\(part) in \(lines)")
         }
         #expect(lines.last?.contains("\"message\":") == true)

@@ -9,7 +9,9 @@ import WeirWires
 import WeirWorld
 
 @Suite(.timeLimit(.minutes(1))) struct SplunkHECDestinationTests {
-    static func settings(_ url: String, _ change: (inout SplunkHECDestination.Settings) -> Void = { _ in }) -> SplunkHECDestination.Settings {
+    static func settings(_ url: String, _ change: (inout SplunkHECDestination.Settings) -> Void = { _ in })
+        -> SplunkHECDestination.Settings
+    {
         var settings = SplunkHECDestination.Settings()
         settings.url = url
         settings.token = Secret("t0ken")
@@ -28,15 +30,19 @@ import WeirWorld
             })
         var context = Bench.jsonContext
         context.received = WallTime(nanoseconds: 1_763_726_400_250_000_000)
-        let report = try await destination.send(Batch.texts(["{\"host\":\"a\\\"b\"}", "{\"other\":1}", "{\"host\":\"c\"}"], context: context))
+        let report = try await destination.send(
+            Batch.texts(["{\"host\":\"a\\\"b\"}", "{\"other\":1}", "{\"host\":\"c\"}"], context: context))
         #expect(report.rejected.map(\.index) == [1])
         let request = try #require(receiver.requests.first)
         #expect(request.target == "/services/collector/event")
         #expect(request.header("authorization") == "Splunk t0ken")
         #expect(
             String(buffer: request.body)
-                == "{\"time\":1763726400.250,\"host\":\"a\\\"b\",\"source\":\"test\",\"index\":\"main\",\"event\":{\"host\":\"a\\\"b\"}}\n"
-                + "{\"time\":1763726400.250,\"host\":\"c\",\"source\":\"test\",\"index\":\"main\",\"event\":{\"host\":\"c\"}}\n")
+                == "{\"time\":1763726400.250,\"host\":\"a\\\"b\",\"source\":\"test\",\"index\":\"main\","
+                + "\"event\":{\"host\":\"a\\\"b\"}}\n"
+                + "{\"time\":1763726400.250,\"host\":\"c\",\"source\":\"test\",\"index\":\"main\","
+                + "\"event\":{\"host\":\"c\"}}\n"
+        )
         await destination.close()
         await receiver.stop()
     }
@@ -44,7 +50,8 @@ import WeirWorld
     @Test("Text goes as a string, packed when asked")
     func text() async throws {
         let receiver = try await HTTPReceiver.start(.status(200, body: "{\"text\":\"Success\",\"code\":0}"))
-        let destination = try Bench.endpoint(Self.settings("http://127.0.0.1:\(receiver.port)/own/path") { $0.compress = .gzip })
+        let destination = try Bench.endpoint(
+            Self.settings("http://127.0.0.1:\(receiver.port)/own/path") { $0.compress = .gzip })
         _ = try await destination.send(Bench.batch("say \"hi\""))
         let request = try #require(receiver.requests.first)
         #expect(request.target == "/own/path")
@@ -53,16 +60,23 @@ import WeirWorld
         await receiver.stop()
     }
 
-    @Test("The answer's code decides what happens next", arguments: [
-        (400, "{\"code\":6,\"invalid-event-number\":1}", "report"), (400, "{\"code\":6}", "rejected"), (400, "{\"code\":6,\"invalid-event-number\":9}", "rejected"),
-        (400, "{\"code\":7}", "misconfigured"), (400, "{\"code\":10}", "misconfigured"), (400, "what?", "rejected"), (403, "{\"code\":4}", "misconfigured"),
-        (401, "{\"code\":3}", "misconfigured"), (503, "{\"code\":9}", "busy"), (500, "{\"code\":8}", "busy"), (400, "{\"code\":6,\"invalid-event-number\":-1}", "rejected"),
-    ])
+    @Test(
+        "The answer's code decides what happens next",
+        arguments: [
+            (400, "{\"code\":6,\"invalid-event-number\":1}", "report"), (400, "{\"code\":6}", "rejected"),
+            (400, "{\"code\":6,\"invalid-event-number\":9}", "rejected"),
+            (400, "{\"code\":7}", "misconfigured"), (400, "{\"code\":10}", "misconfigured"), (400, "what?", "rejected"),
+            (403, "{\"code\":4}", "misconfigured"),
+            (401, "{\"code\":3}", "misconfigured"), (503, "{\"code\":9}", "busy"), (500, "{\"code\":8}", "busy"),
+            (400, "{\"code\":6,\"invalid-event-number\":-1}", "rejected"),
+        ])
     func codes(status: Int, body: String, expected: String) async throws {
         let receiver = try await HTTPReceiver.start(.status(status, body: body))
         let destination = try Bench.endpoint(Self.settings("http://127.0.0.1:\(receiver.port)"))
         var report: DeliveryReport?
-        let failed = await failure { () async throws(DeliveryFailure) in report = try await destination.send(Bench.batch("a", "b", "c")) }
+        let failed = await failure { () async throws(DeliveryFailure) in
+            report = try await destination.send(Bench.batch("a", "b", "c"))
+        }
         switch (failed, expected) {
         case (nil, "report"):
             #expect(report?.rejected.map(\.index) == [1])

@@ -25,7 +25,9 @@ import WeirGates
         try #require(pipe(&ends) == 0)
         close(ends[0])
         let destination = StdoutDestination(format: .lines, world: Bench.world, descriptor: ends[1])
-        let failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(Bench.batch("one")) }
+        let failed = await failure { () async throws(DeliveryFailure) in
+            _ = try await destination.send(Bench.batch("one"))
+        }
         #expect(failed?.reason.code == "connection_closed")
         close(ends[1])
     }

@@ -7,7 +7,9 @@ import WeirSettings
 import WeirWorld
 
 @Suite(.timeLimit(.minutes(1))) struct SyslogDestinationTests {
-    static func settings(_ address: String, _ change: (inout SyslogDestination.Settings) -> Void = { _ in }) -> SyslogDestination.Settings {
+    static func settings(_ address: String, _ change: (inout SyslogDestination.Settings) -> Void = { _ in })
+        -> SyslogDestination.Settings
+    {
         var settings = SyslogDestination.Settings()
         settings.address = address
         settings.host = "box"
@@ -16,7 +18,9 @@ import WeirWorld
     }
 
     static func context(_ kind: EventKind) -> BatchContext {
-        BatchContext(kind: kind, source: "s", received: CivilDate.wall(year: 2026, month: 11, day: 1, hour: 9, minute: 3, second: 21))
+        BatchContext(
+            kind: kind, source: "s",
+            received: CivilDate.wall(year: 2026, month: 11, day: 1, hour: 9, minute: 3, second: 21))
     }
 
     static func over(
@@ -32,12 +36,19 @@ import WeirWorld
         return receiver.text
     }
 
-    @Test("Events that are not syslog get a header of either form", arguments: [
-        (SyslogFormat.rfc5424, "<165>1 2026-11-01T09:03:21.000Z box weir - - - hello\n"), (.rfc3164, "<165>Nov  1 09:03:21 box weir: hello\n"),
-    ])
+    @Test(
+        "Events that are not syslog get a header of either form",
+        arguments: [
+            (SyslogFormat.rfc5424, "<165>1 2026-11-01T09:03:21.000Z box weir - - - hello\n"),
+            (.rfc3164, "<165>Nov  1 09:03:21 box weir: hello\n"),
+        ])
     func header(format: SyslogFormat, expected: String) async throws {
         let batch = Batch.texts(["hello"], context: Self.context(.raw))
-        let text = try await Self.over(batch, bytes: expected.utf8.count) { $0.messageFormat = format; $0.facility = 20; $0.severity = 5 }
+        let text = try await Self.over(batch, bytes: expected.utf8.count) {
+            $0.messageFormat = format
+            $0.facility = 20
+            $0.severity = 5
+        }
         #expect(text == expected)
     }
 
@@ -45,7 +56,8 @@ import WeirWorld
     func unchanged() async throws {
         let batch = Batch.texts(["<13>x", "<34>1 - - - - - - y"], context: Self.context(.syslog))
         #expect(try await Self.over(batch, bytes: 26) == "<13>x\n<34>1 - - - - - - y\n")
-        #expect(try await Self.over(batch, bytes: 29, { $0.framing = .octetCounting }) == "5 <13>x19 <34>1 - - - - - - y")
+        #expect(
+            try await Self.over(batch, bytes: 29, { $0.framing = .octetCounting }) == "5 <13>x19 <34>1 - - - - - - y")
     }
 
     @Test("A line feed inside a message stays inside it, with either framing")
@@ -66,8 +78,13 @@ import WeirWorld
     @Test("Over UDP each message is a datagram, and a long one is cut between characters")
     func datagrams() async throws {
         let receiver = try await DatagramReceiver.start()
-        let destination = try Bench.endpoint(Self.settings(receiver.address) { $0.transport = .udp; $0.maxSize = ByteCount(480) })
-        let batch = Batch.texts(["<13>short", "<13>" + String(repeating: "é", count: 400)], context: Self.context(.syslog))
+        let destination = try Bench.endpoint(
+            Self.settings(receiver.address) {
+                $0.transport = .udp
+                $0.maxSize = ByteCount(480)
+            })
+        let batch = Batch.texts(
+            ["<13>short", "<13>" + String(repeating: "é", count: 400)], context: Self.context(.syslog))
         _ = try await destination.send(batch)
         let received = try await receiver.waitFor(2)
         #expect(received.first == "<13>short")

@@ -6,7 +6,9 @@ import WeirGates
 import WeirSettings
 
 @Suite(.timeLimit(.minutes(1))) struct TCPDestinationTests {
-    static func settings(_ address: String, _ change: (inout TCPDestination.Settings) -> Void = { _ in }) -> TCPDestination.Settings {
+    static func settings(_ address: String, _ change: (inout TCPDestination.Settings) -> Void = { _ in })
+        -> TCPDestination.Settings
+    {
         var settings = TCPDestination.Settings()
         settings.address = address
         change(&settings)
@@ -67,7 +69,8 @@ import WeirSettings
         let receiver = try await StreamReceiver.start(.neverReads)
         let destination = try Bench.endpoint(Self.settings(receiver.address) { $0.writeTimeout = .milliseconds(400) })
         try await destination.open()
-        let batch = Batch.texts(Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
+        let batch = Batch.texts(
+            Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
         let clock = ContinuousClock()
         let start = clock.now
         let failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(batch) }
@@ -85,7 +88,9 @@ import WeirSettings
         var failed: DeliveryFailure?
         for _ in 0..<400 where failed == nil {
             try await Task.sleep(for: .milliseconds(5))
-            failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(Bench.batch("hello")) }
+            failed = await failure { () async throws(DeliveryFailure) in
+                _ = try await destination.send(Bench.batch("hello"))
+            }
         }
         #expect(["connection_closed", "connection_reset"].contains(failed?.reason.code))
         #expect(failed?.isTransient == true)
@@ -100,7 +105,8 @@ import WeirSettings
         let receiver = try await StreamReceiver.start(.resetsAfter(10_000))
         let destination = try Bench.endpoint(Self.settings(receiver.address))
         try await destination.open()
-        let batch = Batch.texts(Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
+        let batch = Batch.texts(
+            Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
         let failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(batch) }
         #expect(["connection_reset", "connection_closed"].contains(failed?.reason.code))
         await receiver.stop()
@@ -123,18 +129,24 @@ import WeirSettings
         let receiver = try await StreamReceiver.start(.neverReads)
         let destination = try Bench.endpoint(Self.settings(receiver.address))
         try await destination.open()
-        let batch = Batch.texts(Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
-        let sending = Task { await failure { () async throws(DeliveryFailure) in _ = try await destination.send(batch) } }
+        let batch = Batch.texts(
+            Array(repeating: String(repeating: "x", count: 999), count: 30_000), context: Bench.context)
+        let sending = Task {
+            await failure { () async throws(DeliveryFailure) in _ = try await destination.send(batch) }
+        }
         try await Task.sleep(for: .milliseconds(50))
         sending.cancel()
         #expect(await sending.value == .cancelled)
         await receiver.stop()
     }
 
-    @Test("Settings that cannot work are said with their key", arguments: [
-        ("", "address"), ("nowhere", "address"), ("a:0", "address"), ("a:70000", "address"), ("2001:db8::1:80", "address"),
-        ("user@host:80", "address"), ("a/b:80", "address"),
-    ])
+    @Test(
+        "Settings that cannot work are said with their key",
+        arguments: [
+            ("", "address"), ("nowhere", "address"), ("a:0", "address"), ("a:70000", "address"),
+            ("2001:db8::1:80", "address"),
+            ("user@host:80", "address"), ("a/b:80", "address"),
+        ])
     func wrongAddress(address: String, key: String) {
         var problems: [SettingProblem] = []
         let settings = TCPDestination.Settings.read(

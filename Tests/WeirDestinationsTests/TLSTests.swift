@@ -10,7 +10,9 @@ import WeirSettings
 @Suite(.timeLimit(.minutes(2))) struct TLSTests {
     enum Way: CaseIterable { case stream, http }
 
-    static func attempt(_ way: Way, _ server: NIOSSLContext, _ tls: TLSSettings, host: String = "127.0.0.1") async throws -> DeliveryFailure? {
+    static func attempt(_ way: Way, _ server: NIOSSLContext, _ tls: TLSSettings, host: String = "127.0.0.1")
+        async throws -> DeliveryFailure?
+    {
         switch way {
         case .stream:
             let receiver = try await StreamReceiver.start(tls: server)
@@ -26,7 +28,9 @@ import WeirSettings
             if failed == nil, tls.certificate.isEmpty {
                 for _ in 0..<100 where failed == nil && receiver.text.isEmpty {
                     try await Task.sleep(for: .milliseconds(10))
-                    failed = await failure { () async throws(DeliveryFailure) in _ = try await destination.send(Bench.batch("hello")) }
+                    failed = await failure { () async throws(DeliveryFailure) in
+                        _ = try await destination.send(Bench.batch("hello"))
+                    }
                 }
             }
             if failed == nil {
@@ -52,15 +56,21 @@ import WeirSettings
         }
     }
 
-    @Test("A certificate of our authority for this address is accepted, by address and by name", arguments: Way.allCases, ["127.0.0.1", "localhost"])
+    @Test(
+        "A certificate of our authority for this address is accepted, by address and by name", arguments: Way.allCases,
+        ["127.0.0.1", "localhost"])
     func good(way: Way, host: String) async throws {
-        guard let made = try Certificates.make(), try made.leaf("good", names: "IP:127.0.0.1,DNS:localhost") else { return }
+        guard let made = try Certificates.make(), try made.leaf("good", names: "IP:127.0.0.1,DNS:localhost") else {
+            return
+        }
         var tls = TLSSettings()
         tls.ca = made.ca
         #expect(try await Self.attempt(way, made.server("good"), tls, host: host) == nil)
     }
 
-    @Test("Another name, another authority, an expired certificate: refused, and tried again later", arguments: Way.allCases, ["name", "address", "authority", "system", "expired", "self"])
+    @Test(
+        "Another name, another authority, an expired certificate: refused, and tried again later",
+        arguments: Way.allCases, ["name", "address", "authority", "system", "expired", "self"])
     func refused(way: Way, what: String) async throws {
         guard let made = try Certificates.make() else { return }
         var tls = TLSSettings()
@@ -87,7 +97,9 @@ import WeirSettings
 
     @Test("A server that wants our certificate gets it, and without one there is no delivery", arguments: Way.allCases)
     func client(way: Way) async throws {
-        guard let made = try Certificates.make(), try made.leaf("good", names: "IP:127.0.0.1"), try made.leaf("us", names: "DNS:us") else { return }
+        guard let made = try Certificates.make(), try made.leaf("good", names: "IP:127.0.0.1"),
+            try made.leaf("us", names: "DNS:us")
+        else { return }
         var tls = TLSSettings()
         tls.ca = made.ca
         let server = try made.server("good", clients: true)
@@ -115,9 +127,13 @@ import WeirSettings
         #expect(try await Self.attempt(.stream, made.server("good"), tls) == nil)
     }
 
-    @Test("Files that cannot be used are said at check time and, when they go later, suspend", arguments: ["ca", "certificate", "key", "pair"])
+    @Test(
+        "Files that cannot be used are said at check time and, when they go later, suspend",
+        arguments: ["ca", "certificate", "key", "pair"])
     func files(what: String) async throws {
-        guard let made = try Certificates.make(), try made.leaf("us", names: "DNS:us"), try made.leaf("other", names: "DNS:us") else { return }
+        guard let made = try Certificates.make(), try made.leaf("us", names: "DNS:us"),
+            try made.leaf("other", names: "DNS:us")
+        else { return }
         var settings = TCPDestination.Settings()
         settings.address = "127.0.0.1:9"
         var tls = TLSSettings()

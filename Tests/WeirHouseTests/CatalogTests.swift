@@ -71,11 +71,20 @@ struct CatalogTests {
         }
     }
 
-    @Test("names itself to the contract suite of its room")
+    /// Destinations that the contract cannot be asked of, and why.
+    private static let outsideTheContract = [
+        "DropDestination": "there is no receiver that could say what arrived",
+        "RouterDestination": "it owns other destinations; the tests of routes cover it",
+        "BalanceDestination": "it owns other destinations; the balancer's tests cover it",
+        "FallbackDestination": "it owns other destinations; the tests of routes cover it",
+    ]
+
+    @Test("names itself to the contract suite of its room, a source to a test of its own")
     func hasAContract() {
-        for part in Self.parts {
+        for part in Self.parts where Self.outsideTheContract[part.name] == nil {
+            let wanted = part.room == "WeirDestinations" ? "Contract" : ".swift"
             let named = Tree.files("Tests/\(part.room)Tests", ".swift").contains { path in
-                path.contains("Contract") && Tree.text(path).contains(part.name)
+                path.contains(wanted) && Tree.text(path).contains(part.name)
             }
             #expect(named, "\(part.name) is in no contract test of Tests/\(part.room)Tests")
         }

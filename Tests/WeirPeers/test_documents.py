@@ -34,7 +34,7 @@ def test_there_are_examples():
 @pytest.mark.parametrize("file", EXAMPLES, ids=[str(file.relative_to(ROOT)) for file in EXAMPLES])
 def test_example_passes_check(file):
     """Every file in examples/ passes `weir check`."""
-    done = weir("check", file.name, cwd=file.parent)
+    done = weir("check", "--offline", file.name, cwd=file.parent)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -62,3 +62,24 @@ def test_shell_block(text):
             assert all(word in targets or "=" in word for word in words[1:]), line
         if words[0].endswith("weir") and len(words) > 1 and not words[1].startswith("-"):
             assert weir(words[1], "--help").returncode == 0, f"no such subcommand: {line}"
+
+
+def test_guarantees_name_tests_that_exist():
+    """Every test that the README's table of promises names is there."""
+    readme = (ROOT / "README.md").read_text()
+    file, named = "", 0
+    for name_of_file, function in re.findall(r"`(test_\w+\.py)?(?:::)?(test_\w+)?`", readme):
+        file = name_of_file or file
+        if function:
+            named += 1
+            text = (ROOT / "Tests/WeirPeers" / file).read_text()
+            assert f"def {function}(" in text, f"{file} has no {function}"
+    assert named >= 10
+
+
+@pytest.mark.parametrize("name, arguments", [("configuration.md", ["--markdown"]), ("weir.schema.json", [])])
+def test_reference_is_fresh(name, arguments):
+    """docs/reference says what the program says; `make docs` writes it again."""
+    page = ROOT / "docs/reference" / name
+    assert page.exists(), "run `make docs`"
+    assert page.read_text() == weir("schema", *arguments).stdout, "stale: run `make docs`"

@@ -6,7 +6,8 @@ struct DeliverySimulationTests {
     /// One seed alone: `WEIR_SEED=123`. More of them: `WEIR_SEEDS=100000`.
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
-    @Test("In every world nothing is lost, nothing is invented, and in the end every gate is open and every queue empty")
+    @Test(
+        "In every world nothing is lost, nothing is invented, and in the end every gate is open and every queue empty")
     func worlds() {
         var seeds = UInt64(1)...(Self.number("WEIR_SEEDS") ?? 1_000)
         if let seed = Self.number("WEIR_SEED") { seeds = seed...seed }

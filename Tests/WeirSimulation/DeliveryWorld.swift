@@ -56,7 +56,9 @@ struct DeliveryWorld: Sendable, CustomStringConvertible {
         let kinds = (0..<8).map { _ in chance(0.4) }
         for _ in 0..<endpoints {
             var own = SimulatedReceiver.Faults()
-            func fault(_ kind: Int, _ most: Double) -> Double { kinds[kind] && chance(0.7) ? most * Double(pick(1...10)) / 10 : 0 }
+            func fault(_ kind: Int, _ most: Double) -> Double {
+                kinds[kind] && chance(0.7) ? most * Double(pick(1...10)) / 10 : 0
+            }
             own.outage = fault(0, 0.2)
             own.busy = fault(1, 0.4)
             own.retryAfter = fault(2, 0.2)

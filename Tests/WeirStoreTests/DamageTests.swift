@@ -35,15 +35,20 @@ import WeirWorld
         let disk = SimulatedDisk(seed: 6)
         for (path, contents) in image.files where path != image.segment { disk.put(contents, in: path) }
         disk.put(bytes, in: image.segment)
-        let queue = try await DurableQueue.open(directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk, seed: 2))
+        let queue = try await DurableQueue.open(
+            directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk, seed: 2))
         let records = try await drain(queue)
         #expect(queue.unaccounted == 0)
         return (records, queue)
     }
 
-    private func isReported(_ queue: DurableQueue) -> Bool { !queue.recovery.isClean || queue.counters.damagedRanges > 0 }
+    private func isReported(_ queue: DurableQueue) -> Bool {
+        !queue.recovery.isClean || queue.counters.damagedRanges > 0
+    }
 
-    @Test("A flipped byte costs at most the record it lies in, and is reported", arguments: [true, false], [QueueSettings.Compression.none, .lz4])
+    @Test(
+        "A flipped byte costs at most the record it lies in, and is reported", arguments: [true, false],
+        [QueueSettings.Compression.none, .lz4])
     func flips(_ sealed: Bool, _ compression: QueueSettings.Compression) async throws {
         let image = try await image(sealed: sealed, compression: compression)
         for offset in image.bytes.indices {
@@ -51,7 +56,9 @@ import WeirWorld
                 var bytes = image.bytes
                 bytes[offset] ^= mask
                 let (records, queue) = try await open(image, bytes)
-                let expected = DamageTests.texts.indices.filter { !image.places[$0].contains(offset) }.map { DamageTests.texts[$0] }
+                let expected = DamageTests.texts.indices.filter { !image.places[$0].contains(offset) }.map {
+                    DamageTests.texts[$0]
+                }
                 #expect(records.map(text) == expected, "byte \(offset) mask \(mask)")
                 if expected.count < DamageTests.texts.count {
                     #expect(isReported(queue), "byte \(offset)")
@@ -67,7 +74,9 @@ import WeirWorld
         let image = try await image(sealed: sealed)
         for length in image.bytes.indices {
             let (records, queue) = try await open(image, Array(image.bytes.prefix(length)))
-            let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= length }.map { DamageTests.texts[$0] }
+            let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= length }.map {
+                DamageTests.texts[$0]
+            }
             #expect(records.map(text) == expected, "length \(length)")
             // A cut exactly between two records of an unsealed segment looks like a shorter segment.
             let isBetween = image.places.contains { $0.upperBound == length } || length <= 32
@@ -81,7 +90,9 @@ import WeirWorld
         for start in image.bytes.indices.dropLast() {
             let bytes = image.bytes.prefix(start) + Array(repeating: 0, count: image.bytes.count - start)
             let (records, queue) = try await open(image, Array(bytes))
-            let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= start }.map { DamageTests.texts[$0] }
+            let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= start }.map {
+                DamageTests.texts[$0]
+            }
             #expect(records.map(text) == expected, "from \(start)")
             if Array(bytes) != image.bytes { #expect(isReported(queue), "from \(start)") }
         }
@@ -95,7 +106,8 @@ import WeirWorld
             directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk, seed: 99))
         // The copy lies at the same position as in its own file: only the salt tells it apart.
         for _ in 0..<3 {
-            _ = try await queue.append(QueueRecord(payload: ByteBuffer(bytes: inner.bytes), count: 1, time: WallTime(nanoseconds: 0)))
+            _ = try await queue.append(
+                QueueRecord(payload: ByteBuffer(bytes: inner.bytes), count: 1, time: WallTime(nanoseconds: 0)))
         }
         disk.kill()
         let path = try #require(disk.paths.first { $0.hasSuffix(".segment") })
@@ -115,7 +127,8 @@ import WeirWorld
         let disk = SimulatedDisk(seed: 6)
         for (path, contents) in image.files { disk.put(contents, in: path) }
         disk.put(image.bytes, in: "/q/0000000000099999-00000001.segment")
-        let queue = try await DurableQueue.open(directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
+        let queue = try await DurableQueue.open(
+            directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
         #expect(try await drain(queue).map(text) == DamageTests.texts)
         #expect(queue.recovery.quarantinedFiles == ["0000000000099999-00000001.segment"])
     }
@@ -131,7 +144,8 @@ import WeirWorld
         disk.put(bytes, in: image.segment)
         let before = disk.paths
         do {
-            _ = try await DurableQueue.open(directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
+            _ = try await DurableQueue.open(
+                directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
             Issue.record("it was opened")
         } catch {
             #expect(error.code == "newer_format")
@@ -141,7 +155,9 @@ import WeirWorld
         #expect(disk.paths == before)
     }
 
-    @Test("Repair makes a damaged queue sound, keeps the damaged bytes, and loses no whole record", arguments: [true, false])
+    @Test(
+        "Repair makes a damaged queue sound, keeps the damaged bytes, and loses no whole record",
+        arguments: [true, false])
     func repair(_ sealed: Bool) async throws {
         let image = try await image(sealed: sealed)
         for offset in stride(from: 0, to: image.bytes.count, by: 3) {
@@ -151,13 +167,16 @@ import WeirWorld
             for (path, contents) in image.files where path != image.segment { disk.put(contents, in: path) }
             disk.put(bytes, in: image.segment)
             let inspection = QueueInspection(directory: "/q", files: disk)
-            let expected = DamageTests.texts.indices.filter { !image.places[$0].contains(offset) }.map { DamageTests.texts[$0] }
+            let expected = DamageTests.texts.indices.filter { !image.places[$0].contains(offset) }.map {
+                DamageTests.texts[$0]
+            }
             if expected.count < 6 { #expect(try !inspection.verify().isSound, "byte \(offset)") }
             _ = try inspection.repair()
             let survey = try inspection.verify()
             #expect(survey.isSound, "byte \(offset)")
             if expected.count < 6 { #expect(disk.paths.contains { $0.contains("/quarantine/") }, "byte \(offset)") }
-            let queue = try await DurableQueue.open(directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
+            let queue = try await DurableQueue.open(
+                directory: "/q", settings: QueueSettings(minFree: 0), world: simulatedWorld(disk))
             #expect(try await drain(queue).map(text) == expected, "byte \(offset)")
         }
     }

@@ -9,19 +9,25 @@ import WeirWorld
     private func letter(_ number: Int, status: Int? = 400, message: String = "no such field") -> DeadLetter {
         DeadLetter(
             event: ByteBuffer(string: "event \(number)"), kind: 1, destination: "siem", source: "edge", status: status,
-            code: "http_400", message: message, attempts: number, time: WallTime(nanoseconds: 1_700_000_000_000_000_000))
+            code: "http_400", message: message, attempts: number, time: WallTime(nanoseconds: 1_700_000_000_000_000_000)
+        )
     }
 
-    private func open(_ disk: SimulatedDisk, maxSize: Int64 = 1 << 20, onFull: DeadLetters.OnFull = .dropOldest) async throws -> DeadLetters {
+    private func open(_ disk: SimulatedDisk, maxSize: Int64 = 1 << 20, onFull: DeadLetters.OnFull = .dropOldest)
+        async throws -> DeadLetters
+    {
         try await DeadLetters.open(
-            directory: "/dead/siem", name: "siem", maxSize: maxSize, onFull: onFull, minFree: 0, world: simulatedWorld(disk))
+            directory: "/dead/siem", name: "siem", maxSize: maxSize, onFull: onFull, minFree: 0,
+            world: simulatedWorld(disk))
     }
 
     @Test("A letter comes back with all that was said of it, also after a restart")
     func roundTrip() async throws {
         let disk = SimulatedDisk(seed: 1)
         let letters = try await open(disk)
-        let sent = [letter(0), letter(1, status: nil, message: String(repeating: "ü", count: 3_000)), letter(2, message: "")]
+        let sent = [
+            letter(0), letter(1, status: nil, message: String(repeating: "ü", count: 3_000)), letter(2, message: ""),
+        ]
         #expect(try await letters.append(sent) == 0)
         await letters.close()
         let again = try await open(disk)
@@ -57,9 +63,9 @@ import WeirWorld
         let letters = try await open(disk)
         _ = try await letters.append((0..<600).map { letter($0) })
         let sent = Mutex<[Int]>([])
-        let count = try await letters.replay(where: { $0.letter.attempts % 3 == 0 }) { entry in
-            sent.withLock { $0.append(entry.letter.attempts) }
-        }
+        let count = try await letters.replay(
+            where: { $0.letter.attempts % 3 == 0 },
+            send: { entry in sent.withLock { $0.append(entry.letter.attempts) } })
         #expect(count == 200)
         #expect(sent.withLock { $0 } == (0..<600).filter { $0 % 3 == 0 })
         #expect(letters.level.events == 400)

@@ -11,7 +11,9 @@ import WeirWorld
             let world = World.live(log: quietLog())
             let queue = try await DurableQueue.open(
                 directory: directory + "/q", settings: QueueSettings(minFree: 0), world: world)
-            for number in 0..<100 { _ = try await queue.append(record("event \(number)", kind: 3, attributes: "a=\(number)")) }
+            for number in 0..<100 {
+                _ = try await queue.append(record("event \(number)", kind: 3, attributes: "a=\(number)"))
+            }
             #expect(queue.level.events == 100)
             var seen: [StoredRecord] = []
             while seen.count < 40 { seen += try await queue.read(maxBytes: 200) }
@@ -42,12 +44,14 @@ import WeirWorld
     func locked() async throws {
         try await withTemporaryDirectory { directory in
             let world = World.live(log: quietLog())
-            let queue = try await DurableQueue.open(directory: directory, settings: QueueSettings(minFree: 0), world: world)
+            let queue = try await DurableQueue.open(
+                directory: directory, settings: QueueSettings(minFree: 0), world: world)
             await #expect(throws: StoreFailure.locked("\(directory) belongs to a running Weir")) {
                 _ = try await DurableQueue.open(directory: directory, settings: QueueSettings(minFree: 0), world: world)
             }
             await queue.close()
-            let again = try await DurableQueue.open(directory: directory, settings: QueueSettings(minFree: 0), world: world)
+            let again = try await DurableQueue.open(
+                directory: directory, settings: QueueSettings(minFree: 0), world: world)
             await again.close()
         }
     }
@@ -56,7 +60,8 @@ import WeirWorld
     func waiting() async throws {
         try await withTemporaryDirectory { directory in
             let world = World.live(log: quietLog())
-            let queue = try await DurableQueue.open(directory: directory, settings: QueueSettings(minFree: 0), world: world)
+            let queue = try await DurableQueue.open(
+                directory: directory, settings: QueueSettings(minFree: 0), world: world)
             async let first = queue.read(maxBytes: 100)
             _ = try await queue.append(record("one"))
             #expect(try await first.map(text) == ["one"])

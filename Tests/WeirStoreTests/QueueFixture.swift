@@ -23,7 +23,11 @@ func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async
 private func removeTree(_ path: String, _ files: LiveFileSystem) {
     for name in (try? files.list(path)) ?? [] {
         let child = path + "/" + name
-        if (try? files.status(child))??.kind == .directory { removeTree(child, files) } else { try? files.remove(child) }
+        if (try? files.status(child))??.kind == .directory {
+            removeTree(child, files)
+        } else {
+            try? files.remove(child)
+        }
     }
     try? files.removeDirectory(path)
 }

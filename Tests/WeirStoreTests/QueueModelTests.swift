@@ -33,7 +33,8 @@ import WeirWorld
         let disk = SimulatedDisk(seed: seed &* 31)
         let compression: QueueSettings.Compression = [.none, .none, .lz4, .zstd][roll(4)]
         let settings = QueueSettings(
-            segmentSize: [4_096, 8_192, 20_000][roll(3)], maxSize: 1 << 20, durability: durability, compression: compression,
+            segmentSize: [4_096, 8_192, 20_000][roll(3)], maxSize: 1 << 20, durability: durability,
+            compression: compression,
             minFree: 0, readAhead: [100, 2_000, 1 << 20][roll(3)])
         let world = simulatedWorld(disk, seed: seed)
         var model = Model()
@@ -87,7 +88,12 @@ import WeirWorld
                 model.held = []
             case 16:
                 // A full disk, for a while.
-                if roll(2) == 0 { disk.setCapacity(disk.paths.reduce(0) { $0 + Int64(disk.contents($1)?.count ?? 0) } + Int64(roll(3_000))) } else { disk.setCapacity(.max) }
+                if roll(2) == 0 {
+                    disk.setCapacity(
+                        disk.paths.reduce(0) { $0 + Int64(disk.contents($1)?.count ?? 0) } + Int64(roll(3_000)))
+                } else {
+                    disk.setCapacity(.max)
+                }
             case 17:
                 disk.failSyncs(1 + roll(3))
                 model.hasFailedSyncs = true
@@ -128,7 +134,9 @@ import WeirWorld
         for seed in (block * 100)..<(block * 100 + 100) { try await run(seed: seed) }
     }
 
-    @Test("Without a sync something may be lost by a power cut, but nothing is invented or out of order", arguments: 0..<4)
+    @Test(
+        "Without a sync something may be lost by a power cut, but nothing is invented or out of order", arguments: 0..<4
+    )
     func memory(_ block: UInt64) async throws {
         for seed in (block * 50)..<(block * 50 + 50) { try await run(seed: 10_000 + seed, durability: .memory) }
     }

@@ -66,7 +66,12 @@ import WeirWorld
         #expect(bytes.withUnsafeBytes { SegmentFormat.decodeHeader($0) } == .newer(9))
     }
 
-    @Test("Names that are no segment are none", arguments: ["", "x.segment", "0-0.segment", "0123456789abcdef-0123456.segment", "zzzzzzzzzzzzzzzz-00000000.segment", "ffffffffffffffff-00000000.segment"])
+    @Test(
+        "Names that are no segment are none",
+        arguments: [
+            "", "x.segment", "0-0.segment", "0123456789abcdef-0123456.segment", "zzzzzzzzzzzzzzzz-00000000.segment",
+            "ffffffffffffffff-00000000.segment",
+        ])
     func names(_ name: String) {
         #expect(SegmentFormat.header(named: name) == nil)
     }
@@ -89,7 +94,8 @@ import WeirWorld
         arguments: [QueueSettings.Compression.none, .lz4, .zstd], [0, 1, 100, 70_000])
     func records(_ compression: QueueSettings.Compression, _ size: Int) throws {
         for (attributes, pieces) in [("", 1), ("source=edge", 1), ("a", 3)] {
-            let payload = ByteBuffer(string: String(String(repeating: "all work and no play ", count: size / 20 + 1).prefix(size)))
+            let payload = ByteBuffer(
+                string: String(String(repeating: "all work and no play ", count: size / 20 + 1).prefix(size)))
             let record = QueueRecord(
                 payload: Array(repeating: payload, count: pieces), count: 12_345, kind: 9,
                 attributes: ByteBuffer(string: attributes), time: WallTime(nanoseconds: 1_700_000_000_550_000_000))
@@ -101,9 +107,15 @@ import WeirWorld
             let bytes = ByteBuffer(bytes: encoder.written)
             let header = try #require(bytes.withUnsafeReadableBytes { RecordHeader($0) })
             #expect(header.before == 4)
-            #expect(header.checksum == bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 1, position: 99) })
-            #expect(header.checksum != bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 2, position: 99) })
-            #expect(header.checksum != bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 1, position: 98) })
+            #expect(
+                header.checksum
+                    == bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 1, position: 99) })
+            #expect(
+                header.checksum
+                    != bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 2, position: 99) })
+            #expect(
+                header.checksum
+                    != bytes.withUnsafeReadableBytes { RecordHeader.checksum(of: $0, salt: 1, position: 98) })
             let body = try #require(bytes.getSlice(at: RecordHeader.length, length: header.bodyLength))
             let stored = try #require(StoredRecord(header, position: 99, body: body))
             #expect(stored.payload == record.payload.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) })
@@ -122,7 +134,8 @@ import WeirWorld
         body.writeString("nonsense")
         for flags in [1, 2] as [UInt8] {
             let header = RecordHeader(
-                kind: 0, count: 1, time: WallTime(nanoseconds: 0), bodyLength: body.readableBytes, flags: .init(rawValue: flags),
+                kind: 0, count: 1, time: WallTime(nanoseconds: 0), bodyLength: body.readableBytes,
+                flags: .init(rawValue: flags),
                 before: 0)
             #expect(StoredRecord(header, position: 0, body: body) == nil)
         }

@@ -7,13 +7,15 @@ import WeirWorld
 /// Full disks, failing syncs, kills at every step, and what is dropped on purpose.
 @Suite struct TroubleTests {
     private func open(
-        _ disk: SimulatedDisk, segmentSize: Int = 8_192, maxSize: Int64 = 1 << 20, durability: QueueSettings.Durability = .commit,
+        _ disk: SimulatedDisk, segmentSize: Int = 8_192, maxSize: Int64 = 1 << 20,
+        durability: QueueSettings.Durability = .commit,
         compression: QueueSettings.Compression = .none, minFree: Int64 = 0, seed: UInt64 = 1
     ) async throws -> DurableQueue {
         try await DurableQueue.open(
             directory: "/data/q",
             settings: QueueSettings(
-                segmentSize: segmentSize, maxSize: maxSize, durability: durability, compression: compression, minFree: minFree),
+                segmentSize: segmentSize, maxSize: maxSize, durability: durability, compression: compression,
+                minFree: minFree),
             world: simulatedWorld(disk, seed: seed))
     }
 
@@ -114,7 +116,10 @@ import WeirWorld
                 let disk = SimulatedDisk(seed: UInt64(step))
                 var kept: [String] = []
                 var taken = 0
-                if let queue = try? await { disk.setLife(operations: step); return try await open(disk, segmentSize: 4_096) }() {
+                if let queue = try? await {
+                    disk.setLife(operations: step)
+                    return try await open(disk, segmentSize: 4_096)
+                }() {
                     for number in 0..<30 {
                         let text = "event \(number) " + String(repeating: "y", count: 500)
                         if await code(queue, text) == "ok" { kept.append(text) }
@@ -131,7 +136,9 @@ import WeirWorld
                 let texts = try await drain(again).map(text)
                 // At most what was taken is missing at the front; a last record that was not answered may be there too.
                 let missing = kept.filter { !texts.contains($0) }
-                #expect(missing.count <= taken && missing == Array(kept.prefix(missing.count)), "power \(power) step \(step)")
+                #expect(
+                    missing.count <= taken && missing == Array(kept.prefix(missing.count)),
+                    "power \(power) step \(step)")
                 #expect(texts == texts.sorted { number($0) < number($1) }, "power \(power) step \(step)")
                 #expect(Set(texts).count == texts.count, "power \(power) step \(step)")
                 step += 1
@@ -158,7 +165,9 @@ import WeirWorld
             #expect(queue.hasRoom(for: text.utf8.count + 30))
             #expect(await code(queue, text) == "ok")
             sent += 1
-            let onDisk = disk.paths.filter { $0.hasSuffix(".segment") }.reduce(0) { $0 + (disk.contents($1)?.count ?? 0) }
+            let onDisk = disk.paths.filter { $0.hasSuffix(".segment") }.reduce(0) {
+                $0 + (disk.contents($1)?.count ?? 0)
+            }
             #expect(onDisk <= 41_000)
         }
         #expect(queue.unaccounted == 0)
@@ -181,7 +190,9 @@ import WeirWorld
     func outOfOrder() async throws {
         let disk = SimulatedDisk(seed: 1)
         let queue = try await open(disk, segmentSize: 4_096)
-        for number in 0..<40 { #expect(await code(queue, "event \(number) " + String(repeating: "w", count: 300)) == "ok") }
+        for number in 0..<40 {
+            #expect(await code(queue, "event \(number) " + String(repeating: "w", count: 300)) == "ok")
+        }
         let segments = queue.level.segments
         let records = try await drain(queue)
         for (done, index) in (stride(from: 1, to: 40, by: 2) + stride(from: 38, through: 0, by: -2)).enumerated() {
@@ -210,7 +221,9 @@ import WeirWorld
         #expect(queue.unaccounted == 0)
     }
 
-    @Test("Small batches of 119-byte events cost at most 20 % on disk, and packing makes them smaller", arguments: [1, 5, 50])
+    @Test(
+        "Small batches of 119-byte events cost at most 20 % on disk, and packing makes them smaller",
+        arguments: [1, 5, 50])
     func overhead(_ batch: Int) async throws {
         let disk = SimulatedDisk(seed: 1)
         let queue = try await open(disk, segmentSize: 1 << 20, maxSize: 1 << 30)
@@ -273,7 +286,9 @@ import WeirWorld
     func inspection() async throws {
         let disk = SimulatedDisk(seed: 1)
         let queue = try await open(disk, segmentSize: 4_096)
-        for number in 0..<30 { #expect(await code(queue, "event \(number) " + String(repeating: "v", count: 300)) == "ok") }
+        for number in 0..<30 {
+            #expect(await code(queue, "event \(number) " + String(repeating: "v", count: 300)) == "ok")
+        }
         queue.acknowledge(Array(try await drain(queue).prefix(12)))
         let inspection = QueueInspection(directory: "/data/q", files: disk)
         var exported: [Int] = []

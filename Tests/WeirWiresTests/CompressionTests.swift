@@ -7,7 +7,9 @@ import WeirWorld
     static func logs(_ lines: Int, seed: UInt64 = 1) -> ByteBuffer {
         var random = SplitMix(seed: seed)
         var bytes = ByteBuffer()
-        for line in 0..<lines { bytes.writeString("{\"seq\":\(line),\"value\":\(random.next()),\"message\":\"user logged in\"}\n") }
+        for line in 0..<lines {
+            bytes.writeString("{\"seq\":\(line),\"value\":\(random.next()),\"message\":\"user logged in\"}\n")
+        }
         return bytes
     }
 

@@ -11,10 +11,12 @@ import WeirWorld
         return String(buffer: buffer)
     }
 
-    @Test("Only what must be escaped is", arguments: [
-        ("", "\"\""), ("plain", "\"plain\""), ("a\"b\\c", "\"a\\\"b\\\\c\""), ("\n\r\t", "\"\\n\\r\\t\""),
-        ("\u{0}\u{1f}", "\"\\u0000\\u001f\""), ("grün 🙂 \u{2028}", "\"grün 🙂 \u{2028}\""),
-    ])
+    @Test(
+        "Only what must be escaped is",
+        arguments: [
+            ("", "\"\""), ("plain", "\"plain\""), ("a\"b\\c", "\"a\\\"b\\\\c\""), ("\n\r\t", "\"\\n\\r\\t\""),
+            ("\u{0}\u{1f}", "\"\\u0000\\u001f\""), ("grün 🙂 \u{2028}", "\"grün 🙂 \u{2028}\""),
+        ])
     func escapes(text: String, expected: String) { #expect(Self.quoted(Array(text.utf8)) == expected) }
 
     @Test("Bytes that are no UTF-8 become U+FFFD each")
@@ -33,7 +35,11 @@ import WeirWorld
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next() >> (round % 2 == 0 ? 0 : 58)) }
             let text = Self.quoted(bytes)
             let value = try JSONSerialization.jsonObject(with: Data("[\(text)]".utf8)) as? [String]
-            if let whole = String(validating: bytes, as: UTF8.self) { #expect(value == [whole]) } else { #expect(value?.count == 1) }
+            if let whole = String(validating: bytes, as: UTF8.self) {
+                #expect(value == [whole])
+            } else {
+                #expect(value?.count == 1)
+            }
         }
     }
 }

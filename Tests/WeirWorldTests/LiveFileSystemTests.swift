@@ -10,7 +10,9 @@ import WeirWorld
         try files.makeDirectory(path + "/a/b")
         defer {
             for directory in ["/a/b", "/a", ""] {
-                for name in (try? files.list(path + directory)) ?? [] { try? files.remove(path + directory + "/" + name) }
+                for name in (try? files.list(path + directory)) ?? [] {
+                    try? files.remove(path + directory + "/" + name)
+                }
                 try? files.removeDirectory(path + directory)
             }
         }

@@ -2,9 +2,9 @@ package import WeirWorld
 
 /// Weighted least-load over a window: the next load goes to the member with the lowest sent/weight.
 ///
-/// The rules are Cribl's (research/destinations.md, section 3): weight 0 is never used; a blocked member's weight counts 10 % less;
-/// at the end of each window half of every counter is carried over, so that an old imbalance fades instead of being repaid
-/// at once or never.
+/// The rules are Cribl's (research/destinations.md, section 3): weight 0 is never used; a blocked member's weight
+/// counts 10 % less; at the end of each window half of every counter is carried over, so that an old imbalance fades
+/// instead of being repaid at once or never.
 ///
 /// | members | sent | carried | next window |
 /// | --- | --- | --- | --- |
@@ -39,8 +39,8 @@ package struct Balancer: Sendable {
 
     package init(window: Duration = .seconds(300)) { self.window = window }
 
-    /// Sets the members. Those that were there keep their counters; a new one starts at the lowest load of the others, so
-    /// that it is not flooded.
+    /// Sets the members. Those that were there keep their counters; a new one starts at the lowest load of the others,
+    /// so that it is not flooded.
     package mutating func set(_ new: [(id: Int, weight: Int)]) {
         let lowest = members.filter { $0.weight > 0 }.map { $0.sent / Double($0.weight) }.min() ?? 0
         members = new.map { member in
@@ -54,10 +54,13 @@ package struct Balancer: Sendable {
         }
     }
 
-    /// The member that the next load should go to, or `nil` when none is ready. The first of equals, in the order they were set.
+    /// The member that the next load should go to, or `nil` when none is ready. The first of equals, in the order they
+    /// were set.
     package mutating func choose(at now: Moment, _ readiness: (_ id: Int) -> Readiness) -> Int? {
         turn(at: now)
-        if members.count == 1 { return members[0].weight > 0 && readiness(members[0].id) != .away ? members[0].id : nil }
+        if members.count == 1 {
+            return members[0].weight > 0 && readiness(members[0].id) != .away ? members[0].id : nil
+        }
         var best: (id: Int, load: Double)?
         for member in members where member.weight > 0 {
             let ready = readiness(member.id)

@@ -5,9 +5,10 @@ import WeirWorld
 
 /// A batch as a record of the queue, and back.
 ///
-/// Kind: bits 0-3 the event kind, bit 4 set for newline framing. Payload: the slab as it is; without separators (bare) the ends come first,
-/// four bytes each, little-endian. Attributes: when it was received (i64 nanoseconds), the source, then key and value of each
-/// attribute, texts with their length before them (u16; at most 65,535 bytes together, what is beyond is left out).
+/// Kind: bits 0-3 the event kind, bit 4 set for newline framing. Payload: the slab as it is; without separators (bare)
+/// the ends come first, four bytes each, little-endian. Attributes: when it was received (i64 nanoseconds), the source,
+/// then key and value of each attribute, texts with their length before them (u16; at most 65,535 bytes together, what
+/// is beyond is left out).
 enum BatchRecord {
     private static let newline: UInt8 = 0x10
     /// Larger batches are cut into several records: the store takes less than 256 MiB and 16 Mi events in one.
@@ -43,7 +44,9 @@ enum BatchRecord {
         var ends = ContiguousArray<UInt32>()
         ends.reserveCapacity(min(record.count, payload.readableBytes / 4))
         for _ in 0..<record.count {
-            guard let end = payload.readInteger(endianness: .little, as: UInt32.self), end >= ends.last ?? 0 else { return nil }
+            guard let end = payload.readInteger(endianness: .little, as: UInt32.self), end >= ends.last ?? 0 else {
+                return nil
+            }
             ends.append(end)
         }
         guard Int(ends.last ?? 0) == payload.readableBytes else { return nil }
@@ -88,7 +91,9 @@ enum BatchRecord {
 
     private static func context(_ attributes: ByteBuffer, kind: EventKind) -> BatchContext? {
         var buffer = attributes
-        guard let received = buffer.readInteger(endianness: .little, as: Int64.self), let source = read(&buffer) else { return nil }
+        guard let received = buffer.readInteger(endianness: .little, as: Int64.self), let source = read(&buffer) else {
+            return nil
+        }
         var context = BatchContext(kind: kind, source: source, received: WallTime(nanoseconds: received))
         while let key = read(&buffer), let value = read(&buffer) { context.attributes[key] = value }
         return context

@@ -1,8 +1,8 @@
 import Synchronization
 import WeirWorld
 
-/// The deadline of the one send that a worker has under way. A watcher sleeps towards it and fires at most that send, never the
-/// next: so a timer costs two atomic operations a send instead of a task group.
+/// The deadline of the one send that a worker has under way. A watcher sleeps towards it and fires at most that send,
+/// never the next: so a timer costs two atomic operations a send instead of a task group.
 final class Deadline: Sendable {
     private static let none: Int64 = .max
     private static let fired: Int64 = .min
@@ -22,10 +22,15 @@ final class Deadline: Sendable {
             let set = moment.load(ordering: .acquiring)
             let now = time.now
             if set != Self.none, now.nanoseconds >= set {
-                if moment.compareExchange(expected: set, desired: Self.fired, ordering: .acquiringAndReleasing).exchanged { return }
+                if moment.compareExchange(expected: set, desired: Self.fired, ordering: .acquiringAndReleasing)
+                    .exchanged
+                {
+                    return
+                }
                 continue
             }
-            // While nothing is under way it is enough to look once a timeout: whatever begins meanwhile ends later than that.
+            // While nothing is under way it is enough to look once a timeout: whatever begins meanwhile ends later than
+            // that.
             let next = set == Self.none ? now + idle : Moment(nanoseconds: set)
             do { try await time.sleep(until: next) } catch { return }
         }

@@ -15,7 +15,8 @@ extension DeliveryChain {
         }
     }
 
-    /// What would happen to a batch of this size now: true where it would be taken at once. For fallbacks and balancers.
+    /// What would happen to a batch of this size now: true where it would be taken at once. For fallbacks and
+    /// balancers.
     package func hasRoom(for bytes: Int) -> Bool {
         shared.withLock { shared in
             shared.state.phase == .running && shared.waiters.isEmpty
@@ -34,7 +35,8 @@ extension DeliveryChain {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 change { shared, now, effects in
-                    // Looked at under the lock: cancelled before means refused here, cancelled later means found by the handler.
+                    // Looked at under the lock: cancelled before means refused here, cancelled later means found by the
+                    // handler.
                     if Task.isCancelled {
                         effects.answers.append((continuation, .failure(.stopped)))
                         return

@@ -7,8 +7,8 @@ import WeirWorld
 extension DeliveryChain {
     private static let retry = Duration.seconds(5)
 
-    /// Looks up the hosts and makes, keeps and retires endpoints accordingly. Each address of a host is an endpoint with the
-    /// host's weight; an address that is listed by itself counts there and not under the host.
+    /// Looks up the hosts and makes, keeps and retires endpoints accordingly. Each address of a host is an endpoint
+    /// with the host's weight; an address that is listed by itself counts there and not under the host.
     /// - Returns: false where a host could not be looked up; what was known of it stays.
     @discardableResult
     func resolve() async -> Bool {

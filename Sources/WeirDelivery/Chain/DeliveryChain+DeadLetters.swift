@@ -23,7 +23,8 @@ extension DeliveryChain {
     func openDeadLetters() async throws {
         guard let queueDirectory else { return }
         let letters = try await DeadLetters.open(
-            directory: queueDirectory + "/dead-letters", name: name + "-dead", maxSize: settings.deadLetters.maxSize.bytes,
+            directory: queueDirectory + "/dead-letters", name: name + "-dead",
+            maxSize: settings.deadLetters.maxSize.bytes,
             onFull: settings.deadLetters.onFull == .dropOldest ? .dropOldest : .dropNewest, world: world)
         self.letters.withLock { $0 = letters }
     }
@@ -54,7 +55,8 @@ extension DeliveryChain {
                     DeadLetter(
                         event: refusal.batch.event(at: index), kind: refusal.batch.kind.rawValue, destination: name,
                         source: refusal.batch.context.source, status: Self.status(of: refusal.reason.code),
-                        code: refusal.reason.code, message: refusal.reason.sentence, attempts: refusal.attempts, time: wall))
+                        code: refusal.reason.code, message: refusal.reason.sentence, attempts: refusal.attempts,
+                        time: wall))
                 if page.count == Self.lettersAtOnce {
                     await append(page, to: letters, &burial)
                     page = []
@@ -96,8 +98,10 @@ extension DeliveryChain {
         guard let letters = letters.withLock({ $0 }) else { return [] }
         return try await letters.list(limit: limit).map { entry in
             DeadLetterReading(
-                at: entry.letter.time, reason: Reason(entry.letter.code, entry.letter.message), attempts: entry.letter.attempts,
-                source: entry.letter.source, kind: EventKind(rawValue: entry.letter.kind) ?? .raw, content: entry.letter.event)
+                at: entry.letter.time, reason: Reason(entry.letter.code, entry.letter.message),
+                attempts: entry.letter.attempts,
+                source: entry.letter.source, kind: EventKind(rawValue: entry.letter.kind) ?? .raw,
+                content: entry.letter.event)
         }
     }
 
@@ -108,8 +112,8 @@ extension DeliveryChain {
         package var description: String { "\(reason.sentence) \(sent) dead letters were sent before." }
     }
 
-    /// Sends the dead letters that are there now again, through the gate like everything else. A letter is taken out when the
-    /// destination (or its queue) has it; one that is refused again comes back as a new letter.
+    /// Sends the dead letters that are there now again, through the gate like everything else. A letter is taken out
+    /// when the destination (or its queue) has it; one that is refused again comes back as a new letter.
     /// - Returns: how many were sent.
     package func replayDeadLetters() async throws -> Int {
         guard let letters = letters.withLock({ $0 }) else { return 0 }

@@ -25,8 +25,8 @@ extension DeliveryChain {
 
     var queue: DurableQueue? { disk.withLock { $0 } }
 
-    /// Writes what must go to disk, in order. One task does it, so that the order of taking is the order on disk; it does not wait
-    /// for one write before it gives the next, so that one sync serves all.
+    /// Writes what must go to disk, in order. One task does it, so that the order of taking is the order on disk; it
+    /// does not wait for one write before it gives the next, so that one sync serves all.
     func write() async {
         guard let queue else { return }
         while !Task.isCancelled {
@@ -51,11 +51,13 @@ extension DeliveryChain {
         let pieces = BatchRecord.pieces(parcel.batch)
         let wall = world.time.wall
         guard pieces.count > 1 else {
-            queue.append(BatchRecord.encode(parcel.batch, at: wall)) { result in self.written(parcel.id, result.map { _ in () }) }
+            queue.append(BatchRecord.encode(parcel.batch, at: wall)) { result in
+                self.written(parcel.id, result.map { _ in () })
+            }
             return
         }
-        // The answers come in order: the last one is good only if all are, since a failure fails what waits behind it. Should an
-        // earlier piece have been kept, it is a duplicate, not a loss.
+        // The answers come in order: the last one is good only if all are, since a failure fails what waits behind it.
+        // Should an earlier piece have been kept, it is a duplicate, not a loss.
         let box = FailureBox()
         for (place, piece) in pieces.enumerated() {
             let isLast = place == pieces.count - 1
@@ -72,7 +74,9 @@ extension DeliveryChain {
             let queue
         {
             // The file system is full before `max_size` is: the oldest go, and the next attempt finds their room.
-            dropOldest(of: queue, bytes: Int(clamping: Int64(settings.queueInUse?.segmentSizeInUse.bytes ?? 65_536)), code: "disk_full")
+            dropOldest(
+                of: queue, bytes: Int(clamping: Int64(settings.queueInUse?.segmentSizeInUse.bytes ?? 65_536)),
+                code: "disk_full")
         }
         let receipt = change { shared, now, _ -> Receipt? in
             switch result {

@@ -31,14 +31,16 @@ extension DeliveryChain {
         shared.withLock { shared in
             shared.state.endpoints.map { endpoint in
                 EndpointReading(
-                    name: endpoint.name, weight: endpoint.weight, breaker: endpoint.breaker.word, inFlight: endpoint.inFlight,
+                    name: endpoint.name, weight: endpoint.weight, breaker: endpoint.breaker.word,
+                    inFlight: endpoint.inFlight,
                     concurrency: shape.isOrdered ? 1 : endpoint.limit.current, sentEvents: endpoint.sentEvents,
                     trouble: endpoint.trouble)
             }
         }
     }
 
-    /// What a person asks for: `hold` stops sending, `release` ends a hold and a suspension and tries at once, with one send.
+    /// What a person asks for: `hold` stops sending, `release` ends a hold and a suspension and tries at once, with one
+    /// send.
     package func order(_ order: GateRegistry.Order) {
         change { shared, _, _ in
             switch order {
@@ -89,7 +91,8 @@ extension DeliveryChain {
             world.log.notice(
                 "A disk queue engaged.",
                 metadata: ["gate": "\(name)", "reason": "\(reason.code)", "reason.text": "\(reason.sentence)"])
-        case .cleared: world.log.notice("A disk queue is empty; events pass through memory again.", metadata: ["gate": "\(name)"])
+        case .cleared:
+            world.log.notice("A disk queue is empty; events pass through memory again.", metadata: ["gate": "\(name)"])
         }
     }
 
@@ -104,7 +107,8 @@ extension DeliveryChain {
                 ])
         }
         if let name = after.endpointUp {
-            world.log.info("An endpoint works again.", metadata: ["destination": "\(self.name)", "endpoint": "\(name)"])
+            world.log.info(
+                "An endpoint works again.", metadata: ["destination": "\(self.name)", "endpoint": "\(name)"])
         }
     }
 }
@@ -162,7 +166,11 @@ extension DeliveryState {
 
 extension DeliveryChain.Shared {
     func reading(of chain: DeliveryChain, at now: Moment, wall: WallTime) -> GateReading {
+        // Judged anew, on a copy: what is full now says so with what is in flight now.
+        var fresh = state
+        _ = fresh.observe(at: now, wall: wall)
         let gate = state.gate
+        let reason = fresh.gate.state == gate.state ? fresh.gate.reason : gate.reason
         let queue = chain.queueReading(state)
         var counters = state.counters
         counters.heldEvents = state.heldEvents
@@ -196,13 +204,15 @@ extension DeliveryChain.Shared {
             }
             details.append(GateReading.Detail("on disk", "\(ByteCount(queue.bytes)) of \(ByteCount(queue.maxBytes))"))
         } else if rateIn > rateOut + 1 {
-            forecast.full = .milliseconds(Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
+            forecast.full = .milliseconds(
+                Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
         } else if rateOut > rateIn + 1, level > 0 {
             forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
         }
         return GateReading(
-            id: chain.name, kind: .stream, state: gate.state, reason: gate.reason, since: gate.since, level: gate.level,
-            limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
+            id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since, level: gate.level,
+            limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders,
+            receiver: chain.name,
             counters: counters, queue: queue, forecast: forecast, latency: latency, latencyBuckets: state.latency)
     }
 
@@ -237,7 +247,8 @@ extension DeliveryChain.Shared {
         switch state.gate.state {
         case .open, .filling: return "It is open."
         case .paused: return "When a person releases it."
-        case .suspended: return "When a person releases it, after the destination was put right: `weir release \(state.name)`."
+        case .suspended:
+            return "When a person releases it, after the destination was put right: `weir release \(state.name)`."
         case .unknown: return "When the level can be measured."
         case .blocking, .dropping, .queueing, .buffering: break
         }

@@ -6,8 +6,8 @@ import WeirWorld
 extension DeliveryChain {
     /// One worker: takes shipments and brings them away, one at a time, until the chain ends.
     ///
-    /// It lives in sessions: a task that sends and one that watches its deadline. When the deadline fires the session is
-    /// cancelled, which makes the send give up, and the next one begins.
+    /// It lives in sessions: a task that sends and one that watches its deadline. When the deadline fires the session
+    /// is cancelled, which makes the send give up, and the next one begins.
     func work(_ slot: Int) async {
         let deadline = Deadline()
         while !shared.withLock({ $0.state.phase == .ended }) && !Task.isCancelled {
@@ -24,7 +24,8 @@ extension DeliveryChain {
     private func session(_ slot: Int, _ deadline: Deadline) async {
         while let shipment = await take(slot) {
             let run = ShipmentRun(
-                shipment: shipment, clientErrors: settings.clientErrors, eventsMost: shape.eventsMost, deadline: deadline,
+                shipment: shipment, clientErrors: settings.clientErrors, eventsMost: shape.eventsMost,
+                deadline: deadline,
                 time: world.time, bury: { await self.bury($0) },
                 mayGoOn: { self.mayGoOn })
             let (outcome, hasFired) = await run.run()
@@ -38,7 +39,8 @@ extension DeliveryChain {
     private var mayGoOn: Bool {
         let now = world.time.now
         return shared.withLock { shared in
-            shared.state.phase != .ended && !shared.state.isPaused && (shared.state.pause.map { now >= $0.until } ?? true)
+            shared.state.phase != .ended && !shared.state.isPaused
+                && (shared.state.pause.map { now >= $0.until } ?? true)
         }
     }
 

@@ -6,14 +6,14 @@ package import WeirGates
 import WeirStore
 package import WeirWorld
 
-/// The way to one destination: a gate, perhaps a queue on disk, retries, a balancer over the endpoints, and for each endpoint a
-/// limit, a breaker and a deadline.
+/// The way to one destination: a gate, perhaps a queue on disk, retries, a balancer over the endpoints, and for each
+/// endpoint a limit, a breaker and a deadline.
 ///
 ///     measured → gated → queued → retried → balanced → concurrency and breaker per endpoint → timed → the destination
 ///
-/// `accept` is the gate: it suspends, first come first served, while the memory buffer is full. A fixed set of workers takes what
-/// waits, several batches at once, chooses an endpoint and sends. All decisions are made by `DeliveryState` under one lock; this
-/// class carries them out.
+/// `accept` is the gate: it suspends, first come first served, while the memory buffer is full. A fixed set of workers
+/// takes what waits, several batches at once, chooses an endpoint and sends. All decisions are made by `DeliveryState`
+/// under one lock; this class carries them out.
 package final class DeliveryChain: Intake {
     package let name: String
     package let type: String
@@ -122,12 +122,14 @@ package final class DeliveryChain: Intake {
         await finish()
     }
 
-    /// Takes nothing more, delivers what is in memory for at most `drainWithin`, leaves the rest on disk where there is a queue,
-    /// settles every receipt and returns when `run` has ended.
+    /// Takes nothing more, delivers what is in memory for at most `drainWithin`, leaves the rest on disk where there is
+    /// a queue, settles every receipt and returns when `run` has ended.
     package func stop(drainWithin: Duration) async {
         let deadline = world.time.now + drainWithin
         change { shared, _, _ in if shared.state.phase == .running { shared.state.phase = .stopping } }
-        while shared.withLock({ $0.isRunning && $0.state.phase == .stopping && !$0.state.isIdle }), world.time.now < deadline {
+        while shared.withLock({ $0.isRunning && $0.state.phase == .stopping && !$0.state.isIdle }),
+            world.time.now < deadline
+        {
             await drained.wait(until: deadline, world.time)
         }
         end()
@@ -184,7 +186,9 @@ package final class DeliveryChain: Intake {
 
     /// What is done after the lock is gone.
     struct Effects: Sendable {
-        var answers: [(continuation: CheckedContinuation<Result<Receipt, IntakeRefusal>, Never>, Result<Receipt, IntakeRefusal>)] = []
+        var answers:
+            [(continuation: CheckedContinuation<Result<Receipt, IntakeRefusal>, Never>, Result<Receipt, IntakeRefusal>)] =
+                []
         var shipments: [(continuation: CheckedContinuation<Shipment?, Never>, Shipment)] = []
         var home: [CheckedContinuation<Shipment?, Never>] = []
         var after: DeliveryState.Aftermath?
@@ -198,8 +202,8 @@ package final class DeliveryChain: Intake {
         var pokesReader = false
     }
 
-    /// The one place where the state changes: `body` under the lock, then everything that follows from it, then, without the lock,
-    /// what is to be done.
+    /// The one place where the state changes: `body` under the lock, then everything that follows from it, then,
+    /// without the lock, what is to be done.
     @discardableResult
     func change<Value: Sendable>(_ body: (inout Shared, Moment, inout Effects) -> Value) -> Value {
         let now = world.time.now

@@ -86,8 +86,11 @@ extension DeliveryState {
     // MARK: Reading
 
     func wantsToRead(at now: Moment) -> Bool {
-        guard let disk, phase == .running, !disk.isReading, !disk.isReadOut, disk.aheadBytes < disk.aheadMost else { return false }
-        // Nothing is read that could not be sent soon: while the receiver is away, one read-ahead for the probe is enough.
+        guard let disk, phase == .running, !disk.isReading, !disk.isReadOut, disk.aheadBytes < disk.aheadMost else {
+            return false
+        }
+        // Nothing is read that could not be sent soon: while the receiver is away, one read-ahead for the probe is
+        // enough.
         return spill?.isEngaged == true && (disk.backlog.isEmpty || !isPaused)
     }
 
@@ -116,7 +119,8 @@ extension DeliveryState {
             let age = max(.zero, wall - record.time)
             state.backlog.append(
                 Parcel(
-                    id: record.offsets.lowerBound.position, batch: batch, receipt: nil, taken: now - age, isOnDisk: true,
+                    id: record.offsets.lowerBound.position, batch: batch, receipt: nil, taken: now - age,
+                    isOnDisk: true,
                     end: record.offsets.upperBound.position))
             state.aheadBytes += batch.byteCount
             state.openEvents &+= UInt64(batch.count)

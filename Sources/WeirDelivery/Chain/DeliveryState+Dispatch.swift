@@ -15,7 +15,8 @@ extension DeliveryState {
             slots[slot] = probe
             return probe
         }
-        guard inFlight < (isTrial ? 1 : shape.concurrency) || shape.isOrdered && !isTrial, let lane = nextLane(at: now) else {
+        guard inFlight < (isTrial ? 1 : shape.concurrency) || shape.isOrdered && !isTrial, let lane = nextLane(at: now)
+        else {
             return nil
         }
         guard let place = chooseEndpoint(at: now) else { return nil }
@@ -29,13 +30,14 @@ extension DeliveryState {
         return shipment
     }
 
-    // An endpoint is opened before its first send and after it was unreachable, by a shipment without parcels: so a live batch
-    // never waits behind a connection attempt while another endpoint could take it.
+    // An endpoint is opened before its first send and after it was unreachable, by a shipment without parcels: so a
+    // live batch never waits behind a connection attempt while another endpoint could take it.
     private mutating func nextOpening(at now: Moment) -> Shipment? {
         guard phase == .running || !waiting.isEmpty else { return nil }
         for place in endpoints.indices {
             let endpoint = endpoints[place]
-            guard endpoint.needsOpen, !endpoint.isOpening, !endpoint.isRetired, endpoint.weight > 0, endpoint.inFlight == 0
+            guard endpoint.needsOpen, !endpoint.isOpening, !endpoint.isRetired, endpoint.weight > 0,
+                endpoint.inFlight == 0
             else { continue }
             guard endpoints[place].breaker.mayPass(at: now) else { continue }
             endpoints[place].isOpening = true
@@ -43,7 +45,8 @@ extension DeliveryState {
             inFlight += 1
             let generation = endpoints[place].breaker.begin()
             return Shipment(
-                endpoint: endpoint.id, destination: endpoint.destination, opensFirst: true, parcels: [], events: 0, bytes: 0,
+                endpoint: endpoint.id, destination: endpoint.destination, opensFirst: true, parcels: [], events: 0,
+                bytes: 0,
                 piece: 1, generation: generation, started: now, deadlineAfter: shape.timeout)
         }
         return nil
@@ -65,7 +68,8 @@ extension DeliveryState {
         }
         let trialBusy = isTrial && inFlight > 0
         let id = balancer.choose(at: now) { id in
-            guard !trialBusy, let endpoint = endpoints.first(where: { $0.id == id }), !endpoint.isRetired, !endpoint.needsOpen
+            guard !trialBusy, let endpoint = endpoints.first(where: { $0.id == id }), !endpoint.isRetired,
+                !endpoint.needsOpen
             else { return .away }
             let allowed = shape.isOrdered ? 1 : endpoint.limit.current
             guard endpoint.inFlight < allowed else { return .away }
@@ -78,10 +82,12 @@ extension DeliveryState {
         return id.flatMap { id in endpoints.firstIndex { $0.id == id } }
     }
 
-    // A small batch waits for company only while another send is in flight, whose end wakes it: with nothing in flight it goes
-    // at once, so lingering costs neither throughput nor the latency of a quiet stream.
+    // A small batch waits for company only while another send is in flight, whose end wakes it: with nothing in flight
+    // it goes at once, so lingering costs neither throughput nor the latency of a quiet stream.
     private mutating func isWorthASend(at now: Moment) -> Bool {
-        guard shape.linger > .zero, !shape.isOrdered, inFlight > 0, phase == .running, let first = waiting.first else { return true }
+        guard shape.linger > .zero, !shape.isOrdered, inFlight > 0, phase == .running, let first = waiting.first else {
+            return true
+        }
         if first.attempts > 0 || now >= first.taken + shape.linger { return true }
         let enough = min(shape.bytesMost, Self.companyBytes, max(1, bufferMost / 4))
         var bytes = 0
@@ -97,7 +103,8 @@ extension DeliveryState {
 
     private mutating func fill(from lane: Lane, endpoint: Endpoint, at now: Moment) -> Shipment {
         let isProbe = !endpoint.breaker.isClosed || isTrial
-        let bytesMost = isProbe ? min(ramp.bytes, DrainRamp.bytesFirst, shape.bytesMost) : min(ramp.bytes, shape.bytesMost)
+        let bytesMost =
+            isProbe ? min(ramp.bytes, DrainRamp.bytesFirst, shape.bytesMost) : min(ramp.bytes, shape.bytesMost)
         var parcels: [Parcel] = []
         var events = 0
         var bytes = 0
@@ -116,7 +123,8 @@ extension DeliveryState {
         }
         if lane == .backlog { spendTokens(events, at: now) }
         return Shipment(
-            endpoint: endpoint.id, destination: endpoint.destination, opensFirst: false, parcels: parcels, events: events,
+            endpoint: endpoint.id, destination: endpoint.destination, opensFirst: false, parcels: parcels,
+            events: events,
             bytes: bytes, piece: bytesMost, generation: 0, started: now, deadlineAfter: shape.timeout)
     }
 

@@ -28,7 +28,10 @@ extension DeliveryState {
         }
         counters.attempts &+= UInt64(outcome.attempts)
         if let pause = outcome.pause {
-            ask(pause, reason: outcome.failure?.reason ?? outcome.postponed ?? Reason("receiver_pause", "The receiver asked for a pause."), at: now)
+            ask(
+                pause,
+                reason: outcome.failure?.reason ?? outcome.postponed
+                    ?? Reason("receiver_pause", "The receiver asked for a pause."), at: now)
         }
         unload(shipment, outcome, at: now, &after)
         return after
@@ -84,7 +87,8 @@ extension DeliveryState {
             return
         }
         guard shape.canBackpressure else {
-            // A datagram that could not be sent: nothing to wait for, nothing to hold back (seeds/2: UDP never triggers).
+            // A datagram that could not be sent: nothing to wait for, nothing to hold back (seeds/2: UDP never
+            // triggers).
             if case .unreachable = failure { endpoints[place].needsOpen = true }
             endpoints[place].breaker.abandoned(generation: shipment.generation)
             if shipment.opensFirst { rest(place, shipment, failure, at: now, random: random, &after) }
@@ -130,7 +134,9 @@ extension DeliveryState {
         counters.deadLetteredEvents &+= UInt64(outcome.deadLettered)
         for (code, count) in outcome.dropped { drop(count, code: code) }
         var left = outcome.left
-        if !shape.canBackpressure, outcome.failure != nil, suspended == nil, outcome.failure != .cancelled, !shipment.parcels.isEmpty {
+        if !shape.canBackpressure, outcome.failure != nil, suspended == nil, outcome.failure != .cancelled,
+            !shipment.parcels.isEmpty
+        {
             let lost: Int
             switch left {
             case .none: lost = 0
@@ -138,7 +144,8 @@ extension DeliveryState {
             case .some(let flags): lost = flags.count { $0 }
             }
             drop(lost, code: outcome.failure?.reason.code ?? "send_failed")
-            delivered(shipment.events - lost - outcome.deadLettered - outcome.dropped.values.reduce(0, +), shipment, at: now)
+            delivered(
+                shipment.events - lost - outcome.deadLettered - outcome.dropped.values.reduce(0, +), shipment, at: now)
             left = .none
         } else {
             let again: Int

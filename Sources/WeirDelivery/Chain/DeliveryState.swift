@@ -3,11 +3,11 @@ import WeirFlow
 import WeirGates
 import WeirWorld
 
-/// Everything a delivery chain knows and decides, as a value: what waits, what is in flight, how the endpoints are, what the gate
-/// says. `DeliveryChain` carries out what it decides.
+/// Everything a delivery chain knows and decides, as a value: what waits, what is in flight, how the endpoints are,
+/// what the gate says. `DeliveryChain` carries out what it decides.
 ///
-/// Where a parcel is, at any moment, exactly one of: `waiting` (memory), `writing` (on its way to disk), on disk (and then
-/// perhaps also read back into `backlog`), in a worker's slot. `held` is computed from that, never counted.
+/// Where a parcel is, at any moment, exactly one of: `waiting` (memory), `writing` (on its way to disk), on disk (and
+/// then perhaps also read back into `backlog`), in a worker's slot. `held` is computed from that, never counted.
 struct DeliveryState: Sendable {
     enum Phase: Sendable, Hashable {
         /// Takes and delivers. Can become: `stopping`.
@@ -63,7 +63,10 @@ struct DeliveryState: Sendable {
     var rateIn = RateMeter()
     var rateOut = RateMeter()
 
-    init(name: String, settings: DeliverySettings, shape: DeliveryShape, limitOrigin: String, workers: Int, at wall: WallTime) {
+    init(
+        name: String, settings: DeliverySettings, shape: DeliveryShape, limitOrigin: String, workers: Int,
+        at wall: WallTime
+    ) {
         self.name = name
         self.settings = settings
         self.shape = shape
@@ -136,7 +139,9 @@ struct DeliveryState: Sendable {
     mutating func observe(at now: Moment, wall: WallTime) -> (gate: Gate.Transition?, spill: SpillState.Change?) {
         if let pause, now >= pause.until { self.pause = nil }
         // With nothing left to write, a disk that was full is nobody's trouble; the next write will tell.
-        if let disk, disk.trouble != nil, waiting.isEmpty, writing.isEmpty, now >= disk.retryAt ?? now { self.disk?.worked() }
+        if let disk, disk.trouble != nil, waiting.isEmpty, writing.isEmpty, now >= disk.retryAt ?? now {
+            self.disk?.worked()
+        }
         let trouble = shape.canBackpressure ? trouble(at: now) : nil
         var change: SpillState.Change?
         if spill != nil {
@@ -158,7 +163,9 @@ struct DeliveryState: Sendable {
             isQueueing: spill?.isEngaged == true && spill?.mode != .always && !(disk?.isEmpty ?? true),
             paused: heldBy, suspended: suspended)
         let transition = gate.observe(seen, at: wall)
-        if let transition { counters.transitions["\(transition.to.rawValue)/\(transition.reason.code)", default: 0] += 1 }
+        if let transition {
+            counters.transitions["\(transition.to.rawValue)/\(transition.reason.code)", default: 0] += 1
+        }
         return (transition, change)
     }
 

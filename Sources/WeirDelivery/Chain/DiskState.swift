@@ -10,7 +10,8 @@ struct DiskState: Sendable {
     var backlog = Deque<Parcel>()
     /// Bytes read back and not yet settled.
     var aheadBytes = 0
-    /// Events that came to the disk (found at the start, or written since) and that left it. What is held is the difference.
+    /// Events that came to the disk (found at the start, or written since) and that left it. What is held is the
+    /// difference.
     var enteredEvents: UInt64 = 0
     var leftEvents: UInt64 = 0
     /// Events that were read and not yet settled.
@@ -33,8 +34,8 @@ struct DiskState: Sendable {
     var events: Int64 { Int64(bitPattern: enteredEvents &- leftEvents) }
     var isEmpty: Bool { isReadOut && openEvents == 0 && backlog.isEmpty && !isReading }
 
-    /// A write or a read failed: tried again after 0.25 s, doubling to 5 s. Short, because a full disk has room again as soon as
-    /// somebody makes some, and trying costs little.
+    /// A write or a read failed: tried again after 0.25 s, doubling to 5 s. Short, because a full disk has room again
+    /// as soon as somebody makes some, and trying costs little.
     mutating func failed(_ reason: Reason, at now: Moment) {
         failures = min(failures + 1, 6)
         trouble = reason

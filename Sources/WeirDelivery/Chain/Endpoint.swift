@@ -38,8 +38,8 @@ struct Endpoint: Sendable {
         limit = AdaptiveLimit(most: concurrency)
     }
 
-    /// True while nothing but a probe may go there. An endpoint whose rest is over and that need not be opened is only in trouble
-    /// for somebody who has something to send.
+    /// True while nothing but a probe may go there. An endpoint whose rest is over and that need not be opened is only
+    /// in trouble for somebody who has something to send.
     func isTroubled(hasWork: Bool) -> Bool {
         switch breaker.state {
         case .closed: false

@@ -17,7 +17,8 @@ struct Parcel: Sendable {
     var end: UInt64 = 0
 }
 
-/// What a worker takes along: some parcels for one endpoint. Without parcels it is a probe that only opens the endpoint.
+/// What a worker takes along: some parcels for one endpoint. Without parcels it is a probe that only opens the
+/// endpoint.
 struct Shipment: Sendable {
     var endpoint: Int
     var destination: any Destination

@@ -3,11 +3,11 @@ import WeirFlow
 import WeirGates
 import WeirWorld
 
-/// Brings one shipment to its endpoint: cuts it where it is too large for one send, splits what is refused to find the bad events,
-/// and writes those down as dead letters. Says at the end what must be sent again.
+/// Brings one shipment to its endpoint: cuts it where it is too large for one send, splits what is refused to find the
+/// bad events, and writes those down as dead letters. Says at the end what must be sent again.
 ///
-/// A refused piece is halved, breadth first, so that the good halves are delivered early. It ends after 1,024 sends, or after
-/// 64 refusals without one success (then all are bad): what is undecided then is dead-lettered as it is.
+/// A refused piece is halved, breadth first, so that the good halves are delivered early. It ends after 1,024 sends, or
+/// after 64 refusals without one success (then all are bad): what is undecided then is dead-lettered as it is.
 struct ShipmentRun: Sendable {
     private static let sendsMost = 1_024
     private static let refusalsMost = 64
@@ -17,7 +17,8 @@ struct ShipmentRun: Sendable {
     let eventsMost: Int
     let deadline: Deadline
     let time: any TimeSource
-    /// Writes dead letters. - Returns: how many were kept, how many dropped by code; `nil` when there is no room and they must wait.
+    /// Writes dead letters. - Returns: how many were kept, how many dropped by code; `nil` when there is no room and
+    /// they must wait.
     let bury: @Sendable ([Refusal]) async -> Burial?
     /// Asked before each further piece: false where a pause began meanwhile.
     let mayGoOn: @Sendable () -> Bool
@@ -113,7 +114,8 @@ struct ShipmentRun: Sendable {
             } else {
                 for range in refusedRanges { leave(range) }
                 outcome.failure =
-                    outcome.failure ?? .busy(Reason("dead_letters_full", "The dead letters are full, and refused events must be kept."))
+                    outcome.failure
+                    ?? .busy(Reason("dead_letters_full", "The dead letters are full, and refused events must be kept."))
             }
         }
         if let left { outcome.left = left.allSatisfy { $0 } ? .all : .some(left) }

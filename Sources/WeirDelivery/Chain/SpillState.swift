@@ -15,7 +15,8 @@ package struct SpillState: Sendable {
     package enum Phase: Sendable, Hashable {
         /// Events stay in memory. Can become: `engaged`.
         case idle
-        /// Events go to disk. Can become: `idle`, when the disk is empty and the receiver is well (never in mode `always`).
+        /// Events go to disk. Can become: `idle`, when the disk is empty and the receiver is well (never in mode
+        /// `always`).
         case engaged(Reason)
     }
 
@@ -63,7 +64,9 @@ package struct SpillState: Sendable {
     }
 
     package mutating func recovered() {
-        if phase == .idle { phase = .engaged(Reason("queue_recovered", "What the last run left on disk is delivered first.")) }
+        if phase == .idle {
+            phase = .engaged(Reason("queue_recovered", "What the last run left on disk is delivered first."))
+        }
     }
 
     package mutating func observe(_ seen: Seen, at now: Moment) -> Change? {

@@ -2,13 +2,13 @@ package import WeirWorld
 
 /// How many requests may be in flight to one endpoint: found by trying, after TCP's congestion control (AIMD).
 ///
-/// Time is cut into intervals as long as the mean round trip. At the end of each: one more (twice as many in slow start) if the
-/// limit was reached, nothing was refused and the round trips were not slower than their mean; a tenth less if something was
-/// refused or they were slower than mean + 2.5 deviations. Slow start ends with the first decrease and begins again after an
-/// outage, so that a receiver that has just come back is not stampeded.
+/// Time is cut into intervals as long as the mean round trip. At the end of each: one more (twice as many in slow
+/// start) if the limit was reached, nothing was refused and the round trips were not slower than their mean; a tenth
+/// less if something was refused or they were slower than mean + 2.5 deviations. Slow start ends with the first
+/// decrease and begins again after an outage, so that a receiver that has just come back is not stampeded.
 ///
-/// Source: Vector's adaptive request concurrency (decrease 0.9, EWMA α 0.4, deviation scale 2.5), with slow start added because +1
-/// per round trip from 1 is slow (research/destinations.md, section 4).
+/// Source: Vector's adaptive request concurrency (decrease 0.9, EWMA α 0.4, deviation scale 2.5), with slow start added
+/// because +1 per round trip from 1 is slow (research/destinations.md, section 4).
 package struct AdaptiveLimit: Sendable {
     /// Never more than this: the operator's `concurrency`.
     package let most: Int

@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// Keeps sends away from an endpoint that fails, and lets one through when it is time to try again.
 ///
-/// Any failed send opens it: the endpoint rests for a back-off (first 2 s, at most 60 s, jitter), then one probe decides. What was
-/// in flight when it opened neither lengthens the rest nor ends it.
+/// Any failed send opens it: the endpoint rests for a back-off (first 2 s, at most 60 s, jitter), then one probe
+/// decides. What was in flight when it opened neither lengthens the rest nor ends it.
 package struct Breaker: Sendable {
     package enum State: Sendable, Hashable {
         /// All passes. Can become: `open`, when a send fails.
@@ -50,7 +50,9 @@ package struct Breaker: Sendable {
 
     /// Lets time pass.
     package mutating func tick(at now: Moment) {
-        if case .open(let until, let reason) = state, now >= until { state = .halfOpen(isProbing: false, reason: reason) }
+        if case .open(let until, let reason) = state, now >= until {
+            state = .halfOpen(isProbing: false, reason: reason)
+        }
     }
 
     /// True where a send may begin; in `halfOpen` only while no probe is under way.

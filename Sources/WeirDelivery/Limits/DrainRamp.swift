@@ -1,5 +1,6 @@
-/// How much may go out in one send after an outage: a little first, doubling with every success, so that the drain of a long
-/// backlog is never a stampede. Together with the slow start of `AdaptiveLimit` it ramps both the number and the size of sends.
+/// How much may go out in one send after an outage: a little first, doubling with every success, so that the drain of a
+/// long backlog is never a stampede. Together with the slow start of `AdaptiveLimit` it ramps both the number and the
+/// size of sends.
 ///
 /// | successes since the outage | bytes in one send, at most |
 /// | --- | --- |

@@ -1,6 +1,7 @@
 package import WeirWorld
 
-/// A rate that follows what is counted: the mean of the last seconds, weighted so that old ones fade (time constant 5 s).
+/// A rate that follows what is counted: the mean of the last seconds, weighted so that old ones fade (time constant 5
+/// s).
 package struct RateMeter: Sendable {
     private static let fade = 5.0
 

@@ -53,7 +53,8 @@ package final class FallbackIntake: GaugedIntake {
     }
 }
 
-/// Spreads events over its members by weight and load (`type: balance`). A member whose gate is held leaves until it is not.
+/// Spreads events over its members by weight and load (`type: balance`). A member whose gate is held leaves until it is
+/// not.
 ///
 /// When all are held, the sender waits at the least loaded.
 package final class BalanceIntake: GaugedIntake {

@@ -7,7 +7,8 @@ package enum RouteCycle {
         var marks: [String: Mark] = [:]
         let targets = Dictionary(edges.map { ($0.name, $0.to) }, uniquingKeysWith: { first, _ in first })
         for (start, _) in edges where marks[start] == nil {
-            // With an own stack: a configuration may be a long chain, and nothing from outside may exhaust the thread's.
+            // With an own stack: a configuration may be a long chain, and nothing from outside may exhaust the
+            // thread's.
             var path: [(name: String, next: Int)] = [(start, 0)]
             marks[start] = .onPath
             while let top = path.last {

@@ -22,11 +22,12 @@ package struct RouteRule: Sendable {
     }
 }
 
-/// Chooses destinations for events: rules in order, as Cribl's output router. Also a destination of its own (`type: router`).
+/// Chooses destinations for events: rules in order, as Cribl's output router. Also a destination of its own (`type:
+/// router`).
 ///
-/// A batch is looked at once for each rule that has a condition; a batch whose events all go one way is handed on as it is,
-/// without a copy. Every destination is offered its part before any of them is waited for, so that one that is held does not
-/// keep the others waiting; the sender waits for it only where its `on_backpressure` is `block`.
+/// A batch is looked at once for each rule that has a condition; a batch whose events all go one way is handed on as it
+/// is, without a copy. Every destination is offered its part before any of them is waited for, so that one that is held
+/// does not keep the others waiting; the sender waits for it only where its `on_backpressure` is `block`.
 package final class Routes: Intake {
     package let name: String
     package let rules: [RouteRule]
@@ -58,7 +59,8 @@ package final class Routes: Intake {
     /// Events that no rule matched and that had no `otherwise`: dropped, reason `no_route`.
     package var unroutedEvents: UInt64 { unrouted.load(ordering: .relaxed) }
 
-    /// Events that a destination had no room for while others took theirs; their senders were told (the receipt is lost).
+    /// Events that a destination had no room for while others took theirs; their senders were told (the receipt is
+    /// lost).
     package var refusedEvents: UInt64 { refused.load(ordering: .relaxed) }
 
     package func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
@@ -98,7 +100,9 @@ package final class Routes: Intake {
                 meters[place].add(matched: matched, failed: failed)
                 if matched == 0 { continue }
                 chosen = matched == rest.count ? rest : rest.selecting(selected)
-                if rule.isFinal { rest = matched == rest.count ? rest.slice(0..<0) : rest.selecting(selected.map { !$0 }) }
+                if rule.isFinal {
+                    rest = matched == rest.count ? rest.slice(0..<0) : rest.selecting(selected.map { !$0 })
+                }
             } else {
                 meters[place].add(matched: rest.count, failed: 0)
                 chosen = rest
@@ -143,7 +147,9 @@ package final class Routes: Intake {
         if waiting.isEmpty { return .joined(receipts) }
         if waiting.count == 1 {
             do throws(IntakeRefusal) {
-                for part in waiting[0].parts { receipts.append(try await waiting[0].intake.accept(part, deadline: deadline)) }
+                for part in waiting[0].parts {
+                    receipts.append(try await waiting[0].intake.accept(part, deadline: deadline))
+                }
                 return .joined(receipts)
             } catch {
                 refusal = error
@@ -154,7 +160,9 @@ package final class Routes: Intake {
                     group.addTask {
                         var receipts: [Receipt] = []
                         do throws(IntakeRefusal) {
-                            for part in offer.parts { receipts.append(try await offer.intake.accept(part, deadline: deadline)) }
+                            for part in offer.parts {
+                                receipts.append(try await offer.intake.accept(part, deadline: deadline))
+                            }
                             return .success(receipts)
                         } catch {
                             return .failure(error)
@@ -176,7 +184,8 @@ package final class Routes: Intake {
         guard let refusal else { return .joined(receipts) }
         if receipts.isEmpty { throw refusal }
         if case .full(let reason, _) = refusal {
-            refused.wrappingAdd(UInt64(waiting.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.count } }), ordering: .relaxed)
+            refused.wrappingAdd(
+                UInt64(waiting.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.count } }), ordering: .relaxed)
             if isNowOrNever { return .joined(receipts + [.lost(reason)]) }
         }
         throw refusal
@@ -203,7 +212,8 @@ extension Batch {
     package func select(_ condition: Matcher, into selected: inout [Bool]) -> (matched: Int, failed: Int) {
         withUnsafeEvents { bytes, ends in
             condition.select(
-                slab: bytes, ends: ends, separator: framing.separatorLength, kind: RecordKind(kind), source: context.source,
+                slab: bytes, ends: ends, separator: framing.separatorLength, kind: RecordKind(kind),
+                source: context.source,
                 meta: context.attributes, received: context.received, into: &selected)
         }
     }

@@ -2,8 +2,8 @@ import Synchronization
 package import WeirFlow
 import WeirWorld
 
-/// A place where a person may look at what passes (`weir tap`). Off, it costs one atomic load a batch; on, a batch that finds the
-/// reader's buffer full is skipped and counted. It never holds anything back.
+/// A place where a person may look at what passes (`weir tap`). Off, it costs one atomic load a batch; on, a batch that
+/// finds the reader's buffer full is skipped and counted. It never holds anything back.
 package final class Tap: Sendable {
     private struct Reader: Sendable {
         var id: Int

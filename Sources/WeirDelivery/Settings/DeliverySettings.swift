@@ -2,7 +2,8 @@ package import WeirFlow
 package import WeirGates
 package import WeirSettings
 
-/// What every destination has beside its own keys: how it is held back, retried, queued and what becomes of what it refuses.
+/// What every destination has beside its own keys: how it is held back, retried, queued and what becomes of what it
+/// refuses.
 package struct DeliverySettings: Settings {
     /// What happens to events when the receiver does not keep up.
     package enum OnBackpressure: String, SettingChoice {
@@ -25,7 +26,8 @@ package struct DeliverySettings: Settings {
             switch self {
             case .suspend: "The destination is suspended until a person releases it; nothing is lost."
             case .deadLetter: "The events are dead-lettered and the flow goes on."
-            case .drop: "Every batch answered with a 4xx (but 408, 425, 429) is dropped whole and counted: Cribl's behaviour."
+            case .drop:
+                "Every batch answered with a 4xx (but 408, 425, 429) is dropped whole and counted: Cribl's behaviour."
             }
         }
     }
@@ -58,7 +60,8 @@ package struct DeliverySettings: Settings {
             """),
         field(
             "timeout", \.timeout, range: .milliseconds(1)...(.hours(1)),
-            "How long one send may take before it counts as failed. Default: as the destination's type says, mostly 30s."),
+            "How long one send may take before it counts as failed. Default: as the destination's type says, mostly 30s."
+        ),
         field("retry", \.retry, "How long to wait between attempts."),
         field(
             "client_errors", \.clientErrors,
@@ -108,12 +111,16 @@ package struct RetrySettings: Settings {
     package init() {}
 
     package static let fields: [Field<Self>] = [
-        field("first", \.first, range: .milliseconds(10)...(.hours(1)), "The longest first wait; each failure doubles it."),
+        field(
+            "first", \.first, range: .milliseconds(10)...(.hours(1)), "The longest first wait; each failure doubles it."
+        ),
         field("most", \.most, range: .milliseconds(10)...(.hours(24)), "The longest wait."),
     ]
 
     package func mistakes() -> [SettingMistake] {
-        most < first ? [SettingMistake("most", "`most` is shorter than `first`", help: "make it at least \(first.exactText)")] : []
+        most < first
+            ? [SettingMistake("most", "`most` is shorter than `first`", help: "make it at least \(first.exactText)")]
+            : []
     }
 }
 

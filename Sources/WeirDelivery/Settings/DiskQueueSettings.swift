@@ -55,7 +55,8 @@ package struct DiskQueueSettings: Settings {
         field("on_full", \.onFull, "What happens when `max_size` is reached or the disk is full."),
         field(
             "strict_ordering", \.strictOrdering,
-            "True: new events go behind those on disk. False: new events go first, the backlog follows at `drain_rate`."),
+            "True: new events go behind those on disk. False: new events go first, the backlog follows at `drain_rate`."
+        ),
         field(
             "drain_rate", \.drainRate, range: 1..., examples: ["10000"],
             "Events a second from the backlog, at most. Unlimited when absent."),
@@ -66,7 +67,8 @@ package struct DiskQueueSettings: Settings {
             may be lost in a power cut), `memory` (the operating system has it).
             """),
         field(
-            "after", \.after, range: .zero...(.hours(24)), "How long the gate must be held before mode `backpressure` engages."),
+            "after", \.after, range: .zero...(.hours(24)),
+            "How long the gate must be held before mode `backpressure` engages."),
     ]
 
     /// The queue frees whole segments, so one is never more than a quarter of it.

@@ -1,6 +1,7 @@
 package import WeirSettings
 
-/// Shares the load between destinations by weight: each batch goes to the one that has had least for its weight and can take it.
+/// Shares the load between destinations by weight: each batch goes to the one that has had least for its weight and can
+/// take it.
 /// Source: research/destinations.md section 3.
 package enum BalanceDestination {
     package struct Member: WeirSettings.Settings, Hashable {
@@ -24,13 +25,17 @@ package enum BalanceDestination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("members", \.members, required: true, examples: ["[{ to: east, weight: 2 }, { to: west }]"], "Who shares."),
+            field(
+                "members", \.members, required: true, examples: ["[{ to: east, weight: 2 }, { to: west }]"],
+                "Who shares.")
         ]
 
         package func mistakes() -> [SettingMistake] {
             var mistakes = MemberNames.mistakes(members.map(\.to), key: "members") { "members[\($0)].to" }
             if !members.isEmpty, members.allSatisfy({ $0.weight == 0 }) {
-                mistakes.append(SettingMistake("members", "every member has weight 0, so none is ever used", help: "give one a weight of 1"))
+                mistakes.append(
+                    SettingMistake(
+                        "members", "every member has weight 0, so none is ever used", help: "give one a weight of 1"))
             }
             return mistakes
         }
@@ -46,7 +51,8 @@ enum MemberNames {
         var seen: Set<String> = []
         var mistakes: [SettingMistake] = []
         for (index, name) in names.enumerated() where !seen.insert(name).inserted {
-            mistakes.append(SettingMistake(place(index), "`\(name)` stands twice in `\(key)`", help: "name each destination once"))
+            mistakes.append(
+                SettingMistake(place(index), "`\(name)` stands twice in `\(key)`", help: "name each destination once"))
         }
         return mistakes
     }

@@ -1,7 +1,7 @@
 package import WeirExpressions
 
-/// A destination that owns other destinations, as a pure description; WeirDelivery has the machinery and the node puts it together
-/// and looks for cycles.
+/// A destination that owns other destinations, as a pure description; WeirDelivery has the machinery and the node puts
+/// it together and looks for cycles.
 package enum ComposedPlan: Sendable {
     /// Rules in order; what no rule takes goes to `otherwise`, or is dropped and counted.
     case router(rules: [ComposedRule], otherwise: String?)

@@ -1,6 +1,7 @@
 package import WeirSettings
 
-/// Sends to the first destination of a list that can take a batch, in order of preference; back to the first as soon as it can.
+/// Sends to the first destination of a list that can take a batch, in order of preference; back to the first as soon as
+/// it can.
 package enum FallbackDestination {
     package struct Settings: DestinationSettings {
         package static let type = "fallback"
@@ -11,11 +12,15 @@ package enum FallbackDestination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("order", \.order, required: true, examples: ["[siem, archive]"], "Names of destinations, the preferred one first."),
+            field(
+                "order", \.order, required: true, examples: ["[siem, archive]"],
+                "Names of destinations, the preferred one first.")
         ]
 
         package func mistakes() -> [SettingMistake] { MemberNames.mistakes(order, key: "order") { "order[\($0)]" } }
 
-        package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? { .composed(.fallback(members: order)) }
+        package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
+            .composed(.fallback(members: order))
+        }
     }
 }

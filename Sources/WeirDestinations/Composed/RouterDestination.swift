@@ -1,8 +1,8 @@
 import WeirExpressions
 package import WeirSettings
 
-/// Chooses destinations by rules, as the routes of the configuration do, but as a destination that others can name. A rule that is not
-/// final clones. Source: Cribl's Output Router.
+/// Chooses destinations by rules, as the routes of the configuration do, but as a destination that others can name. A
+/// rule that is not final clones. Source: Cribl's Output Router.
 package enum RouterDestination {
     package struct Rule: WeirSettings.Settings {
         package var name = ""
@@ -30,9 +30,12 @@ package enum RouterDestination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("rules", \.rules, required: true, examples: ["[{ when: \"event.severity <= 3\", to: siem }, { to: archive }]"],
+            field(
+                "rules", \.rules, required: true,
+                examples: ["[{ when: \"event.severity <= 3\", to: siem }, { to: archive }]"],
                 "In order."),
-            field("default", \.otherwise, "Where events go that no rule takes; without it they are dropped and counted."),
+            field(
+                "default", \.otherwise, "Where events go that no rule takes; without it they are dropped and counted."),
         ]
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
@@ -43,7 +46,8 @@ package enum RouterDestination {
                     do throws(ExpressionProblem) {
                         matcher = try Matcher(try Expression(rule.when.text))
                     } catch {
-                        planning.note(rule.when.problem(error.message, offset: error.line == 1 ? error.column - 1 : nil))
+                        planning.note(
+                            rule.when.problem(error.message, offset: error.line == 1 ? error.column - 1 : nil))
                     }
                 }
                 let name = rule.name.isEmpty ? "rule\(index + 1)" : rule.name

@@ -7,7 +7,8 @@ struct BatchParts: Sendable {
     let format: LineFormat
     let partition: EventText?
 
-    /// - Returns: a part per partition in the order of their first events, and the events whose partition cannot be computed.
+    /// - Returns: a part per partition in the order of their first events, and the events whose partition cannot be
+    ///   computed.
     func cut(_ batches: [Batch]) -> (parts: [FileWriter.Part], failed: [(index: Int, reason: Reason)]) {
         guard let partition else {
             let whole = batches.filter { !$0.isEmpty }

@@ -6,10 +6,11 @@ import WeirGates
 import WeirWires
 import WeirWorld
 
-/// The open files of one filesystem destination: which to write to, when to finish one, and what happens when the disk says no.
-/// All of it blocks.
+/// The open files of one filesystem destination: which to write to, when to finish one, and what happens when the disk
+/// says no. All of it blocks.
 ///
-/// A batch is all or nothing: when one of its files fails, what the others took of it is cut off again, and the batch comes back whole.
+/// A batch is all or nothing: when one of its files fails, what the others took of it is cut off again, and the batch
+/// comes back whole.
 ///
 /// `@unchecked Sendable`: it belongs to one lane, and nothing else touches it.
 final class FileWriter: @unchecked Sendable {
@@ -60,7 +61,8 @@ final class FileWriter: @unchecked Sendable {
             lock = weir_lock_beneath(staging.descriptor, FileWriter.lockName)
             if lock < 0 { throw OutputFailure(-lock, "lock `\(rules.staging)`") }
         }
-        try Leftovers(staging: staging, output: output, compression: rules.compression, lockName: FileWriter.lockName).finish()
+        try Leftovers(staging: staging, output: output, compression: rules.compression, lockName: FileWriter.lockName)
+            .finish()
         (self.output, self.staging) = (output, staging)
     }
 
@@ -123,7 +125,8 @@ final class FileWriter: @unchecked Sendable {
                     try file.append(try packed(part.lines), eventBytes: part.lines.readableBytes, at: world.time.now)
                 } catch {
                     guard error.isNameTaken, !part.partition.components.isEmpty else { throw error }
-                    let reason = Reason("path_taken", "A link or file stands where the directory `\(part.partition.text)` should be.")
+                    let reason = Reason(
+                        "path_taken", "A link or file stands where the directory `\(part.partition.text)` should be.")
                     refused += part.indices.map { ($0, reason) }
                 }
             }
@@ -174,13 +177,15 @@ final class FileWriter: @unchecked Sendable {
         try? moveFinished()
     }
 
-    // A failed sync is not said to anybody here: `interval` promised no more than trying, and the file ends at what was synced.
+    // A failed sync is not said to anybody here: `interval` promised no more than trying, and the file ends at what was
+    // synced.
     private func sync(_ partition: PartitionPath, _ file: StagedFile) {
         do throws(OutputFailure) { try file.sync() } catch { setAside(partition) }
     }
 
     private func retireOldest() {
-        guard let oldest = open.min(by: { ($0.value.lastWrite, $0.value.name) < ($1.value.lastWrite, $1.value.name) }) else { return }
+        guard let oldest = open.min(by: { ($0.value.lastWrite, $0.value.name) < ($1.value.lastWrite, $1.value.name) })
+        else { return }
         retire(oldest.key)
     }
 

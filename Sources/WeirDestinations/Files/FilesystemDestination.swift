@@ -11,20 +11,23 @@ package enum FileDurability: String, SettingChoice, Sendable {
 
     package var help: String {
         switch self {
-        case .commit: "A batch is delivered when it is synced to the disk. Nothing acknowledged is lost, whatever stops."
-        case .interval: "A batch is delivered when it is written; files are synced every second. A power cut loses the last second."
-        case .memory: "Files are never synced: a crash of Weir loses nothing, a power cut what the system had not yet written."
+        case .commit:
+            "A batch is delivered when it is synced to the disk. Nothing acknowledged is lost, whatever stops."
+        case .interval:
+            "A batch is delivered when it is written; files are synced every second. A power cut loses the last second."
+        case .memory:
+            "Files are never synced: a crash of Weir loses nothing, a power cut what the system had not yet written."
         }
     }
 }
 
-/// Files in a directory tree: written in a staging directory, moved to the output directory in one step when they are full, old or idle, so
-/// that whoever reads the output sees whole files only.
+/// Files in a directory tree: written in a staging directory, moved to the output directory in one step when they are
+/// full, old or idle, so that whoever reads the output sees whole files only.
 ///
-/// Holds back when the disk is full, read-only or forbidden, for staging and output alike, and goes on by itself. Delivered means that
-/// the batch is in a file of the staging directory and, with `durability: commit` (the default), synced; a crash leaves it there, and the next
-/// start finishes it. A batch whose write failed is cut out of the file again and comes back whole. Source: seeds/2,
-/// Filesystem-Based Destinations; research/destinations.md 1.3.
+/// Holds back when the disk is full, read-only or forbidden, for staging and output alike, and goes on by itself.
+/// Delivered means that the batch is in a file of the staging directory and, with `durability: commit` (the default),
+/// synced; a crash leaves it there, and the next start finishes it. A batch whose write failed is cut out of the file
+/// again and comes back whole. Source: seeds/2, Filesystem-Based Destinations; research/destinations.md 1.3.
 package final class FilesystemDestination: Destination {
     package struct Settings: DestinationSettings {
         package static let type = "filesystem"
@@ -48,24 +51,47 @@ package final class FilesystemDestination: Destination {
 
         package static let fields: [Field<Self>] = [
             field("path", \.path, required: true, examples: ["./archive"], "Output directory; made when missing."),
-            field("staging", \.staging, "Where files are written before they are whole. Default: `.staging/NAME` in `path`. Must be on the same file system."),
-            field("partition", \.partition, examples: ["\"strftime(event.time, '%Y/%m/%d')\""],
-                "Expression that gives the directory for an event. Unsafe characters are written as %XX, so no event can leave `path`."),
-            field("file_name", \.fileName, check: { $0.isEmpty ? "must not be empty" : FileNaming.isPart($0) }, "Beginning of file names; time and a random number follow."),
-            field("extension", \.fileExtension, check: FileNaming.isPart, "Instead of `log` or `ndjson`, without the dot; `.gz` or `.zst` follows."),
+            field(
+                "staging", \.staging,
+                "Where files are written first; on the same file system. Default: `.staging/NAME` in `path`."
+            ),
+            field(
+                "partition", \.partition, examples: ["\"strftime(event.time, '%Y/%m/%d')\""],
+                "Expression that gives the directory for an event. Unsafe characters become %XX: none can leave `path`."
+            ),
+            field(
+                "file_name", \.fileName, check: { $0.isEmpty ? "must not be empty" : FileNaming.isPart($0) },
+                "Beginning of file names; time and a random number follow."),
+            field(
+                "extension", \.fileExtension, check: FileNaming.isPart,
+                "Instead of `log` or `ndjson`, without the dot; `.gz` or `.zst` follows."),
             field("format", \.format, "How events become lines."),
             field("compress", \.compress, "How files are packed."),
-            field("max_size", \.maxSize, range: .kilobytes(1)...(.gigabytes(100)), "A file is finished with so many bytes of events."),
-            field("max_age", \.maxAge, range: .seconds(1)...(.seconds(86_400)), "A file is finished so long after its first event."),
-            field("max_idle", \.maxIdle, range: .seconds(1)...(.seconds(86_400)), "A file is finished so long after its last event."),
-            field("max_open_files", \.maxOpenFiles, range: 1...10_000, "With more partitions at once the longest idle file is finished."),
+            field(
+                "max_size", \.maxSize, range: .kilobytes(1)...(.gigabytes(100)),
+                "A file is finished with so many bytes of events."),
+            field(
+                "max_age", \.maxAge, range: .seconds(1)...(.seconds(86_400)),
+                "A file is finished so long after its first event."),
+            field(
+                "max_idle", \.maxIdle, range: .seconds(1)...(.seconds(86_400)),
+                "A file is finished so long after its last event."),
+            field(
+                "max_open_files", \.maxOpenFiles, range: 1...10_000,
+                "With more partitions at once the longest idle file is finished."),
             field("durability", \.durability, "When a batch counts as safe."),
-            field("flush", \.flush, range: .zero...(.seconds(60)), "How long to wait for more events before a batch is written and synced."),
+            field(
+                "flush", \.flush, range: .zero...(.seconds(60)),
+                "How long to wait for more events before a batch is written and synced."),
         ]
 
         package func mistakes() -> [SettingMistake] {
             staging == path && !path.isEmpty
-                ? [SettingMistake("staging", "`staging` and `path` must differ", help: "leave `staging` out, or name another directory")] : []
+                ? [
+                    SettingMistake(
+                        "staging", "`staging` and `path` must differ",
+                        help: "leave `staging` out, or name another directory")
+                ] : []
         }
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
@@ -76,12 +102,13 @@ package final class FilesystemDestination: Destination {
             let rules = FileWriter.Rules(
                 output: root, staging: staging.isEmpty ? root + "/.staging/" + own : staging,
                 naming: FileNaming(base: fileName, format: format, extension: fileExtension, compression: compress),
-                compression: compress, durability: durability, sizeMost: maxSize.bytes, ageMost: maxAge, idleMost: maxIdle,
+                compression: compress, durability: durability, sizeMost: maxSize.bytes, ageMost: maxAge,
+                idleMost: maxIdle,
                 filesMost: maxOpenFiles)
-            let world = planning.means.world
+            let means = planning.means
             let format = format
             let endpoint = EndpointPlan(name: root) { _ in
-                FilesystemDestination(rules: rules, format: format, partition: partition, world: world)
+                FilesystemDestination(rules: rules, format: format, partition: partition, means: means)
             }
             // One writer, large batches: a sync costs the same for one event as for a hundred thousand.
             let shape = DeliveryShape(
@@ -93,15 +120,15 @@ package final class FilesystemDestination: Destination {
 
     private let writer: FileWriter
     private let parts: BatchParts
-    private let world: World
+    private let eventLoops: any EventLoopGroup
     private let lane: any BlockingLane
-    private let ticker = Mutex<Task<Void, Never>?>(nil)
+    private let ticker = Mutex<RepeatedTask?>(nil)
 
-    init(rules: FileWriter.Rules, format: LineFormat, partition: EventText?, world: World) {
-        writer = FileWriter(rules: rules, world: world)
+    init(rules: FileWriter.Rules, format: LineFormat, partition: EventText?, means: DestinationMeans) {
+        writer = FileWriter(rules: rules, world: means.world)
         parts = BatchParts(format: format, partition: partition)
-        self.world = world
-        lane = world.blocking.lane("files")
+        eventLoops = means.eventLoops
+        lane = means.world.blocking.lane("files")
     }
 
     deinit {
@@ -129,12 +156,10 @@ package final class FilesystemDestination: Destination {
     }
 
     package func close() async {
-        let ticking = ticker.withLock { ticker -> Task<Void, Never>? in
-            defer { ticker = nil }
-            return ticker
+        ticker.withLock { ticker in
+            ticker?.cancel()
+            ticker = nil
         }
-        ticking?.cancel()
-        await ticking?.value
         _ = try? await lane.run { [writer] in writer.end() }
     }
 
@@ -151,14 +176,12 @@ package final class FilesystemDestination: Destination {
         }
     }
 
-    // The one task of this destination: kept here, cancelled by `close`.
+    // The lane is another thread: a tick waits behind a write, never in the way of the event loop.
     private func tickEverySecond() {
         ticker.withLock { ticker in
             guard ticker == nil else { return }
-            ticker = Task { [world, lane, writer] in
-                while (try? await world.time.sleep(for: .seconds(1))) != nil {
-                    _ = try? await lane.run { writer.tick() }
-                }
+            ticker = eventLoops.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) {
+                [lane, writer] _ in lane.enqueue { writer.tick() }
             }
         }
     }

@@ -5,8 +5,8 @@ import WeirWires
 
 /// Files that a crash left in the staging directory: cut to what is whole, and moved to the output directory.
 ///
-/// Plain files end after their last line feed, packed ones after their last whole member or frame. What is cut off was never
-/// acknowledged (with `durability: commit`), so its batch comes again.
+/// Plain files end after their last line feed, packed ones after their last whole member or frame. What is cut off was
+/// never acknowledged (with `durability: commit`), so its batch comes again.
 struct Leftovers {
     let staging: OutputTree
     let output: OutputTree

@@ -16,8 +16,8 @@ import WeirGates
 /// | ENOTDIR, ELOOP on the configured directories | misconfigured | `not_a_directory` |
 /// | all else (EIO) | busy | `io_error` |
 ///
-/// All but two mend themselves when there is room or permission again, so they are `busy`. Source: seeds/2, Filesystem-Based
-/// Destinations.
+/// All but two mend themselves when there is room or permission again, so they are `busy`. Source: seeds/2,
+/// Filesystem-Based Destinations.
 struct OutputFailure: Error, Hashable {
     var code: Int32
     var what: String
@@ -40,7 +40,10 @@ struct OutputFailure: Error, Hashable {
         case EWOULDBLOCK: .busy(Reason("staging_in_use", "Another process uses the staging directory: cannot \(what)."))
         case EXDEV:
             .misconfigured(
-                Reason("other_file_system", "The staging directory must be on the file system of the output directory, or files cannot be moved in one step."))
+                Reason(
+                    "other_file_system",
+                    "Staging and output must be on one file system, or files cannot be moved in one step."
+                ))
         case ENOTDIR, ELOOP: .misconfigured(Reason("not_a_directory", "What is there is no directory: cannot \(what)."))
         default: .busy(Reason("io_error", "The file system failed (errno \(code)): cannot \(what)."))
         }

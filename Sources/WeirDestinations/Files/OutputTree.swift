@@ -1,8 +1,8 @@
 import CWeirSystem
 import Glibc
 
-/// A directory tree that nothing written through it can leave: every step goes from an open directory to one name, and a symbolic
-/// link is never followed.
+/// A directory tree that nothing written through it can leave: every step goes from an open directory to one name, and
+/// a symbolic link is never followed.
 ///
 /// `@unchecked Sendable`: the descriptor belongs to one lane.
 final class OutputTree: @unchecked Sendable {
@@ -28,7 +28,9 @@ final class OutputTree: @unchecked Sendable {
         for name in partition {
             var made: Int32 = 0
             let next = weir_open_beneath(current, name, create ? 1 : 0, &made)
-            if next < 0 { throw OutputFailure(-next, "use the directory `\(path)/\(partition.joined(separator: "/"))`") }
+            if next < 0 {
+                throw OutputFailure(-next, "use the directory `\(path)/\(partition.joined(separator: "/"))`")
+            }
             if made != 0, syncs { fsync(current) }
             if current != descriptor { Glibc.close(current) }
             current = next
@@ -58,7 +60,9 @@ final class OutputTree: @unchecked Sendable {
         for depth in stride(from: partition.count, to: 0, by: -1) {
             let parent = Array(partition[..<(depth - 1)])
             let name = partition[depth - 1]
-            let code = try? with(parent, create: false) { (directory) throws(OutputFailure) in weir_remove_beneath(directory, name, 1) }
+            let code = try? with(parent, create: false) { (directory) throws(OutputFailure) in
+                weir_remove_beneath(directory, name, 1)
+            }
             if code != 0 { return }
         }
     }

@@ -1,7 +1,8 @@
 import WeirWorld
 
-/// The directories that a partition's text stands for, made harmless: whatever an event contains, no component is empty, `.`,
-/// `..`, hidden, longer than 128 bytes, or holds anything but ASCII letters, digits and `-_=+@,.:`; all else is written as `%XX`.
+/// The directories that a partition's text stands for, made harmless: whatever an event contains, no component is
+/// empty, `.`, `..`, hidden, longer than 128 bytes, or holds anything but ASCII letters, digits and `-_=+@,.:`; all
+/// else is written as `%XX`.
 ///
 /// | text | directories |
 /// | --- | --- |
@@ -35,7 +36,10 @@ package struct PartitionPath: Sendable, Hashable {
         safe.reserveCapacity(bytes.count)
         for (index, byte) in bytes.enumerated() {
             // A dot at the beginning would make "..", "." or a hidden name.
-            if isSafe(byte), !(byte == UInt8(ascii: ".") && index == 0) && !(byte == UInt8(ascii: ".") && bytes.allSatisfy { $0 == byte }) {
+            if isSafe(byte),
+                !(byte == UInt8(ascii: ".") && index == 0)
+                    && !(byte == UInt8(ascii: ".") && bytes.allSatisfy { $0 == byte })
+            {
                 safe.append(byte)
             } else {
                 safe += [UInt8(ascii: "%"), hex(byte >> 4), hex(byte & 15)]

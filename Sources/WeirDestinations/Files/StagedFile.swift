@@ -3,8 +3,8 @@ import Glibc
 import NIOCore
 import WeirWorld
 
-/// One file that is being written in the staging directory. It knows how far its content is good, so that what a failed write left
-/// behind is cut off again.
+/// One file that is being written in the staging directory. It knows how far its content is good, so that what a failed
+/// write left behind is cut off again.
 ///
 /// `@unchecked Sendable`: it belongs to one lane.
 final class StagedFile: @unchecked Sendable {
@@ -21,12 +21,15 @@ final class StagedFile: @unchecked Sendable {
     /// After a failed sync the kernel may have dropped what it held: the file ends at what was synced before.
     private(set) var isRetired = false
 
-    init(_ partition: PartitionPath, name: String, in staging: OutputTree, syncs: Bool, at now: Moment) throws(OutputFailure) {
+    init(_ partition: PartitionPath, name: String, in staging: OutputTree, syncs: Bool, at now: Moment)
+        throws(OutputFailure)
+    {
         self.partition = partition
         self.name = name
         opened = now
         lastWrite = now
-        descriptor = try staging.with(partition.components, create: true, syncs: syncs) { (directory) throws(OutputFailure) in
+        descriptor = try staging.with(partition.components, create: true, syncs: syncs) {
+            (directory) throws(OutputFailure) in
             let descriptor = weir_create_beneath(directory, name)
             if descriptor < 0 { throw OutputFailure(-descriptor, "make a file in `\(staging.path)`") }
             if syncs { fsync(directory) }
@@ -43,7 +46,8 @@ final class StagedFile: @unchecked Sendable {
         let code = bytes.withUnsafeReadableBytes { all -> Int32 in
             var done = 0
             while done < all.count {
-                let written = pwrite(descriptor, all.baseAddress.map { $0 + done }, all.count - done, off_t(length) + done)
+                let written = pwrite(
+                    descriptor, all.baseAddress.map { $0 + done }, all.count - done, off_t(length) + done)
                 if written > 0 {
                     done += written
                 } else if written < 0, errno != EINTR {

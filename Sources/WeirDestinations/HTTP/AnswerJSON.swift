@@ -7,7 +7,8 @@ struct AnswerJSON {
 
     /// - Returns: `nil` when it is no JSON object.
     init?(_ body: ByteBuffer) {
-        guard let object = try? JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [String: Any] else { return nil }
+        guard let object = try? JSONSerialization.jsonObject(with: Data(body.readableBytesView)) as? [String: Any]
+        else { return nil }
         self.object = object
     }
 
@@ -27,7 +28,9 @@ struct AnswerJSON {
         guard let list = object[name] as? [Any] else { return nil }
         var items: [AnswerJSON] = []
         for entry in list {
-            guard let outer = entry as? [String: Any], outer.count == 1, let inner = outer.values.first as? [String: Any] else { return nil }
+            guard let outer = entry as? [String: Any], outer.count == 1,
+                let inner = outer.values.first as? [String: Any]
+            else { return nil }
             items.append(AnswerJSON(inner))
         }
         return items

@@ -7,8 +7,8 @@ import WeirWorld
 
 /// Elasticsearch and OpenSearch, by the bulk API.
 ///
-/// Holds back as `http` does. Delivered means that the item was created or indexed; the answer names each item, and only those that
-/// were refused for now are sent again:
+/// Holds back as `http` does. Delivered means that the item was created or indexed; the answer names each item, and
+/// only those that were refused for now are sent again:
 ///
 /// | item | meaning |
 /// | --- | --- |
@@ -80,19 +80,30 @@ package final class ElasticsearchDestination: Destination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("url", \.url, check: HTTPAddress.isURL, examples: ["https://es.example:9200"], "A node; without a path, `/_bulk` is added."),
-            field("urls", \.urls, examples: ["[{ url: \"http://10.0.0.1:9200\" }, { url: \"http://10.0.0.2:9200\" }]"],
+            field(
+                "url", \.url, check: HTTPAddress.isURL, examples: ["https://es.example:9200"],
+                "A node; without a path, `/_bulk` is added."),
+            field(
+                "urls", \.urls, examples: ["[{ url: \"http://10.0.0.1:9200\" }, { url: \"http://10.0.0.2:9200\" }]"],
                 "Several nodes that share the load."),
-            field("index", \.index, required: true, examples: ["logs-weir", "{ expr: \"'logs-' + event.app\" }"], "Index or data stream."),
-            field("id", \.id, examples: ["{ expr: \"event.id\" }"], "`_id` of the document, so that a repeated batch makes no duplicates. Needs an expression."),
+            field(
+                "index", \.index, required: true, examples: ["logs-weir", "{ expr: \"'logs-' + event.app\" }"],
+                "Index or data stream."),
+            field(
+                "id", \.id, examples: ["{ expr: \"event.id\" }"],
+                "`_id` of the document, so that a repeated batch makes no duplicates. Needs an expression."),
             field("action", \.action, "How documents are written."),
             field("pipeline", \.pipeline, check: HTTPShared.isQueryValue, "Ingest pipeline."),
             field("auth", \.auth, "Who we are."),
             field("tls", \.tls, "For `https://` URLs: own authority, client certificate."),
             field("compress", \.compress, "How bodies are packed."),
-            field("max_body", \.maxBody, range: .kilobytes(1)...(.megabytes(256)), "Most bytes of events in one request, before packing."),
+            field(
+                "max_body", \.maxBody, range: .kilobytes(1)...(.megabytes(256)),
+                "Most bytes of events in one request, before packing."),
             field("max_events", \.maxEvents, range: 1...100_000, "Most events in one request."),
-            field("flush", \.flush, range: .zero...(.seconds(600)), "How long to wait for more events before a request that is not full goes out."),
+            field(
+                "flush", \.flush, range: .zero...(.seconds(600)),
+                "How long to wait for more events before a request that is not full goes out."),
             field("concurrency", \.concurrency, range: 1...256, "Requests in flight before the gate holds back."),
             field("timeout", \.timeout, range: .milliseconds(10)...(.seconds(3_600)), "How long one request may take."),
         ]
@@ -100,7 +111,10 @@ package final class ElasticsearchDestination: Destination {
         package func mistakes() -> [SettingMistake] {
             var mistakes = HTTPShared.mistakes(url: url, urls: urls)
             if case .value(let text) = id, !text.isEmpty {
-                mistakes.append(SettingMistake("id", "one `id` for all events would leave one document", help: "write `{ expr: \"event.id\" }`"))
+                mistakes.append(
+                    SettingMistake(
+                        "id", "one `id` for all events would leave one document", help: "write `{ expr: \"event.id\" }`"
+                    ))
             }
             return mistakes
         }
@@ -121,13 +135,15 @@ package final class ElasticsearchDestination: Destination {
                 let path = address.isBare ? "/_bulk" : address.target
                 let target = HTTPEndpoint.Target(
                     address: address.with(target: path + (path.contains("?") ? "&" : "?") + query), headers: headers,
-                    contentType: "application/x-ndjson", compression: compress, tls: tls, timeout: timeout, secrets: auth?.secrets ?? [])
+                    contentType: "application/x-ndjson", compression: compress, tls: tls, timeout: timeout,
+                    secrets: auth?.secrets ?? [])
                 return EndpointPlan(name: address.with(target: path).name, weight: weight) { _ in
                     ElasticsearchDestination(endpoint: HTTPEndpoint(target: target, means: means), body: body)
                 }
             }
             let shape = DeliveryShape(
-                bytesMost: maxBody.asInt, eventsMost: maxEvents, linger: flush, concurrency: concurrency, timeout: timeout,
+                bytesMost: maxBody.asInt, eventsMost: maxEvents, linger: flush, concurrency: concurrency,
+                timeout: timeout,
                 joinsContexts: false)
             return .receiver(DestinationPlan(shape: shape, endpoints: endpoints))
         }
@@ -235,7 +251,9 @@ enum BulkAnswer {
     ) -> DeliveryReport? {
         // The common case is told by the first bytes; the items need not be read.
         let head = body.readableBytesView.prefix(256)
-        if head.first == UInt8(ascii: "{"), head.indices.contains(where: { head[$0...].starts(with: allWell) }) { return .delivered }
+        if head.first == UInt8(ascii: "{"), head.indices.contains(where: { head[$0...].starts(with: allWell) }) {
+            return .delivered
+        }
         guard let answer = AnswerJSON(body) else { return nil }
         if answer.bool("errors") == false { return .delivered }
         guard let items = answer.items("items"), items.count == indices.count else { return nil }
@@ -258,6 +276,8 @@ enum BulkAnswer {
         let text = AnswerText.clean(ByteBuffer(string: said), secrets: [])
         // The code becomes a label: only statuses that HTTP has.
         let code = (400...599).contains(status) ? "item_\(status)" : "item_refused"
-        return Reason(code, text.isEmpty ? "The item was answered with \(status)." : "The item was answered with \(status): \(text)")
+        return Reason(
+            code,
+            text.isEmpty ? "The item was answered with \(status)." : "The item was answered with \(status): \(text)")
     }
 }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// An `http://` or `https://` URL of a receiver, checked: no user and password in it (they would end up in messages), no fragment,
-/// nothing but printable ASCII.
+/// An `http://` or `https://` URL of a receiver, checked: no user and password in it (they would end up in messages),
+/// no fragment, nothing but printable ASCII.
 package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     package var isSecure: Bool
     package var host: String
@@ -16,7 +16,8 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     package init(_ text: String) throws(Mistake) {
-        guard text.utf8.count <= 4_096, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !text.utf8.contains(0x5C) else {
+        guard text.utf8.count <= 4_096, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !text.utf8.contains(0x5C)
+        else {
             throw Mistake(complaint: "must be printable ASCII without spaces; encode the rest as %XX")
         }
         let rest: Substring
@@ -43,7 +44,8 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
         let hasPort = authority.last != "]" && authority.contains(":")
         guard let address = NetworkAddress(hasPort ? authority : authority + ":80"),
             address.host.utf8.allSatisfy({
-                ($0 >= 0x30 && $0 <= 0x3A) || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || $0 == 0x2D || $0 == 0x2E || $0 == 0x5F
+                ($0 >= 0x30 && $0 <= 0x3A) || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || $0 == 0x2D || $0 == 0x2E
+                    || $0 == 0x5F
             })
         else { throw Mistake(complaint: "must name a host, such as `http://10.0.0.5:8080/in`") }
         return (address.host, hasPort ? address.port : nil)

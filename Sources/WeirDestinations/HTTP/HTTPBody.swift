@@ -69,13 +69,16 @@ enum HTTPBody {
         batch.slab.withUnsafeReadableBytes { all in
             for index in 0..<batch.count {
                 if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
-                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &body)
+                EventJSON.write(
+                    UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &body)
             }
         }
     }
 
     /// What an expression gives for each event, with a line feed after it, and the events it fails for.
-    static func template(_ batches: [Batch], _ template: EventText) -> (body: ByteBuffer, failed: [(index: Int, reason: Reason)]) {
+    static func template(_ batches: [Batch], _ template: EventText) -> (
+        body: ByteBuffer, failed: [(index: Int, reason: Reason)]
+    ) {
         var body = ByteBuffer()
         var failed: [(index: Int, reason: Reason)] = []
         var base = 0
@@ -83,7 +86,9 @@ enum HTTPBody {
             batch.slab.withUnsafeReadableBytes { all in
                 for index in 0..<batch.count {
                     do throws(EventText.Failure) {
-                        body.writeString(try template.text(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context))
+                        body.writeString(
+                            try template.text(
+                                UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context))
                         body.writeInteger(0x0A as UInt8)
                     } catch {
                         failed.append((base + index, Reason("expression_failed", error.sentence)))

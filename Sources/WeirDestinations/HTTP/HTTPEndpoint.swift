@@ -66,7 +66,9 @@ final class HTTPEndpoint: Sendable {
 
     /// Sends a body and judges the status by the family's table.
     /// - Parameter answerBytesMost: how much of the answer is read.
-    func deliver(_ body: ByteBuffer, answerBytesMost: Int = HTTPFamily.answerBytesMost) async throws(DeliveryFailure) -> Answer {
+    func deliver(_ body: ByteBuffer, answerBytesMost: Int = HTTPFamily.answerBytesMost) async throws(DeliveryFailure)
+        -> Answer
+    {
         let answer = try await request(body, answerBytesMost: answerBytesMost)
         if let failure = failure(for: answer) { throw failure }
         return answer
@@ -74,11 +76,14 @@ final class HTTPEndpoint: Sendable {
 
     func failure(for answer: Answer) -> DeliveryFailure? {
         HTTPFamily.failure(
-            status: answer.status, retryAfter: answer.retryAfter, said: AnswerText.clean(answer.body, secrets: target.secrets),
+            status: answer.status, retryAfter: answer.retryAfter,
+            said: AnswerText.clean(answer.body, secrets: target.secrets),
             from: peer, now: world.time.wall)
     }
 
-    func request(_ body: ByteBuffer, answerBytesMost: Int = HTTPFamily.answerBytesMost) async throws(DeliveryFailure) -> Answer {
+    func request(_ body: ByteBuffer, answerBytesMost: Int = HTTPFamily.answerBytesMost) async throws(DeliveryFailure)
+        -> Answer
+    {
         if target.address.isSecure, tls.withLock({ $0 == nil }) { try await open() }
         let packed = try await pack(body)
         var request = HTTPClientRequest(url: target.address.description)
@@ -132,7 +137,9 @@ enum AnswerText {
     static func clean(_ body: ByteBuffer, secrets: [String], most: Int = 200) -> String {
         let bytes = body.readableBytesView.prefix(most * 4)
         var text = String(decoding: bytes, as: UTF8.self)
-        for secret in secrets where !secret.isEmpty { text = text.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***") }
+        for secret in secrets where !secret.isEmpty {
+            text = text.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
+        }
         let words = text.unicodeScalars.map { scalar -> Character in
             scalar.properties.generalCategory == .control || scalar.value == 0xFFFD ? " " : Character(scalar)
         }

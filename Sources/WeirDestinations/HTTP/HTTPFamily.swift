@@ -17,7 +17,7 @@ package import WeirWorld
 /// | 408, 425, 429, 5xx | busy | again later; `Retry-After` of 429 and 503 pauses the destination |
 /// | 401, 403, 404, 405, 407 | misconfigured | suspends until a person mends it |
 /// | other 4xx | rejected | splits to find the bad events |
-/// | 1xx, 3xx | misconfigured | suspends: a redirect is never followed, because it would carry events and credentials elsewhere |
+/// | 1xx, 3xx | misconfigured | suspends: no redirect is followed, it would carry events and credentials elsewhere |
 /// | connect refused, no name, reset, closed, TLS | unreachable | rests the endpoint |
 /// | no answer in time | timedOut | rests the endpoint; it may have taken the batch |
 /// | what is no HTTP | unreachable (`bad_answer`) | rests the endpoint |
@@ -27,8 +27,8 @@ package enum HTTPFamily {
     /// Most bytes of an answer that are read.
     static let answerBytesMost = 1 << 20
 
-    /// The client that all HTTP destinations share. HTTP/1.1, keep-alive, no redirects, no proxies, 10 s to connect; it connects
-    /// once, because trying again is the chain's business.
+    /// The client that all HTTP destinations share. HTTP/1.1, keep-alive, no redirects, no proxies, 10 s to connect; it
+    /// connects once, because trying again is the chain's business.
     package static func makeClient(eventLoops: any EventLoopGroup) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)), decompression: .disabled)
@@ -53,8 +53,12 @@ package enum HTTPFamily {
         case 400...499: return .rejected(reason)
         case 300...399:
             return .misconfigured(
-                Reason("http_\(status)", "\(peer) answers \(status); redirects are never followed: put the right URL into the settings."))
-        case 100...199: return .misconfigured(Reason("http_\(status)", "\(peer) answers \(status), which is no answer to a delivery."))
+                Reason(
+                    "http_\(status)",
+                    "\(peer) answers \(status); redirects are never followed: put the right URL into the settings."))
+        case 100...199:
+            return .misconfigured(
+                Reason("http_\(status)", "\(peer) answers \(status), which is no answer to a delivery."))
         default: return .busy(Reason("bad_answer", "\(peer) answers with a status that HTTP does not have."))
         }
     }
@@ -82,5 +86,7 @@ package enum HTTPFamily {
         }
     }
 
-    static func badAnswer(_ peer: String) -> Reason { Reason("bad_answer", "\(peer) answers with something that is not HTTP.") }
+    static func badAnswer(_ peer: String) -> Reason {
+        Reason("bad_answer", "\(peer) answers with something that is not HTTP.")
+    }
 }

@@ -9,7 +9,9 @@ package struct WeightedURL: Settings, Hashable {
     package init() {}
 
     package static let fields: [Field<Self>] = [
-        field("url", \.url, required: true, check: HTTPAddress.isURL, examples: ["http://10.0.0.5/in"], "Where requests go."),
+        field(
+            "url", \.url, required: true, check: HTTPAddress.isURL, examples: ["http://10.0.0.5/in"],
+            "Where requests go."),
         field("weight", \.weight, range: 0...1_000, "Share of the load, relative to the others; 0 is never used."),
     ]
 }
@@ -21,7 +23,9 @@ package struct HTTPAuthSettings: Settings, Hashable {
         package var password = Secret()
         package init() {}
         package static let fields: [Field<Self>] = [
-            field("user", \.user, required: true, check: { $0.contains(":") ? "must not hold a colon" : nil }, "User name."),
+            field(
+                "user", \.user, required: true, check: { $0.contains(":") ? "must not hold a colon" : nil },
+                "User name."),
             field("password", \.password, "Password."),
         ]
     }
@@ -75,7 +79,8 @@ enum Base64Text {
             for byte in group { bits = bits << 8 | UInt32(byte) }
             bits <<= UInt32(8 * (3 - group.count))
             for place in 0..<4 {
-                result.append(place <= group.count ? digits[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
+                result.append(
+                    place <= group.count ? digits[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
             }
         }
         return String(decoding: result, as: UTF8.self)

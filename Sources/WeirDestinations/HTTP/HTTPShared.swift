@@ -8,7 +8,8 @@ import WeirWorld
 enum HTTPShared {
     static func mistakes(url: String, urls: [WeightedURL]) -> [SettingMistake] {
         switch (url.isEmpty, urls.isEmpty) {
-        case (true, true): [SettingMistake("url", "`url` is missing", help: "write `url: http://HOST/PATH`, or a list of `urls`")]
+        case (true, true):
+            [SettingMistake("url", "`url` is missing", help: "write `url: http://HOST/PATH`, or a list of `urls`")]
         case (false, false): [SettingMistake("urls", "`url` and `urls` exclude each other", help: "keep one")]
         case (true, false) where urls.allSatisfy({ $0.weight == 0 }):
             [SettingMistake("urls", "every URL has weight 0, so none is ever used", help: "give one a weight of 1")]
@@ -22,9 +23,14 @@ enum HTTPShared {
     ) -> [(address: HTTPAddress, weight: Int)] {
         tls?.check(&planning)
         if let name = tls?.serverName, !name.isEmpty {
-            planning.mistake("tls.server_name", "HTTP verifies the host of the URL", help: "take it out, and put the name into the URL")
+            planning.mistake(
+                "tls.server_name", "HTTP verifies the host of the URL",
+                help: "take it out, and put the name into the URL")
         }
-        let all = url.isEmpty ? urls.enumerated().map { ("urls[\($0.offset)].url", $0.element.url, $0.element.weight) } : [("url", url, 1)]
+        let all =
+            url.isEmpty
+            ? urls.enumerated().map { ("urls[\($0.offset)].url", $0.element.url, $0.element.weight) }
+            : [("url", url, 1)]
         var found: [(HTTPAddress, Int)] = []
         for (key, text, weight) in all {
             do throws(HTTPAddress.Mistake) {
@@ -34,14 +40,16 @@ enum HTTPShared {
             }
         }
         if tls != nil, !found.contains(where: { $0.0.isSecure }) {
-            planning.mistake("tls", "`tls` is set, but no URL begins with `https://`", help: "take it out or change the URL")
+            planning.mistake(
+                "tls", "`tls` is set, but no URL begins with `https://`", help: "take it out or change the URL")
         }
         return found
     }
 
     /// Headers that the request itself needs and nobody else may write.
     private static let reserved: Set<String> = [
-        "content-length", "transfer-encoding", "connection", "content-encoding", "host", "expect", "upgrade", "te", "trailer",
+        "content-length", "transfer-encoding", "connection", "content-encoding", "host", "expect", "upgrade", "te",
+        "trailer",
     ]
 
     static func check(headers: [String], values: [String], key: String, _ planning: inout DestinationPlanning) {
@@ -67,13 +75,15 @@ enum HTTPShared {
     }
 
     private static func isToken(_ byte: UInt8) -> Bool {
-        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || "-_.!#$%&'*+^`|~".utf8.contains(byte)
+        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+            || "-_.!#$%&'*+^`|~".utf8.contains(byte)
     }
 
     /// A secret that would break out of its header.
     static func check(secret: Secret?, key: String, _ planning: inout DestinationPlanning) {
         if let secret, secret.text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
-            planning.mistake(key, "the secret holds a control character, perhaps a line feed at its end", help: "take it out")
+            planning.mistake(
+                key, "the secret holds a control character, perhaps a line feed at its end", help: "take it out")
         }
     }
 }

@@ -7,12 +7,12 @@ import WeirWorld
 
 /// Splunk's HTTP Event Collector: one JSON envelope per event, many in a request.
 ///
-/// Holds back as `http` does. Delivered means a 2xx, which with Splunk means "in its pipeline"; its acknowledgement channel is not used.
-/// Beyond the family's table the body's `code` decides for a 400:
+/// Holds back as `http` does. Delivered means a 2xx, which with Splunk means "in its pipeline"; its acknowledgement
+/// channel is not used. Beyond the family's table the body's `code` decides for a 400:
 ///
 /// | code | meaning | failure |
 /// | --- | --- | --- |
-/// | 5, 6, 12, 13, 15 with `invalid-event-number` | one event is bad | that one is rejected, the others are sent again |
+/// | 5, 6, 12, 13, 15 with `invalid-event-number` | one is bad | it is rejected, the others are sent again |
 /// | 7 with a fixed `index`; 10, 11, 14, 16 | the settings are wrong | misconfigured |
 /// | all else | | rejected: the batch is split |
 ///
@@ -41,9 +41,12 @@ package final class SplunkHECDestination: Destination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("url", \.url, check: HTTPAddress.isURL, examples: ["https://splunk.example:8088"],
+            field(
+                "url", \.url, check: HTTPAddress.isURL, examples: ["https://splunk.example:8088"],
                 "The collector; without a path, `/services/collector/event` is added."),
-            field("urls", \.urls, examples: ["[{ url: \"https://a.example:8088\" }, { url: \"https://b.example:8088\" }]"],
+            field(
+                "urls", \.urls,
+                examples: ["[{ url: \"https://a.example:8088\" }, { url: \"https://b.example:8088\" }]"],
                 "Several collectors that share the load."),
             field("token", \.token, required: true, "The collector's token."),
             field("index", \.index, examples: ["main", "{ expr: \"event.team\" }"], "Index of the events."),
@@ -52,9 +55,13 @@ package final class SplunkHECDestination: Destination {
             field("host", \.host, examples: ["{ expr: \"event.host\" }"], "Their host."),
             field("tls", \.tls, "For `https://` URLs: own authority, client certificate."),
             field("compress", \.compress, "How bodies are packed."),
-            field("max_body", \.maxBody, range: .kilobytes(1)...(.megabytes(256)), "Most bytes of events in one request, before packing."),
+            field(
+                "max_body", \.maxBody, range: .kilobytes(1)...(.megabytes(256)),
+                "Most bytes of events in one request, before packing."),
             field("max_events", \.maxEvents, range: 0...10_000_000, "Most events in one request; 0 for no limit."),
-            field("flush", \.flush, range: .zero...(.seconds(600)), "How long to wait for more events before a request that is not full goes out."),
+            field(
+                "flush", \.flush, range: .zero...(.seconds(600)),
+                "How long to wait for more events before a request that is not full goes out."),
             field("concurrency", \.concurrency, range: 1...256, "Requests in flight before the gate holds back."),
             field("timeout", \.timeout, range: .milliseconds(10)...(.seconds(3_600)), "How long one request may take."),
         ]
@@ -65,21 +72,24 @@ package final class SplunkHECDestination: Destination {
             let addresses = HTTPShared.addresses(url: url, urls: urls, tls: tls, &planning)
             HTTPShared.check(secret: token, key: "token", &planning)
             let envelope = HECEnvelope(
-                index: index.compile(&planning), source: source.compile(&planning), sourcetype: sourcetype.compile(&planning),
+                index: index.compile(&planning), source: source.compile(&planning),
+                sourcetype: sourcetype.compile(&planning),
                 host: host.compile(&planning))
             if planning.hasErrors { return nil }
             let means = planning.means
             let endpoints = addresses.map { address, weight in
                 let place = address.isBare ? address.with(target: "/services/collector/event") : address
                 let target = HTTPEndpoint.Target(
-                    address: place, headers: [("Authorization", "Splunk \(token.text)")], contentType: "application/json",
+                    address: place, headers: [("Authorization", "Splunk \(token.text)")],
+                    contentType: "application/json",
                     compression: compress, tls: tls, timeout: timeout, secrets: [token.text])
                 return EndpointPlan(name: place.name, weight: weight) { _ in
                     SplunkHECDestination(endpoint: HTTPEndpoint(target: target, means: means), envelope: envelope)
                 }
             }
             let shape = DeliveryShape(
-                bytesMost: maxBody.asInt, eventsMost: maxEvents == 0 ? .max : maxEvents, linger: flush, concurrency: concurrency,
+                bytesMost: maxBody.asInt, eventsMost: maxEvents == 0 ? .max : maxEvents, linger: flush,
+                concurrency: concurrency,
                 timeout: timeout, joinsContexts: false)
             return .receiver(DestinationPlan(shape: shape, endpoints: endpoints))
         }
@@ -111,7 +121,9 @@ package final class SplunkHECDestination: Destination {
     ) throws(DeliveryFailure) -> DeliveryReport {
         let isOurs = [10, 11, 14, 16].contains(said.code) || (said.code == 7 && (envelope.index?.isFixed ?? true))
         if isOurs { throw .misconfigured(Reason("hec_\(said.code)", failure.reason.sentence)) }
-        guard [5, 6, 7, 12, 13, 15].contains(said.code), let number = said.invalidEvent, encoded.indices.indices.contains(number) else {
+        guard [5, 6, 7, 12, 13, 15].contains(said.code), let number = said.invalidEvent,
+            encoded.indices.indices.contains(number)
+        else {
             throw failure
         }
         let reason = Reason("hec_\(said.code)", failure.reason.sentence)
@@ -119,7 +131,8 @@ package final class SplunkHECDestination: Destination {
         let others = encoded.indices.filter { $0 != bad }
         let again = Reason("hec_neighbour", "Another event of the request was refused; this one is sent again.")
         return DeliveryReport(
-            rejected: (encoded.failed + [(bad, reason)]).sorted { $0.index < $1.index }, postponed: others.map { ($0, again) })
+            rejected: (encoded.failed + [(bad, reason)]).sorted { $0.index < $1.index },
+            postponed: others.map { ($0, again) })
     }
 
     package func close() async {}
@@ -185,11 +198,16 @@ struct HECEnvelope: Sendable {
 
     // Text goes as a string, which Splunk shows as the raw event; JSON as an object.
     private static func writeEvent(_ event: UnsafeRawBufferPointer, _ context: BatchContext, _ body: inout ByteBuffer) {
-        if context.kind == .json { EventJSON.write(event, of: context, to: &body) } else { JSONText.write(event, to: &body) }
+        if context.kind == .json {
+            EventJSON.write(event, of: context, to: &body)
+        } else {
+            JSONText.write(event, to: &body)
+        }
     }
 
     private func write(
-        _ name: StaticString, _ text: TextOfEvent?, _ event: UnsafeRawBufferPointer, _ context: BatchContext, _ body: inout ByteBuffer
+        _ name: StaticString, _ text: TextOfEvent?, _ event: UnsafeRawBufferPointer, _ context: BatchContext,
+        _ body: inout ByteBuffer
     ) throws(EventText.Failure) {
         guard let text = try text?.text(event, of: context), !text.isEmpty else { return }
         body.writeStaticString(",\"")

@@ -6,8 +6,8 @@ import WeirWires
 
 /// One event as one JSON object on one line.
 ///
-/// JSON passes as it is. Text becomes `{"message": …}`. Syslog becomes the fields that expressions see (`facility`, `severity`, `host`,
-/// `app`, `procid`, `msgid`, `structured_data`, `time`, `message`).
+/// JSON passes as it is. Text becomes `{"message": …}`. Syslog becomes the fields that expressions see (`facility`,
+/// `severity`, `host`, `app`, `procid`, `msgid`, `structured_data`, `time`, `message`).
 enum EventJSON {
     static func write(_ event: UnsafeRawBufferPointer, of context: BatchContext, to buffer: inout ByteBuffer) {
         switch context.kind {
@@ -25,10 +25,14 @@ enum EventJSON {
 
     private static let whole = try? Expression("event")
 
-    private static func writeFields(_ event: UnsafeRawBufferPointer, _ context: BatchContext, to buffer: inout ByteBuffer) {
+    private static func writeFields(
+        _ event: UnsafeRawBufferPointer, _ context: BatchContext, to buffer: inout ByteBuffer
+    ) {
         let record = RecordView(
             bytes: event, kind: .syslog, source: context.source, meta: context.attributes, received: context.received)
-        guard let value = try? whole?.evaluate(record), case .map = value else { return writeMessage(event, to: &buffer) }
+        guard let value = try? whole?.evaluate(record), case .map = value else {
+            return writeMessage(event, to: &buffer)
+        }
         buffer.writeString(value.jsonText)
     }
 }

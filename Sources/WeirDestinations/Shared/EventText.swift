@@ -12,7 +12,10 @@ struct EventText: Sendable {
         do throws(ExpressionProblem) {
             let expression = try Expression(written.text)
             guard ["string", "dyn"].contains(expression.resultType) else {
-                planning.note(written.problem("the expression must give text, not \(expression.resultType)", help: "wrap it in `string(…)`"))
+                planning.note(
+                    written.problem(
+                        "the expression must give text, not \(expression.resultType)",
+                        help: "wrap it in `string(…)`"))
                 return nil
             }
             return EventText(expression: expression)

@@ -17,8 +17,8 @@ package enum LineFormat: String, SettingChoice, Sendable {
 
     /// The batch as lines, each with its line feed. Shares the slab, without a copy, where the batch is already that.
     ///
-    /// A line feed inside an event would cut it in two at the receiver. In JSON it can only stand between tokens and becomes a space,
-    /// which changes nothing; in other text it is written as `\n` (two characters).
+    /// A line feed inside an event would cut it in two at the receiver. In JSON it can only stand between tokens and
+    /// becomes a space, which changes nothing; in other text it is written as `\n` (two characters).
     package func bytes(of batch: Batch) -> ByteBuffer {
         if self == .ndjson, batch.kind != .json { return LineFormat.wrapped(batch) }
         guard batch.framing == .bare else { return batch.slab }
@@ -30,7 +30,9 @@ package enum LineFormat: String, SettingChoice, Sendable {
         lines.reserveCapacity(batch.byteCount + batch.count * 2)
         batch.slab.withUnsafeReadableBytes { all in
             for index in 0..<batch.count {
-                writeLine(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), isJSON: batch.kind == .json, to: &lines)
+                writeLine(
+                    UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), isJSON: batch.kind == .json,
+                    to: &lines)
             }
         }
         return lines
@@ -46,7 +48,8 @@ package enum LineFormat: String, SettingChoice, Sendable {
         lines.reserveCapacity(batch.byteCount + batch.count * 20)
         batch.slab.withUnsafeReadableBytes { all in
             for index in 0..<batch.count {
-                EventJSON.write(UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &lines)
+                EventJSON.write(
+                    UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context, to: &lines)
                 lines.writeInteger(0x0A as UInt8)
             }
         }

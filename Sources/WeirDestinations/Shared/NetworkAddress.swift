@@ -26,7 +26,8 @@ package struct NetworkAddress: Sendable, Hashable, CustomStringConvertible {
             // An IPv6 address without brackets: where it ends is anybody's guess.
             return nil
         }
-        guard !host.isEmpty, host.utf8.count <= 253, !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || $0 == 0x2F || $0 == 0x40 })
+        guard !host.isEmpty, host.utf8.count <= 253,
+            !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || $0 == 0x2F || $0 == 0x40 })
         else { return nil }
         self.host = host
         self.port = port

@@ -39,7 +39,8 @@ enum NetworkReason {
         case ETIMEDOUT: Reason("connect_timeout", "\(peer) did not answer in time.")
         case ECONNRESET, EPIPE: Reason("connection_reset", "\(peer) reset the connection.")
         case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN: Reason("connect_failed", "There is no way to \(peer).")
-        case EMFILE, ENFILE: Reason("too_many_open_files", "There is no free file descriptor for a connection to \(peer).")
+        case EMFILE, ENFILE:
+            Reason("too_many_open_files", "There is no free file descriptor for a connection to \(peer).")
         default: Reason("connect_failed", "The connection to \(peer) failed (errno \(code)).")
         }
     }

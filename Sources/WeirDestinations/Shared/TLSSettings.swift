@@ -1,8 +1,8 @@
 import NIOSSL
 package import WeirSettings
 
-/// TLS towards a receiver. Its certificate is always verified against the name we called it by: nothing here switches that off.
-/// A private authority is given as `ca`.
+/// TLS towards a receiver. Its certificate is always verified against the name we called it by: nothing here switches
+/// that off. A private authority is given as `ca`.
 package struct TLSSettings: Settings, Hashable {
     package enum Version: String, SettingChoice, Sendable {
         case tls12 = "1.2"
@@ -34,8 +34,10 @@ package struct TLSSettings: Settings, Hashable {
 
     package func mistakes() -> [SettingMistake] {
         switch (certificate.isEmpty, key.isEmpty) {
-        case (false, true): [SettingMistake("certificate", "`certificate` needs `key`", help: "add the file of its private key")]
-        case (true, false): [SettingMistake("key", "`key` needs `certificate`", help: "add the file of our certificate")]
+        case (false, true):
+            [SettingMistake("certificate", "`certificate` needs `key`", help: "add the file of its private key")]
+        case (true, false):
+            [SettingMistake("key", "`key` needs `certificate`", help: "add the file of our certificate")]
         default: []
         }
     }

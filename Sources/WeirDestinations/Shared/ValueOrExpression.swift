@@ -1,7 +1,8 @@
 import WeirFlow
 package import WeirSettings
 
-/// A text that is the same for all events, or an expression that gives it for each: `index: logs`, `index: { expr: "event.index" }`.
+/// A text that is the same for all events, or an expression that gives it for each: `index: logs`, `index: { expr:
+/// "event.index" }`.
 package enum ValueOrExpression: SettingValue, ExpressibleByStringLiteral, Sendable {
     case value(String)
     case expression(ExpressionText)
@@ -10,7 +11,9 @@ package enum ValueOrExpression: SettingValue, ExpressibleByStringLiteral, Sendab
 
     private struct Group: Settings {
         var expr: ExpressionText = ""
-        static let fields: [Field<Self>] = [field("expr", \.expr, required: true, "Expression that gives the text for an event.")]
+        static let fields: [Field<Self>] = [
+            field("expr", \.expr, required: true, "Expression that gives the text for an event.")
+        ]
     }
 
     package static func read(_ node: SettingNode, _ reading: inout SettingReading) -> ValueOrExpression? {

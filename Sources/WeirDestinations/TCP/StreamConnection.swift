@@ -5,8 +5,8 @@ import WeirFlow
 import WeirGates
 import WeirWorld
 
-/// One TCP or TLS connection that is only written to: what the peer says is read and dropped, and its end is noticed at once, also
-/// while nothing is written.
+/// One TCP or TLS connection that is only written to: what the peer says is read and dropped, and its end is noticed at
+/// once, also while nothing is written.
 final class StreamConnection: Sendable {
     private let channel: any Channel
     private let watch: StreamWatch.Shared
@@ -20,7 +20,9 @@ final class StreamConnection: Sendable {
     var end: Reason? { watch.end }
 
     /// Connects and, with TLS, shakes hands and verifies.
-    static func connect(_ target: StreamTarget, world: World, eventLoops: any EventLoopGroup) async throws(DeliveryFailure) -> StreamConnection {
+    static func connect(_ target: StreamTarget, world: World, eventLoops: any EventLoopGroup)
+        async throws(DeliveryFailure) -> StreamConnection
+    {
         let tls = try await context(target, world: world)
         let loop = eventLoops.next()
         let watch = StreamWatch.Shared(peer: target.address.description)
@@ -30,11 +32,15 @@ final class StreamConnection: Sendable {
             .channelOption(.socketOption(.so_keepalive), value: target.keepsAlive ? 1 : 0)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Half a megabyte a read at most: what the peer says is dropped anyway.
-            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
+            .channelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
+            )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let operations = channel.pipeline.syncOperations
-                    if let tls { try operations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName)) }
+                    if let tls {
+                        try operations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName))
+                    }
                     try operations.addHandler(
                         StreamWatch(shared: watch, ready: ready, hasTLS: tls != nil, target: target))
                 }

@@ -6,10 +6,11 @@ import WeirGates
 ///
 /// | what | failure |
 /// | --- | --- |
-/// | all that `NetworkReason` lists, and `write_timeout` | unreachable: the connection is gone, `open` makes a new one |
+/// | all that `NetworkReason` lists, and `write_timeout` | unreachable: `open` makes a new connection |
 /// | our own certificate files cannot be read (`tls_files`) | misconfigured |
 ///
-/// A certificate of the receiver that does not verify is no `misconfigured`: its owner renews it, and then it goes on by itself.
+/// A certificate of the receiver that does not verify is no `misconfigured`: its owner renews it, and then it goes on
+/// by itself.
 enum StreamFailure {
     static func connecting(_ error: any Error, to peer: String, end: Reason?) -> DeliveryFailure {
         if error is CancellationError || Task.isCancelled { return .cancelled }

@@ -5,7 +5,8 @@ import Synchronization
 import WeirGates
 import WeirWorld
 
-/// Watches one connection from inside its pipeline: the end of the handshake, the peer's end, and whether the socket still takes bytes.
+/// Watches one connection from inside its pipeline: the end of the handshake, the peer's end, and whether the socket
+/// still takes bytes.
 final class StreamWatch: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -48,13 +49,15 @@ final class StreamWatch: ChannelDuplexHandler {
         if hasTLS {
             handshakeLimit = context.eventLoop.scheduleTask(in: .nanoseconds(target.connectTimeout.nanoseconds)) {
                 let (watch, context) = bound.value
-                watch.shared.ended(Reason("connect_timeout", "\(watch.shared.peer) did not finish the TLS handshake in time."))
+                watch.shared.ended(
+                    Reason("connect_timeout", "\(watch.shared.peer) did not finish the TLS handshake in time."))
                 context.close(promise: nil)
             }
         } else {
             ready.succeed()
         }
-        let interval = TimeAmount.nanoseconds(max(target.writeTimeout.nanoseconds / Int64(Self.ticksPerTimeout), 1_000_000))
+        let interval = TimeAmount.nanoseconds(
+            max(target.writeTimeout.nanoseconds / Int64(Self.ticksPerTimeout), 1_000_000))
         ticker = context.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             let (watch, context) = bound.value
             watch.tick(context)

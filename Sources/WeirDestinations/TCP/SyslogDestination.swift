@@ -6,9 +6,9 @@ package import WeirSettings
 
 /// Syslog over TCP, TLS or UDP.
 ///
-/// Over TCP and TLS it holds back and fails as `tcp` does, and delivered means the same; over UDP nothing is held back. Events that came in
-/// as syslog go out as they were; others get a header of RFC 5424 or 3164. Sources: RFC 5424, 3164, 6587, 5425 (TLS);
-/// research/destinations.md 1.3.
+/// Over TCP and TLS it holds back and fails as `tcp` does, and delivered means the same; over UDP nothing is held back.
+/// Events that came in as syslog go out as they were; others get a header of RFC 5424 or 3164. Sources: RFC 5424, 3164,
+/// 6587, 5425 (TLS); research/destinations.md 1.3.
 package final class SyslogDestination: Destination {
     package enum Transport: String, SettingChoice, Sendable {
         case tcp, udp
@@ -37,37 +37,53 @@ package final class SyslogDestination: Destination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:514"], "Where messages go."),
-            field("addresses", \.addresses, examples: ["[{ address: \"10.0.0.7:514\" }, { address: \"10.0.0.8:514\" }]"],
+            field(
+                "address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:514"],
+                "Where messages go."),
+            field(
+                "addresses", \.addresses, examples: ["[{ address: \"10.0.0.7:514\" }, { address: \"10.0.0.8:514\" }]"],
                 "Several receivers that share the load."),
             field("transport", \.transport, "TCP (with `tls` for TLS) or UDP."),
             field("framing", \.framing, "How messages are told apart over TCP."),
             field("message_format", \.messageFormat, "Header of events that are not syslog already."),
             field("facility", \.facility, range: 0...23, "Their facility; 1 is user."),
             field("severity", \.severity, range: 0...7, "Their severity; 5 is notice."),
-            field("app", \.app, check: { SyslogText.word($0, most: 48) == $0 ? nil : "must be 1 to 48 printable ASCII characters without spaces" }, "Their application name."),
+            field(
+                "app", \.app,
+                check: {
+                    SyslogText.word($0, most: 48) == $0
+                        ? nil : "must be 1 to 48 printable ASCII characters without spaces"
+                }, "Their application name."),
             field("host", \.host, "Their host, where the source gave none; the name of this machine by default."),
             field("tls", \.tls, "Speak TLS (RFC 5425; it uses `framing: octet_counting`)."),
-            field("max_size", \.maxSize, range: ByteCount(480)...ByteCount(65_507), "Over UDP, longer messages are cut and end with “…”."),
-            field("connect_timeout", \.connectTimeout, range: .milliseconds(1)...(.seconds(600)), "Time for connecting, TLS included."),
-            field("write_timeout", \.writeTimeout, range: .milliseconds(10)...(.seconds(3_600)),
+            field(
+                "max_size", \.maxSize, range: ByteCount(480)...ByteCount(65_507),
+                "Over UDP, longer messages are cut and end with “…”."),
+            field(
+                "connect_timeout", \.connectTimeout, range: .milliseconds(1)...(.seconds(600)),
+                "Time for connecting, TLS included."),
+            field(
+                "write_timeout", \.writeTimeout, range: .milliseconds(10)...(.seconds(3_600)),
                 "The connection is given up when the receiver takes not one byte for so long."),
             field("keepalive", \.keepalive, "Let the operating system probe an idle connection."),
-            field("resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
+            field(
+                "resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
                 "How often the names in `addresses` are looked up again."),
         ]
 
         package func mistakes() -> [SettingMistake] {
             var mistakes = StreamSettings.mistakes(address: address, addresses: addresses)
             if transport == .udp, tls != nil {
-                mistakes.append(SettingMistake("tls", "TLS needs `transport: tcp`", help: "take `tls` out or change `transport`"))
+                mistakes.append(
+                    SettingMistake("tls", "TLS needs `transport: tcp`", help: "take `tls` out or change `transport`"))
             }
             return mistakes
         }
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
             let text = SyslogText(
-                format: messageFormat, facility: facility, severity: severity, host: host.isEmpty ? HostName.own : host, app: app)
+                format: messageFormat, facility: facility, severity: severity, host: host.isEmpty ? HostName.own : host,
+                app: app)
             let (framing, transport, most) = (framing, transport, maxSize.asInt)
             let plan = StreamSettings.plan(
                 address: address, addresses: addresses, tls: tls, resolveEvery: resolveEvery, &planning
@@ -120,7 +136,8 @@ package final class SyslogDestination: Destination {
         if full.isEmpty { return .delivered }
         switch way {
         case .stream(let sender, let framing): try await sender.send(full.map { text.bytes(of: $0, framing: framing) })
-        case .datagrams(let sender, let most): try await sender.send(full.flatMap { text.datagrams(of: $0, most: most) })
+        case .datagrams(let sender, let most):
+            try await sender.send(full.flatMap { text.datagrams(of: $0, most: most) })
         }
         return .delivered
     }
@@ -138,6 +155,7 @@ enum HostName {
     static let own: String = {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "-" }
-        return SyslogText.word(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self), most: 255)
+        return SyslogText.word(
+            String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self), most: 255)
     }()
 }

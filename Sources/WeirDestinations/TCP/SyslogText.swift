@@ -42,7 +42,8 @@ struct SyslogText: Sendable {
         let app = SyslogText.word(self.app, most: 48)
         switch format {
         case .rfc5424: return ByteBuffer(string: "<\(priority)>1 \(context.received) \(host) \(app) - - - ")
-        case .rfc3164: return ByteBuffer(string: "<\(priority)>\(SyslogText.oldStamp(context.received)) \(host) \(app): ")
+        case .rfc3164:
+            return ByteBuffer(string: "<\(priority)>\(SyslogText.oldStamp(context.received)) \(host) \(app): ")
         }
     }
 

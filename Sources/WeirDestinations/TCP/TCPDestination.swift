@@ -6,12 +6,13 @@ import WeirWorld
 
 /// Lines over TCP or TLS: one connection per endpoint, events in order.
 ///
-/// Holds back when the receiver reads slower than we write (the socket's buffers fill), cannot be reached, closes, resets, or takes
-/// nothing for `write_timeout`. Source: seeds/2, TCP-Based Destinations.
+/// Holds back when the receiver reads slower than we write (the socket's buffers fill), cannot be reached, closes,
+/// resets, or takes nothing for `write_timeout`. Source: seeds/2, TCP-Based Destinations.
 ///
-/// Delivered means that the operating system has taken every byte of the batch. The protocol has no answer, so what is in the
-/// kernel's buffers when a receiver dies is lost; use `http` or another protocol that answers where that matters.
-/// What was cut by a broken connection is sent again whole, so a receiver may see the beginning of a batch twice.
+/// Delivered means that the operating system has taken every byte of the batch. The protocol has no answer, so what is
+/// in the kernel's buffers when a receiver dies is lost; use `http` or another protocol that answers where that
+/// matters. What was cut by a broken connection is sent again whole, so a receiver may see the beginning of a batch
+/// twice.
 package final class TCPDestination: Destination {
     package struct Settings: DestinationSettings {
         package static let type = "tcp"
@@ -29,16 +30,24 @@ package final class TCPDestination: Destination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:9000"], "Where to connect to."),
-            field("addresses", \.addresses, examples: ["[{ address: \"10.0.0.7:9000\", weight: 2 }, { address: \"10.0.0.8:9000\" }]"],
+            field(
+                "address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:9000"],
+                "Where to connect to."),
+            field(
+                "addresses", \.addresses,
+                examples: ["[{ address: \"10.0.0.7:9000\", weight: 2 }, { address: \"10.0.0.8:9000\" }]"],
                 "Several receivers that share the load. A name with several addresses counts as that many receivers."),
             field("format", \.format, "How events become lines."),
             field("tls", \.tls, "Speak TLS; `tls: {}` is enough where the receiver's certificate is publicly trusted."),
-            field("connect_timeout", \.connectTimeout, range: .milliseconds(1)...(.seconds(600)), "Time for connecting, TLS included."),
-            field("write_timeout", \.writeTimeout, range: .milliseconds(10)...(.seconds(3_600)),
+            field(
+                "connect_timeout", \.connectTimeout, range: .milliseconds(1)...(.seconds(600)),
+                "Time for connecting, TLS included."),
+            field(
+                "write_timeout", \.writeTimeout, range: .milliseconds(10)...(.seconds(3_600)),
                 "The connection is given up when the receiver takes not one byte for so long."),
             field("keepalive", \.keepalive, "Let the operating system probe an idle connection."),
-            field("resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
+            field(
+                "resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
                 "How often the names in `addresses` are looked up again."),
         ]
 

@@ -5,7 +5,8 @@ package import WeirSettings
 
 /// Each event as a datagram.
 ///
-/// Never holds back: UDP has no answer, so there is nothing to hold back for. Delivered means handed to the operating system.
+/// Never holds back: UDP has no answer, so there is nothing to hold back for. Delivered means handed to the operating
+/// system.
 /// Source: seeds/2, UDP.
 package final class UDPDestination: Destination {
     package struct Settings: DestinationSettings {
@@ -21,12 +22,19 @@ package final class UDPDestination: Destination {
         package init() {}
 
         package static let fields: [Field<Self>] = [
-            field("address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:9000"], "Where datagrams go."),
-            field("addresses", \.addresses, examples: ["[{ address: \"10.0.0.7:9000\" }, { address: \"10.0.0.8:9000\" }]"],
+            field(
+                "address", \.address, check: StreamSettings.isAddress, examples: ["10.0.0.7:9000"],
+                "Where datagrams go."),
+            field(
+                "addresses", \.addresses,
+                examples: ["[{ address: \"10.0.0.7:9000\" }, { address: \"10.0.0.8:9000\" }]"],
                 "Several receivers that share the load."),
             field("format", \.format, "How an event becomes the content of a datagram."),
-            field("max_size", \.maxSize, range: ByteCount(64)...ByteCount(65_507), "Longer events are cut and end with “…”."),
-            field("resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
+            field(
+                "max_size", \.maxSize, range: ByteCount(64)...ByteCount(65_507),
+                "Longer events are cut and end with “…”."),
+            field(
+                "resolve_every", \.resolveEvery, range: .seconds(1)...(.seconds(86_400)),
                 "How often the names in `addresses` are looked up again."),
         ]
 
@@ -38,7 +46,8 @@ package final class UDPDestination: Destination {
                 address: address, addresses: addresses, tls: nil, resolveEvery: resolveEvery, &planning
             ) { means, target in
                 UDPDestination(
-                    sender: DatagramSender(address: target.address, resolved: target.resolved, means: means), format: format, most: most)
+                    sender: DatagramSender(address: target.address, resolved: target.resolved, means: means),
+                    format: format, most: most)
             }
             return plan.map { plan in
                 var plan = plan
@@ -79,6 +88,7 @@ package final class UDPDestination: Destination {
 /// How datagram destinations want their batches.
 enum DatagramShape {
     static let shape = DeliveryShape(
-        bytesMost: 262_144, linger: .zero, concurrency: 1, isOrdered: true, timeout: .seconds(60), canBackpressure: false,
+        bytesMost: 262_144, linger: .zero, concurrency: 1, isOrdered: true, timeout: .seconds(60),
+        canBackpressure: false,
         joinsContexts: true)
 }

@@ -1,7 +1,8 @@
 import NIOCore
 import WeirWorld
 
-/// Where the consumer is, in two slots written in turn, so that a torn write leaves the other one. A hint: see SegmentFormat.swift.
+/// Where the consumer is, in two slots written in turn, so that a torn write leaves the other one. A hint: see
+/// SegmentFormat.swift.
 final class CursorFile {
     struct Cursor: Hashable {
         var generation: UInt64 = 0

@@ -4,7 +4,8 @@ import Synchronization
 import WeirWorld
 
 extension DurableQueue {
-    /// The next records in order: at least one, and not many more than `maxBytes`. Suspends until there is something. One consumer at a time.
+    /// The next records in order: at least one, and not many more than `maxBytes`. Suspends until there is something.
+    /// One consumer at a time.
     /// - Throws: `cancelled` as soon as the task is cancelled, `closed`, and what the file system says (try again).
     package func read(maxBytes: Int) async throws(StoreFailure) -> [StoredRecord] {
         while true {
@@ -78,7 +79,8 @@ extension DurableQueue {
     /// On the reading lane.
     private func fill() {
         let result = Result { () throws(StoreFailure) in try reader.read(bytes: settings.readAhead) }
-        let (consumer, damages) = shell.withLock { shell -> (CheckedContinuation<Void, Never>?, [RecoveryReport.Damage]) in
+        let (consumer, damages) = shell.withLock {
+            shell -> (CheckedContinuation<Void, Never>?, [RecoveryReport.Damage]) in
             shell.isFilling = false
             switch result {
             case .failure(let failure):
@@ -104,8 +106,8 @@ extension DurableQueue {
 
     // MARK: Letting go
 
-    /// The records in this range were delivered (or dead-lettered); any order, also part of what one read gave. Their space is given back when all
-    /// of their segment is done with.
+    /// The records in this range were delivered (or dead-lettered); any order, also part of what one read gave. Their
+    /// space is given back when all of their segment is done with.
     package func acknowledge(_ offsets: Range<QueueOffset>) {
         let range = offsets.lowerBound.position..<offsets.upperBound.position
         let (consumer, mustTidy) = shell.withLock { shell in
@@ -150,7 +152,8 @@ extension DurableQueue {
         consumer?.resume()
     }
 
-    /// Drops the oldest records that no consumer has, a segment at a time, until at least `bytes` of disk are given back or nothing is left.
+    /// Drops the oldest records that no consumer has, a segment at a time, until at least `bytes` of disk are given
+    /// back or nothing is left.
     /// - Returns: what was dropped, for the counters and the log of the one who decided it.
     @discardableResult
     package func dropOldest(bytes: Int64) -> (events: Int, bytes: Int64) {

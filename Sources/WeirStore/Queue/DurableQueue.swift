@@ -6,12 +6,13 @@ package import WeirWorld
 /// A durable queue of bytes in front of one receiver: a segmented log with one consumer.
 ///
 /// - An append that was answered with success is on disk as `durability` says; all that wait share one sync.
-/// - Records come out in the order in which they were given; after a restart (or a rewind) what was not acknowledged comes again.
+/// - Records come out in the order in which they were given; after a restart (or a rewind) what was not acknowledged
+///   comes again.
 /// - Damage on disk is skipped, counted and reported; no failure is fatal, and a full disk passes by itself.
 /// - Memory does not depend on the backlog: a few hundred bytes a segment, one read-ahead, and what waits for the disk.
 ///
-/// One consumer reads; any task may append, acknowledge and look. How it works on disk is told in SegmentFormat.swift. Writing and
-/// reading have a lane each, so that a slow sync does not hold the reader.
+/// One consumer reads; any task may append, acknowledge and look. How it works on disk is told in SegmentFormat.swift.
+/// Writing and reading have a lane each, so that a slow sync does not hold the reader.
 package final class DurableQueue: Sendable {
     package let directory: String
     package let settings: QueueSettings
@@ -76,8 +77,10 @@ package final class DurableQueue: Sendable {
         var report: RecoveryReport
     }
 
-    /// Opens a queue, made when missing. Takes as long as two small reads a segment, plus a scan of the one that was being written.
-    /// - Throws: `locked` when a running Weir has it, `newerFormat` when it is not ours to read, and what the file system says.
+    /// Opens a queue, made when missing. Takes as long as two small reads a segment, plus a scan of the one that was
+    /// being written.
+    /// - Throws: `locked` when a running Weir has it, `newerFormat` when it is not ours to read, and what the file
+    ///   system says.
     package static func open(
         directory: String, settings: QueueSettings, world: World
     ) async throws(StoreFailure) -> DurableQueue {
@@ -132,9 +135,10 @@ package final class DurableQueue: Sendable {
 
     // MARK: Appending
 
-    /// Gives a record to the queue and returns at once; `done` is called when it is durable as asked, on the queue's writing thread:
-    /// it must be quick. Appends are written in the order in which they were given, and their answers come in that order. When one
-    /// fails, all that wait behind it in the same write fail too. The caller bounds how much it lets wait (`level.waitingBytes`).
+    /// Gives a record to the queue and returns at once; `done` is called when it is durable as asked, on the queue's
+    /// writing thread: it must be quick. Appends are written in the order in which they were given, and their answers
+    /// come in that order. When one fails, all that wait behind it in the same write fail too. The caller bounds how
+    /// much it lets wait (`level.waitingBytes`).
     package func append(
         _ record: QueueRecord, done: @escaping @Sendable (Result<QueueOffset, StoreFailure>) -> Void
     ) {
@@ -231,7 +235,8 @@ package final class DurableQueue: Sendable {
 
     // MARK: Closing
 
-    /// Writes what waits, syncs, seals the segment and keeps the cursor. What is appended or read afterwards fails with `closed`.
+    /// Writes what waits, syncs, seals the segment and keeps the cursor. What is appended or read afterwards fails
+    /// with `closed`.
     package func close() async {
         let (isFirst, consumer, timer) = shell.withLock { shell in
             defer { shell.isClosed = true }
@@ -249,6 +254,10 @@ package final class DurableQueue: Sendable {
             reader.close()
             lock.release()
         }
+    }
+
+    // Not in `close`: a job given to a closed lane is never answered, and somebody may look into a closed queue.
+    deinit {
         writing.close()
         reading.close()
     }

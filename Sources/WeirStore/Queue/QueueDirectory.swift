@@ -25,7 +25,8 @@ struct QueueDirectory: Sendable {
 
         func state(end: UInt64, records: UInt32, events: UInt64, firstTime: WallTime?) -> QueueState.Segment {
             QueueState.Segment(
-                header: header, name: name, end: end, records: records, events: events, firstTime: firstTime, isSealed: true,
+                header: header, name: name, end: end, records: records, events: events, firstTime: firstTime,
+                isSealed: true,
                 fileBytes: length)
         }
     }
@@ -70,7 +71,8 @@ struct QueueDirectory: Sendable {
 
     private func look(at name: String, _ listing: inout Listing) throws(StoreFailure) {
         let path = path(of: name)
-        guard let status = try attempt({ () throws(FileFailure) in try files.status(path) }), status.kind == .file else { return }
+        guard let status = try attempt({ () throws(FileFailure) in try files.status(path) }), status.kind == .file
+        else { return }
         guard status.length > SegmentFormat.headerLength else {
             listing.empty.append(name)
             return
@@ -84,7 +86,8 @@ struct QueueDirectory: Sendable {
         case .newer(let version):
             throw .newerFormat(
                 "\(path) has format version \(version), written by a newer Weir; this one knows version "
-                    + "\(SegmentFormat.version). Nothing was changed: start the newer Weir, or move the directory away.")
+                    + "\(SegmentFormat.version). Nothing was changed: start the newer Weir, or move the directory away."
+            )
         case .damaged:
             guard let named = SegmentFormat.header(named: name) else {
                 listing.unusable.append(name)
@@ -104,8 +107,8 @@ struct QueueDirectory: Sendable {
         listing.segments.append(found)
     }
 
-    // A copy of a segment under another name has the same header: the one whose name is right stays. A file that has grown over the
-    // beginning of the next one is read up to there.
+    // A copy of a segment under another name has the same header: the one whose name is right stays. A file that has
+    // grown over the beginning of the next one is read up to there.
     private func putAsideOverlaps(_ listing: inout Listing) {
         var kept: [Found] = []
         for found in listing.segments {
@@ -194,7 +197,8 @@ struct QueueDirectory: Sendable {
         return lock
     }
 
-    /// Closes a segment of an earlier run: what follows its last record is kept aside and cut off, and the footer is written.
+    /// Closes a segment of an earlier run: what follows its last record is kept aside and cut off, and the footer is
+    /// written.
     /// - Returns: the segment's length on disk.
     func seal(_ found: Found, _ scan: Scan) throws(StoreFailure) -> Int64 {
         let end = Int64(scan.end - found.header.base)

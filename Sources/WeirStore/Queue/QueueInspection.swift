@@ -4,8 +4,8 @@ package import WeirWorld
 
 /// Looks into a queue's directory from outside: for `weir queue ls|peek|verify|repair|export`. All calls block.
 ///
-/// Looking needs no lock and also works while a Weir runs on the directory; a write in progress then shows as torn bytes at the end of the
-/// newest segment. Only `repair` wants to be the owner.
+/// Looking needs no lock and also works while a Weir runs on the directory; a write in progress then shows as torn
+/// bytes at the end of the newest segment. Only `repair` wants to be the owner.
 package struct QueueInspection: Sendable {
     private let directory: QueueDirectory
 
@@ -57,12 +57,15 @@ package struct QueueInspection: Sendable {
             try CursorFile.read(directory.files, directory: directory.path)
         }
         var survey = Survey(unusableFiles: listing.unusable)
-        let start = listing.segments.firstIndex { $0.header.salt == cursor?.salt && $0.header.base <= cursor?.position ?? 0 }
+        let start = listing.segments.firstIndex {
+            $0.header.salt == cursor?.salt && $0.header.base <= cursor?.position ?? 0
+        }
         if let cursor, start != nil || listing.segments.isEmpty { survey.cursor = QueueOffset(cursor.position) }
         for (index, found) in listing.segments.enumerated() {
             var segment = Segment(
                 name: found.name, first: QueueOffset(found.header.start), records: Int(found.footer?.records ?? 0),
-                events: Int64(clamping: found.footer?.events ?? 0), fileBytes: found.length, firstTime: found.footer?.firstTime,
+                events: Int64(clamping: found.footer?.events ?? 0), fileBytes: found.length,
+                firstTime: found.footer?.firstTime,
                 isSealed: found.footer != nil)
             var end = found.end
             if readsAll || found.footer == nil {
@@ -102,7 +105,9 @@ package struct QueueInspection: Sendable {
         }
     }
 
-    private func isGone(_ name: String) -> Bool { (try? directory.files.status(directory.path(of: name))) == .some(nil) }
+    private func isGone(_ name: String) -> Bool {
+        (try? directory.files.status(directory.path(of: name))) == .some(nil)
+    }
 
     /// Hands over records in order, from the cursor on (or from the oldest that is still there).
     /// - Parameters:
@@ -130,7 +135,8 @@ package struct QueueInspection: Sendable {
             defer { file.close() }
             var scanner = SegmentScanner(
                 file: file, header: found.header,
-                from: max(Int64(SegmentFormat.headerLength), Int64(clamping: from) - Int64(found.header.base)), limit: found.limit,
+                from: max(Int64(SegmentFormat.headerLength), Int64(clamping: from) - Int64(found.header.base)),
+                limit: found.limit,
                 chunk: 256 << 10, keepsBodies: true)
             while left > 0, let item = try scanner.next() {
                 guard case .record(let header, let position, let bytes) = item,
@@ -155,8 +161,8 @@ package struct QueueInspection: Sendable {
 
     // MARK: Repair
 
-    /// Makes the directory sound: torn tails are cut and sealed, unusable files put aside, damaged ranges kept in `quarantine/` and written
-    /// over by fillers, so that they are met only once.
+    /// Makes the directory sound: torn tails are cut and sealed, unusable files put aside, damaged ranges kept in
+    /// `quarantine/` and written over by fillers, so that they are met only once.
     /// - Throws: `locked` while a Weir runs on it.
     package func repair() throws(StoreFailure) -> RecoveryReport {
         let lock = try directory.lock()
@@ -215,12 +221,14 @@ package struct QueueInspection: Sendable {
     private func filler(length: Int, count: Int, before: UInt32, salt: UInt32, position: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: length)
         let header = RecordHeader(
-            kind: 0, count: count, time: WallTime(nanoseconds: 0), bodyLength: length - RecordHeader.length, flags: .filler,
+            kind: 0, count: count, time: WallTime(nanoseconds: 0), bodyLength: length - RecordHeader.length,
+            flags: .filler,
             before: before)
         bytes.withUnsafeMutableBytes { bytes in
             header.encode(into: bytes)
             RecordHeader.encode(
-                checksum: RecordHeader.checksum(of: UnsafeRawBufferPointer(bytes), salt: salt, position: position), into: bytes)
+                checksum: RecordHeader.checksum(of: UnsafeRawBufferPointer(bytes), salt: salt, position: position),
+                into: bytes)
         }
         return bytes
     }
@@ -269,7 +277,8 @@ extension DurableQueue {
             state.segments.map {
                 QueueInspection.Segment(
                     name: $0.name, first: QueueOffset($0.header.start), records: Int($0.records),
-                    events: Int64(clamping: $0.events), fileBytes: $0.fileBytes, firstTime: $0.firstTime, isSealed: $0.isSealed)
+                    events: Int64(clamping: $0.events), fileBytes: $0.fileBytes, firstTime: $0.firstTime,
+                    isSealed: $0.isSealed)
             }
         }
     }

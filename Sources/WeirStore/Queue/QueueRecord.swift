@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// A place in a queue, in bytes since the queue was made; rises with every append and is never used twice.
 ///
-/// A run of records is named by `first.lowerBound ..< last.upperBound`: together with the queue's name this is the stable
-/// identity of a batch, the same after a restart, by which receivers may tell duplicates.
+/// A run of records is named by `first.lowerBound ..< last.upperBound`: together with the queue's name this is the
+/// stable identity of a batch, the same after a restart, by which receivers may tell duplicates.
 package struct QueueOffset: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var position: UInt64
 
@@ -28,7 +28,9 @@ package struct QueueRecord: Sendable {
     /// Kept in hundredths of a second.
     package var time: WallTime
 
-    package init(payload: [ByteBuffer], count: Int, kind: UInt8 = 0, attributes: ByteBuffer = ByteBuffer(), time: WallTime) {
+    package init(
+        payload: [ByteBuffer], count: Int, kind: UInt8 = 0, attributes: ByteBuffer = ByteBuffer(), time: WallTime
+    ) {
         self.payload = payload
         self.count = count
         self.kind = kind
@@ -36,7 +38,9 @@ package struct QueueRecord: Sendable {
         self.time = time
     }
 
-    package init(payload: ByteBuffer, count: Int, kind: UInt8 = 0, attributes: ByteBuffer = ByteBuffer(), time: WallTime) {
+    package init(
+        payload: ByteBuffer, count: Int, kind: UInt8 = 0, attributes: ByteBuffer = ByteBuffer(), time: WallTime
+    ) {
         self.init(payload: [payload], count: count, kind: kind, attributes: attributes, time: time)
     }
 

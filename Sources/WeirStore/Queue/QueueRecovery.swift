@@ -1,7 +1,8 @@
 import NIOCore
 import WeirWorld
 
-/// Opens a directory: what is there, what is damaged, where the consumer was. See "Opening" and "The cursor" in SegmentFormat.swift.
+/// Opens a directory: what is there, what is damaged, where the consumer was. See "Opening" and "The cursor" in
+/// SegmentFormat.swift.
 struct QueueRecovery {
     let directory: QueueDirectory
     private(set) var report = RecoveryReport()
@@ -22,12 +23,17 @@ struct QueueRecovery {
         for found in listing.segments {
             if let footer = found.footer {
                 segments.append(
-                    found.state(end: found.end, records: footer.records, events: footer.events, firstTime: footer.firstTime))
+                    found.state(
+                        end: found.end, records: footer.records, events: footer.events, firstTime: footer.firstTime))
                 continue
             }
             isUnclean = true
             let segment = try recover(found)
-            if segment.records > 0 || segment.events > 0 { segments.append(segment) } else { try directory.remove([found.name]) }
+            if segment.records > 0 || segment.events > 0 {
+                segments.append(segment)
+            } else {
+                try directory.remove([found.name])
+            }
         }
         let cursor = try attempt { () throws(FileFailure) in
             try CursorFile.read(directory.files, directory: directory.path)

@@ -1,8 +1,8 @@
 import NIOCore
 package import WeirWorld
 
-/// The bookkeeping of a queue: which segments there are, what was read, what was acknowledged. It touches no file; every level
-/// is computed from positions.
+/// The bookkeeping of a queue: which segments there are, what was read, what was acknowledged. It touches no file;
+/// every level is computed from positions.
 struct QueueState {
     struct Segment: Hashable {
         var header: SegmentFormat.Header
@@ -183,7 +183,8 @@ struct QueueState {
         return events
     }
 
-    /// Drops what nobody has read, the oldest segment first, until at least `bytes` of disk are given back or nothing unread is left.
+    /// Drops what nobody has read, the oldest segment first, until at least `bytes` of disk are given back or nothing
+    /// unread is left.
     /// What the consumer has in its hands stays its own.
     mutating func dropOldest(bytes: Int64) -> Dropped {
         epoch &+= 1
@@ -261,7 +262,9 @@ struct QueueState {
         let held = segments.lazy.filter { $0.end > self.cursor }
         var bytes = held.reduce(Int64(0)) { $0 + Int64($1.end - max($1.header.start, min(self.cursor, $1.end))) }
         var events = held.reduce(Int64(0)) { $0 + Int64(clamping: $1.events) }
-        if let first = segment(at: cursor), first.end > cursor, first.header.base <= cursor { events -= Int64(cursorBefore) }
+        if let first = segment(at: cursor), first.end > cursor, first.header.base <= cursor {
+            events -= Int64(cursorBefore)
+        }
         for flight in flights where flight.isDone && isThere(flight.range) {
             bytes -= Int64(flight.range.count)
             events -= Int64(flight.count)
@@ -285,7 +288,9 @@ struct QueueState {
     }
 
     private func place(of start: UInt64) -> Int? {
-        guard let index = firstFlight(notBefore: start), flights[offset: index].range.lowerBound == start else { return nil }
+        guard let index = firstFlight(notBefore: start), flights[offset: index].range.lowerBound == start else {
+            return nil
+        }
         return index
     }
 

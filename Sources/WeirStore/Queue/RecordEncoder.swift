@@ -36,7 +36,8 @@ final class RecordEncoder {
         _ record: QueueRecord, salt: UInt32, position: UInt64, before: UInt32, compression: QueueSettings.Compression
     ) -> Int {
         let payloadBytes = record.payloadBytes
-        let most = RecordEncoder.bound(record) + (compression == .none ? 0 : Compressor.bound(payloadBytes, compression))
+        let most =
+            RecordEncoder.bound(record) + (compression == .none ? 0 : Compressor.bound(payloadBytes, compression))
         if bytes.count - count < most { resize(&bytes, max(bytes.count * 2, count + most), keeping: count) }
         let start = count
         var place = start + RecordHeader.length
@@ -60,7 +61,8 @@ final class RecordEncoder {
         let whole = UnsafeMutableRawBufferPointer(rebasing: bytes[start..<place])
         header.encode(into: whole)
         RecordHeader.encode(
-            checksum: RecordHeader.checksum(of: UnsafeRawBufferPointer(whole), salt: salt, position: position), into: whole)
+            checksum: RecordHeader.checksum(of: UnsafeRawBufferPointer(whole), salt: salt, position: position),
+            into: whole)
         count = place
         return place - start
     }

@@ -1,77 +1,82 @@
 // The queue on disk.
 //
 // What it must do
-//   · An append that was acknowledged is there after kill -9 and after a power cut, once, whole and in order.
-//   · Whatever the disk does to a byte, no wrong event comes out: a damaged record is skipped, everything after it is found
-//     again, and the loss is counted exactly where it can be.
+//   · An append that was acknowledged is there after kill -9 and after a power cut, whole and in order.
+//   · Whatever the disk does to a byte, no wrong event comes out: a damaged record is skipped, everything after it is
+//     found again, and the loss is counted exactly where it can be.
 //   · Opening costs two small reads a segment, and a scan of the one segment that was being written at the crash.
 //   · Small batches stay small: 22 bytes a record.
 //
 // The directory
-//   lock                                  held with flock by the one process that writes; readers need no lock
-//   cursor                                where the consumer is: a hint (below)
-//   BASE-SALT.segment                     the records; BASE is 16 and SALT 8 hexadecimal digits
-//   quarantine/                           damaged bytes as they were found, for people; at most 16 MiB
+//   lock                held with flock by the one process that writes; readers need no lock
+//   cursor              where the consumer is: a hint (below)
+//   BASE-SALT.segment   the records; BASE is 16 and SALT 8 hexadecimal digits
+//   quarantine/         damaged bytes as they were found, for people; at most 16 MiB
 //
 // Positions
-//   A record is named by its position: the number of bytes before it in the whole life of the queue. A segment holds the
-//   positions from BASE on, so the byte at file offset n has the position BASE + n, and the next segment's BASE is not below the
-//   end of the one before. Levels are differences of positions and cannot drift.
-//   After an unclean stop the next segment's BASE leaves out a mebibyte: records that were lost unsynced (`interval`, `memory`)
-//   may have been delivered under their position, and no position is given twice.
+//   A record is named by its position: the number of bytes before it in the whole life of the queue. A segment holds
+//   the positions from BASE on, so the byte at file offset n has the position BASE + n, and the next segment's BASE is
+//   not below the end of the one before. Levels are differences of positions and cannot drift.
+//   After an unclean stop the next segment's BASE leaves out at least a mebibyte: records that were lost unsynced
+//   (`interval`, `memory`) may have been delivered under their position, and no position is given twice.
 //
 // A segment (all numbers little-endian)
-//   offset 0   header, 32 bytes:   magic "weirsegm" · version u16 · ~version u16 · salt u32 · base u64 · crc u32 · zero u32
-//                                  crc is CRC32C of the 24 bytes before it. The version is written twice (once inverted): so a
-//                                  flipped bit is told from a newer format, and only the latter refuses the queue.
-//   offset 32  records, one after the other
-//   at the end footer, 48 bytes, once the segment is sealed: magic "weirseal" · base u64 · salt u32 · records u32 · events u64 ·
-//                                  first time i64 · crc u32 · zero u32. crc covers the 40 bytes before it.
+//   offset 0     header, 32 bytes: magic "weirsegm" · version u16 · ~version u16 · salt u32 · base u64 · crc u32 ·
+//                zero u32. crc is CRC32C of the 24 bytes before it. The version is written twice (once inverted), so
+//                that a flipped bit is told from a newer format; only the latter refuses the queue.
+//   offset 32    records, one after the other
+//   at the end   footer, 48 bytes, once the segment is sealed: magic "weirseal" · base u64 · salt u32 · records u32 ·
+//                events u64 · first time i64 · crc u32 · zero u32. crc covers the 40 bytes before it.
 //
 // A record
 //   offset 0   marker u8 = 0xD7
-//          1   kind u8              opaque to the queue
-//          2   count u24            events in the payload
-//          5   time u40             hundredths of a second since 1970
-//         10   length u28, flags u4 length of the body; flags: bits 0-1 compression (0 none, 1 lz4 block, 2 zstd frame), bit 2 the body
-//                                   begins with attributes, bit 3 a filler that repair wrote over a damaged range
-//         14   before u32           events in this segment before this record
-//         18   crc u32              CRC32C of position u64, salt u32, bytes 0 ..< 18 and the body
-//         22   body                 [attributes length u16, attributes] [length before compression u32] payload
+//          1   kind u8                 opaque to the queue
+//          2   count u24               events in the payload
+//          5   time u40                hundredths of a second since 1970
+//         10   length u28, flags u4    length of the body; flags: bits 0-1 compression (0 none, 1 lz4 block, 2 zstd
+//                                      frame), bit 2 the body begins with attributes, bit 3 a filler that repair wrote
+//                                      over a damaged range
+//         14   before u32              events in this segment before this record
+//         18   crc u32                 CRC32C of position u64, salt u32, bytes 0 ..< 18 and the body
+//         22   body                    [attributes length u16, attributes] [length before compression u32] payload
 //
-//   Salt and position are part of the checksum but not of the record. A record therefore only counts where it was written: a
-//   stale block of a file that was deleted before, a segment copied over another, or an event that contains the bytes of a segment
-//   (somebody ships a queue directory as log) is no record here. The salt is random, so it cannot be forged from outside.
-//   `before` makes losses exact: after a gap the next record says how many events it swallowed, and the level is exact from any
-//   record on.
+//   Salt and position are part of the checksum but not of the record. A record therefore only counts where it was
+//   written: a stale block of a file that was deleted before, a segment copied over another, or an event that contains
+//   the bytes of a segment (somebody ships a queue directory as log) is no record here. The salt is random, so that a
+//   sender cannot make such bytes on purpose.
+//   `before` makes losses exact: after a gap the next record says how many events it swallowed, and the level is exact
+//   from any record on.
 //
-// Name and header both carry base and salt. The header is believed when its checksum holds (files may have been renamed), else
-// the name; when neither can be read, the file is moved to quarantine.
+// Name and header both carry base and salt. The header is believed when its checksum holds (files may have been
+// renamed), else the name; when neither can be read, the file is moved to quarantine.
 //
 // Writing
-//   All appends that wait are coded into one buffer and written with one call and, with `commit`, one fdatasync; then all are answered. A
-//   new file is synced, and its directory too, before the first answer from it. When the write fails (no space) the file is cut back to the
-//   last good end and the appends fail; the next one tries again. When the sync fails, the kernel may already have dropped the dirty pages
-//   and a second sync would lie: the segment gets no further record, and what was not answered is written again from memory
-//   into a new one, once; if that fails too, the appends fail.
+//   All appends that wait are coded into one buffer and written with one call and, with `commit`, one fdatasync; then
+//   all are answered. A new file is synced, and its directory too, before the first answer from it. When the write
+//   fails (no space) the file is cut back to the last good end and the appends fail; the next one tries again. When the
+//   sync fails, the kernel may already have dropped the dirty pages and a second sync would lie: the segment gets no
+//   further record, and what was not answered is written again from memory into a new one, once; if that fails too, the
+//   appends fail. An append that failed may still be found after a power cut that undid the cut.
 //
 // Opening
-//   Sealed segments: header and footer. A segment without footer is scanned; bytes after its last whole record are a write that was
-//   cut off by the stop (or a truncation: both look the same, and both are reported as torn bytes); they are copied to quarantine, cut off,
-//   and the segment is sealed. Nothing is ever appended to a file of an earlier run.
+//   Sealed segments: header and footer. A segment without footer is scanned; bytes after its last whole record are a
+//   write that was cut off by the stop (or a truncation: both look the same, and both are reported as torn bytes). They
+//   are copied to quarantine and cut off, and the segment is sealed. Nothing is ever appended to a file of an earlier
+//   run.
 //
 // Resynchronising
-//   Where a record should begin and none does, the scanner looks at every following byte for a marker whose header is plausible
-//   (length within the segment, `before` not falling) and whose checksum holds. The loss is what lies between.
+//   Where a record should begin and none does, the scanner looks at every following byte for a marker whose header is
+//   plausible (length within the segment, `before` not falling) and whose checksum holds. The loss is what lies between.
 //
 // The cursor
-//   Two slots of 48 bytes at offsets 0 and 4096, written in turn: generation u64 · position u64 · before u32 · salt u32 · "weircurs" ·
-//   crc u32 of the 32 bytes before it · 12 zero bytes. The valid slot with the higher generation counts, and only when the segment with
-//   that salt exists and has a record (or its end) there; otherwise reading begins at the oldest segment: duplicates, never a loss.
+//   Two slots of 48 bytes at offsets 0 and 4096, written in turn: generation u64 · position u64 · before u32 ·
+//   salt u32 · "weircurs" · crc u32 of the 32 bytes before it · 12 zero bytes. The valid slot with the higher generation
+//   counts, and only when the segment with that salt exists and has a record (or its end) there; otherwise reading
+//   begins at the oldest segment: duplicates, never a loss.
 //   Acknowledged records above the lowest unacknowledged one are not kept over a restart: duplicates again.
 //
-// Left out: an index (reads are sequential), preallocation (no gain with a sync a batch), encryption (the file system's job),
-// several consumers (a queue belongs to one destination).
+// Left out: an index (reads are sequential), preallocation (no gain with a sync a batch), encryption (the file system's
+// job), several consumers (a queue belongs to one destination).
 
 import CWeirSystem
 import WeirWorld
@@ -134,7 +139,9 @@ enum SegmentFormat {
         let found = bytes.number(at: 8, as: UInt16.self)
         guard found == ~bytes.number(at: 10, as: UInt16.self) else { return .damaged }
         if found > version { return .newer(found) }
-        guard found == version, checksum(bytes.prefix(24)) == bytes.number(at: 24, as: UInt32.self) else { return .damaged }
+        guard found == version, checksum(bytes.prefix(24)) == bytes.number(at: 24, as: UInt32.self) else {
+            return .damaged
+        }
         let base = bytes.number(at: 16, as: UInt64.self)
         guard base < 1 << 62 else { return .damaged }
         return .valid(Header(base: base, salt: bytes.number(at: 12, as: UInt32.self)))

@@ -49,7 +49,9 @@ final class SegmentReader: @unchecked Sendable {
                 let range = position..<(position + UInt64(header.recordLength))
                 let record = StoredRecord(header, position: position, body: body)
                 flights.append(
-                    .init(range: range, before: header.before, count: header.count, time: header.time, isDone: record == nil))
+                    .init(
+                        range: range, before: header.before, count: header.count, time: header.time,
+                        isDone: record == nil))
                 if let record {
                     read.records.append(record)
                     bytesRead += header.recordLength + record.payload.readableBytes / 2
@@ -82,9 +84,11 @@ final class SegmentReader: @unchecked Sendable {
         return read
     }
 
-    private func damage(_ range: Range<UInt64>, _ segment: QueueState.Segment, _ events: Int?) -> RecoveryReport.Damage {
+    private func damage(_ range: Range<UInt64>, _ segment: QueueState.Segment, _ events: Int?) -> RecoveryReport.Damage
+    {
         RecoveryReport.Damage(
-            offsets: QueueOffset(range.lowerBound)..<QueueOffset(range.upperBound), segment: segment.name, events: events)
+            offsets: QueueOffset(range.lowerBound)..<QueueOffset(range.upperBound), segment: segment.name,
+            events: events)
     }
 
     private func handle(_ name: String) throws(StoreFailure) -> any FileHandle {

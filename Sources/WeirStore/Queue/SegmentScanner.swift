@@ -8,8 +8,8 @@ struct SegmentScanner {
     enum Item {
         /// A record whose checksum holds. The body shares the window's memory.
         case record(RecordHeader, position: UInt64, body: ByteBuffer)
-        /// Bytes that are no record, up to the next one or to the limit. `events` is how many they held, `nil` when nothing after
-        /// them can tell. `isKnown` is true for a filler: it was reported when it was repaired.
+        /// Bytes that are no record, up to the next one or to the limit. `events` is how many they held, `nil` when
+        /// nothing after them can tell. `isKnown` is true for a filler: it was reported when it was repaired.
         case gap(Range<UInt64>, events: Int?, isKnown: Bool)
     }
 
@@ -99,7 +99,8 @@ struct SegmentScanner {
 
     private mutating func checksum(of found: RecordHeader, at place: Int64) throws(FileFailure) -> UInt32? {
         let position = header.base + UInt64(place)
-        // A header that is only noise may claim a body of 128 MiB: it is summed up in pieces before anything that big is held.
+        // A header that is only noise may claim a body of 128 MiB: it is summed up in pieces before anything that big
+        // is held.
         if found.recordLength > chunk { return try checksumInPieces(of: found, at: place, position: position) }
         guard try load(found.recordLength, at: place) else { return nil }
         return window.withUnsafeReadableBytes { bytes in

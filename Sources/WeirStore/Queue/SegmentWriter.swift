@@ -81,7 +81,8 @@ final class SegmentWriter: @unchecked Sendable {
             do throws(StoreFailure) {
                 index = try write(appends, from: index)
             } catch {
-                // Those written before it are whole; everything behind it fails too, so that the order holds when it is tried again.
+                // Those written before it are whole; everything behind it fails too, so that the order holds when it
+                // is tried again.
                 finish()
                 for append in appends[index...] { append.done(.failure(error)) }
                 return
@@ -103,7 +104,10 @@ final class SegmentWriter: @unchecked Sendable {
             let bound = RecordEncoder.bound(record)
             let end = segment.end + Int64(encoder.count)
             if index > first {
-                if encoder.count + bound > SegmentWriter.runMost || end + Int64(bound) > Int64(settings.segmentSizeUsed) { break }
+                if encoder.count + bound > SegmentWriter.runMost || end + Int64(bound) > Int64(settings.segmentSizeUsed)
+                {
+                    break
+                }
                 guard fits(record) else { break }
             }
             let position = segment.header.base + UInt64(end)
@@ -133,7 +137,8 @@ final class SegmentWriter: @unchecked Sendable {
     }
 
     private func fits(_ record: QueueRecord) -> Bool {
-        record.attributes.readableBytes <= RecordHeader.attributesMost && (0...RecordHeader.countMost).contains(record.count)
+        record.attributes.readableBytes <= RecordHeader.attributesMost
+            && (0...RecordHeader.countMost).contains(record.count)
             && RecordEncoder.bound(record) <= RecordHeader.bodyMost
     }
 
@@ -189,7 +194,8 @@ final class SegmentWriter: @unchecked Sendable {
         guard let segment = open else { return }
         open = nil
         let end = state.withLock { $0.segments.last?.end ?? segment.header.start }
-        // The cut may be synced: what lies before it was synced well, and what lies behind must not come back beside its copy.
+        // The cut may be synced: what lies before it was synced well, and what lies behind must not come back beside
+        // its copy.
         try? segment.file.truncate(to: Int64(end - segment.header.base))
         try? segment.file.sync()
         segment.file.close()
@@ -227,7 +233,8 @@ final class SegmentWriter: @unchecked Sendable {
         let room = free - settings.minFree
         guard room >= Int64(bytes) else {
             throw .noSpace(
-                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in reserve")
+                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in reserve"
+            )
         }
         spaceChecked = min(room, max(SegmentWriter.spaceStep, Int64(bytes)))
     }
@@ -256,7 +263,8 @@ final class SegmentWriter: @unchecked Sendable {
         }
     }
 
-    /// Closes the open segment with its footer. When the footer cannot be written the segment is scanned at the next start.
+    /// Closes the open segment with its footer. When the footer cannot be written the segment is scanned at the next
+    /// start.
     private func seal() {
         guard let segment = open else { return }
         let footer = SegmentFormat.Footer(
@@ -275,7 +283,8 @@ final class SegmentWriter: @unchecked Sendable {
         do throws(FileFailure) {
             try segment.file.sync()
         } catch {
-            // With `commit` every answered record was synced before; only the footer is in doubt, and it is a convenience.
+            // With `commit` every answered record was synced before; only the footer is in doubt, and it is a
+            // convenience.
             syncFailures &+= 1
         }
     }
@@ -294,8 +303,8 @@ final class SegmentWriter: @unchecked Sendable {
         hasUnsynced = false
     }
 
-    /// Syncs what was acknowledged without a sync (`interval`). After a failure the segment is left: what it holds can still be read
-    /// from the page cache, but new records go to a new file.
+    /// Syncs what was acknowledged without a sync (`interval`). After a failure the segment is left: what it holds can
+    /// still be read from the page cache, but new records go to a new file.
     func syncNow() throws(StoreFailure) {
         guard hasUnsynced else { return }
         hasUnsynced = false

@@ -6,7 +6,8 @@ import WeirWorld
 
 /// One endpoint of a receiver in the simulation: takes batches, slowly or quickly, and fails as its faults say.
 ///
-/// Events whose text begins with `bad` are refused for good: a batch with one in it is answered as HTTP would answer 400.
+/// Events whose text begins with `bad` are refused for good: a batch with one in it is answered as HTTP would answer
+/// 400.
 package final class SimulatedReceiver: Destination {
     /// Chances of each answer in the trouble act, 0...1, tried in this order; what is left takes the batch.
     package struct Faults: Sendable {
@@ -87,7 +88,9 @@ package final class SimulatedReceiver: Destination {
         if state.withLock({ $0.awayUntil > simulation.now }) {
             throw .unreachable(Reason("connect_refused", "Nobody listens at \(name)."))
         }
-        if state.withLock({ $0.isUnauthorized }) { throw .misconfigured(Reason("http_401", "\(name) refused the credentials.")) }
+        if state.withLock({ $0.isUnauthorized }) {
+            throw .misconfigured(Reason("http_401", "\(name) refused the credentials."))
+        }
     }
 
     package func close() async {}
@@ -101,7 +104,8 @@ package final class SimulatedReceiver: Destination {
         }
         defer { state.withLock { $0.inFlight -= 1 } }
         do {
-            try await time.sleep(for: .nanoseconds(Int64(simulation.random() % UInt64(max(1, latencyMost.nanoseconds)))))
+            try await time.sleep(
+                for: .nanoseconds(Int64(simulation.random() % UInt64(max(1, latencyMost.nanoseconds)))))
         } catch { throw .cancelled }
         return try await answer(batch)
     }

@@ -113,7 +113,8 @@ package struct SimulatedLog: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        let values = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
+            separator: " ")
         simulation.note("\(event.message) \(values)")
     }
 }

@@ -3,11 +3,12 @@ import Logging
 import Synchronization
 package import WeirWorld
 
-/// A world in one thread: every task runs here, in an order that a seed chooses, on a clock that jumps to the next thing that
-/// happens. The same seed gives the same run.
+/// A world in one thread: every task runs here, in an order that a seed chooses, on a clock that jumps to the next
+/// thing that happens. The same seed gives the same run.
 ///
-/// Jobs that are ready lie in a list; one is drawn and run until it suspends. When none is ready, the clock moves to the next
-/// timer. A job that arrives from another thread (a bare `Task`, a real sleep) stops the test at once: it has left the world.
+/// Jobs that are ready lie in a list; one is drawn and run until it suspends. When none is ready, the clock moves to
+/// the next timer. A job that arrives from another thread (a bare `Task`, a real sleep) stops the test at once: it has
+/// left the world.
 package final class Simulation: TaskExecutor, SerialExecutor {
     private struct Timer {
         var moment: Moment
@@ -59,7 +60,9 @@ package final class Simulation: TaskExecutor, SerialExecutor {
             let timer = Timer(moment: max(moment, state.now), id: state.nextID, action: action)
             // From the end: most timers are the next ones.
             var place = state.timers.count
-            while place > 0, (state.timers[place - 1].moment, state.timers[place - 1].id) < (timer.moment, timer.id) { place -= 1 }
+            while place > 0, (state.timers[place - 1].moment, state.timers[place - 1].id) < (timer.moment, timer.id) {
+                place -= 1
+            }
             state.timers.insert(timer, at: place)
             return timer.id
         }

@@ -63,8 +63,8 @@ private final class Inbox: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// All jobs that wait, or `nil` when the lane is closed and empty. Takes the whole list, so that a busy lane pays for the
-    /// lock once a run of jobs.
+    /// All jobs that wait, or `nil` when the lane is closed and empty. Takes the whole list, so that a busy lane pays
+    /// for the lock once a run of jobs.
     private func take() -> [@Sendable () -> Void]? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

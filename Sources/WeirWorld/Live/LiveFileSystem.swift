@@ -106,7 +106,8 @@ package struct LiveFileSystem: FileSystem {
     package func freeSpace(_ path: String) throws(FileFailure) -> Int64 {
         var found = statvfs()
         _ = try system("statvfs", path) { statvfs(path, &found) }
-        return Int64(clamping: UInt64(found.f_bavail).multipliedReportingOverflow(by: UInt64(found.f_frsize)).partialValue)
+        return Int64(
+            clamping: UInt64(found.f_bavail).multipliedReportingOverflow(by: UInt64(found.f_frsize)).partialValue)
     }
 }
 
@@ -123,7 +124,9 @@ private final class LiveFile: FileHandle {
         var done = 0
         while done < buffer.count {
             let count = try system("read", path) {
-                pread(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset) + off_t(done))
+                pread(
+                    descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done, off_t(offset) + off_t(done)
+                )
             }
             if count == 0 { break }
             done += count
@@ -142,7 +145,9 @@ private final class LiveFile: FileHandle {
             // 1024 is the kernel's limit (UIO_MAXIOV).
             let count = Int32(min(vectors.count - next, 1024))
             var written = try vectors.withUnsafeBufferPointer { vectors throws(FileFailure) in
-                try system("write", path) { pwritev(descriptor, vectors.baseAddress?.advanced(by: next), count, position) }
+                try system("write", path) {
+                    pwritev(descriptor, vectors.baseAddress?.advanced(by: next), count, position)
+                }
             }
             // Nothing written and no error is not promised away by POSIX: said as what it means.
             if written == 0 { throw failure("write", path, ENOSPC) }

@@ -4,6 +4,7 @@ import NIOSSL
 /// Certificates made for a test by the `openssl` command: an authority, and what it signs.
 struct Certificates {
     let scratch: Scratch
+    private static let newKey = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
     var ca: String { scratch.path + "/ca.pem" }
 
     /// - Returns: `nil` where there is no `openssl`; says so loudly.
@@ -23,15 +24,22 @@ struct Certificates {
 
     func authority(_ name: String) throws -> Bool {
         try openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout \(name).key -out \(name).pem -days 2 -subj '/CN=\(name)' -addext basicConstraints=critical,CA:TRUE")
+            "req -x509 \(Certificates.newKey) -keyout \(name).key -out \(name).pem -days 2 -subj '/CN=\(name)'"
+                + " -addext basicConstraints=critical,CA:TRUE"
+        )
     }
 
     /// A certificate for the names (`IP:127.0.0.1,DNS:localhost`), signed by `ca`.
     func leaf(_ name: String, names: String, days: Int = 2, ca: String = "ca") throws -> Bool {
-        let request = try openssl("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout \(name).key -out \(name).csr -subj /CN=\(name)")
+        let request = try openssl(
+            "req \(Certificates.newKey) -keyout \(name).key -out \(name).csr -subj /CN=\(name)"
+        )
         try Data("subjectAltName=\(names)\n".utf8).write(to: URL(fileURLWithPath: scratch.path + "/\(name).ext"))
         return try request
-            && openssl("x509 -req -in \(name).csr -CA \(ca).pem -CAkey \(ca).key -CAcreateserial -days \(days) -out \(name).pem -extfile \(name).ext")
+            && openssl(
+                "x509 -req -in \(name).csr -CA \(ca).pem -CAkey \(ca).key -CAcreateserial -days \(days)"
+                    + " -out \(name).pem -extfile \(name).ext"
+            )
     }
 
     func path(_ file: String) -> String { scratch.path + "/" + file }

@@ -13,7 +13,9 @@ final class DatagramReceiver: Sendable {
             .channelOption(.socketOption(.so_rcvbuf), value: 4 << 20)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(DatagramKeeper(receiver)) }
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(DatagramKeeper(receiver))
+                }
             }
             .bind(host: "127.0.0.1", port: 0).get()
         receiver.channel.withLock { $0 = channel }
@@ -39,5 +41,7 @@ private final class DatagramKeeper: ChannelInboundHandler {
 
     init(_ receiver: DatagramReceiver) { self.receiver = receiver }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { receiver.took(String(buffer: unwrapInboundIn(data).data)) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        receiver.took(String(buffer: unwrapInboundIn(data).data))
+    }
 }

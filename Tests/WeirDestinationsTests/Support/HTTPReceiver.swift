@@ -117,7 +117,8 @@ private final class HTTPReceiverHandler: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             let request = HTTPReceiver.Request(
-                method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) }, body: body)
+                method: head.method.rawValue, target: head.uri, headers: head.headers.map { ($0.name, $0.value) },
+                body: body)
             answer(receiver.took(request), context)
         }
     }

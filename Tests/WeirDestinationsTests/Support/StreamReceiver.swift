@@ -36,7 +36,9 @@ final class StreamReceiver: Sendable {
 
     private init(port: Int) { self.port = port }
 
-    static func start(_ manner: Manner = .reads, port: Int = 0, tls: NIOSSLContext? = nil) async throws -> StreamReceiver {
+    static func start(_ manner: Manner = .reads, port: Int = 0, tls: NIOSSLContext? = nil) async throws
+        -> StreamReceiver
+    {
         let box = Mutex<StreamReceiver?>(nil)
         let channel = try await ServerBootstrap(group: Bench.eventLoops)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -85,7 +87,12 @@ final class StreamReceiver: Sendable {
         try? await channel?.close().get()
     }
 
-    fileprivate func connected(_ channel: any Channel) { state.withLock { $0.connections += 1; $0.open.append(channel) } }
+    fileprivate func connected(_ channel: any Channel) {
+        state.withLock {
+            $0.connections += 1
+            $0.open.append(channel)
+        }
+    }
 
     fileprivate func took(_ buffer: ByteBuffer) -> Int {
         let (total, due) = state.withLock { state in
@@ -117,7 +124,9 @@ private final class ReceiverHandler: ChannelInboundHandler {
         switch manner {
         case .neverReads: return
         case .halfCloses: context.close(mode: .output, promise: nil)
-        case .chatters: context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 400 what?\r\n\u{0}\u{1}\r\n")), promise: nil)
+        case .chatters:
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 400 what?\r\n\u{0}\u{1}\r\n")), promise: nil)
         default: break
         }
         context.fireChannelActive()
@@ -132,7 +141,9 @@ private final class ReceiverHandler: ChannelInboundHandler {
         case .closesAfter(let limit) where count >= limit: context.close(promise: nil)
         case .resetsAfter(let limit) where count >= limit:
             // Linger 0 makes the close a reset.
-            (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in }
+            (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete {
+                _ in
+            }
             context.close(promise: nil)
         default: break
         }
