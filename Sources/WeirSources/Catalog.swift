@@ -45,7 +45,9 @@ package enum SourceCatalog {
         SourceKind("syslog", SyslogSource.Settings.self, "Syslog over TCP and UDP, RFC 5424 and RFC 3164.") {
             SyslogSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, eventLoops: $1.eventLoops)
         },
-        SourceKind("http", HTTPSource.Settings.self, "Events over HTTP: NDJSON, JSON, lines, Splunk HEC, Elasticsearch bulk.") {
+        SourceKind(
+            "http", HTTPSource.Settings.self, "Events over HTTP: NDJSON, JSON, lines, Splunk HEC, Elasticsearch bulk."
+        ) {
             HTTPSource(name: $1.name, settings: $0, intake: $1.intake, world: $1.world, eventLoops: $1.eventLoops)
         },
         SourceKind("tcp", TCPSource.Settings.self, "Lines or NDJSON over TCP.") {

@@ -1,5 +1,5 @@
-internal import WeirWorld
 import Synchronization
+internal import WeirWorld
 
 /// Says once that it is time to stop, and lets sleepers wake for it.
 final class StopSignal: Sendable {

@@ -14,7 +14,8 @@ package struct ServerTLS: WeirSettings.Settings {
     package init() {}
 
     package static let fields: [Field<Self>] = [
-        field("cert", \.certificate, required: true, "PEM file with the certificate and the intermediate ones after it."),
+        field(
+            "cert", \.certificate, required: true, "PEM file with the certificate and the intermediate ones after it."),
         field("key", \.key, required: true, "PEM file with the private key."),
         field(
             "client_ca", \.clientCA,

@@ -31,15 +31,19 @@ struct BulkDoorTests {
 
                 """
             let reply = try await request(
-                port, "POST", "/c/_bulk", headers: ["Content-Type: application/vnd.elasticsearch+x-ndjson; compatible-with=9",
-                "Accept: application/vnd.elasticsearch+json; compatible-with=9"], text: body)
+                port, "POST", "/c/_bulk",
+                headers: [
+                    "Content-Type: application/vnd.elasticsearch+x-ndjson; compatible-with=9",
+                    "Accept: application/vnd.elasticsearch+json; compatible-with=9",
+                ], text: body)
             #expect(reply.status == 200)
             #expect(reply.head.contains("X-Elastic-Product: Elasticsearch"))
             #expect(reply.head.contains("application/vnd.elasticsearch+json;compatible-with=9"))
             #expect(reply.body.contains("\"errors\":true"))
             let statuses = reply.body.split(separator: "\"status\":").dropFirst().map { String($0.prefix(3)) }
             #expect(statuses == ["201", "201", "400", "400", "400", "201"])
-            #expect(reply.body.contains("{\"index\":{\"_index\":\"a\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\""))
+            #expect(
+                reply.body.contains("{\"index\":{\"_index\":\"a\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\""))
             #expect(reply.body.contains("{\"delete\":{\"_index\":\"a\",\"_id\":\"9\",\"status\":400"))
             #expect(reply.body.contains("{\"update\":{\"_index\":\"c\",\"_id\":\"3\",\"status\":400"))
             #expect(reply.body.contains("document_parsing_exception"))
@@ -52,22 +56,30 @@ struct BulkDoorTests {
     @Test("Clients are told whom they talk to, and refusals have Elasticsearch's shape")
     func others() async throws {
         let intake = RecordingIntake(time: world.time)
-        let tested = httpSource(intake) { $0.tokens = [Secret("tok")]; $0.wait = .milliseconds(20) }
+        let tested = httpSource(intake) {
+            $0.tokens = [Secret("tok")]
+            $0.wait = .milliseconds(20)
+        }
         try await running(tested) { source in
             let port = try source.port("http")
             let key = ["Authorization: ApiKey tok"]
             let greeting = try await request(port, "GET", "/", headers: key, text: "")
-            #expect(greeting.body.contains("\"tagline\":\"You Know, for Search\"") && greeting.head.contains("X-Elastic-Product: Elasticsearch"))
+            #expect(
+                greeting.body.contains("\"tagline\":\"You Know, for Search\"")
+                    && greeting.head.contains("X-Elastic-Product: Elasticsearch"))
             let head = try await request(port, "HEAD", "/", headers: key, text: "")
             #expect(head.status == 200 && head.body.isEmpty)
             #expect(try await request(port, "POST", "/_bulk", text: "{}").status == 401)
-            let malformed = try await request(port, "POST", "/_bulk", headers: key, text: "{\"index\":{}}\n{}\nnonsense\n")
+            let malformed = try await request(
+                port, "POST", "/_bulk", headers: key, text: "{\"index\":{}}\n{}\nnonsense\n")
             #expect(malformed.status == 400 && malformed.body.contains("Malformed action/metadata line [3]"))
             let missing = try await request(port, "PUT", "/_bulk", headers: key, text: "{\"index\":{}}\n{}\n")
             #expect(missing.status == 200 && missing.body.contains("index is missing"))
             intake.close()
             let busy = try await request(port, "POST", "/x/_bulk", headers: key, text: "{\"index\":{}}\n{}\n")
-            #expect(busy.status == 429 && busy.body.contains("es_rejected_execution_exception") && busy.head.contains("Retry-After: 7"))
+            #expect(
+                busy.status == 429 && busy.body.contains("es_rejected_execution_exception")
+                    && busy.head.contains("Retry-After: 7"))
         }
         #expect(intake.count == 0)
     }
@@ -75,9 +87,14 @@ struct BulkDoorTests {
     @Test("Any bytes: never a crash, and an item for each action that was understood")
     func anything() {
         var random = SplitMix(seed: 5)
-        let parts = ["{\"index\":{\"_index\":\"a\"}}\n", "{\"n\":1}\n", "{\"delete\":{}}\n", "\n", "{", "}", "\"", "\\", "[", "\u{0}", "{\"create\":1}\n", "x\n"]
+        let parts = [
+            "{\"index\":{\"_index\":\"a\"}}\n", "{\"n\":1}\n", "{\"delete\":{}}\n", "\n", "{", "}", "\"", "\\", "[",
+            "\u{0}", "{\"create\":1}\n", "x\n",
+        ]
         for _ in 0..<5_000 {
-            let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in parts[Int.random(in: 0..<parts.count, using: &random)] }.joined()
+            let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
+                parts[Int.random(in: 0..<parts.count, using: &random)]
+            }.joined()
             let bytes = Array(text.utf8)
             bytes.withUnsafeBytes { bytes in
                 let body = try? BulkBody(bytes, index: "i", eventMost: 20)

@@ -6,7 +6,9 @@ import WeirWorld
 @testable import WeirSources
 
 /// Feeds a cutter as the handler does, in the given pieces.
-private func events<Cutter: StreamCutter>(_ cutter: Cutter, _ pieces: [ArraySlice<UInt8>], limit: Int, eachRead: Bool) -> [Batch] {
+private func events<Cutter: StreamCutter>(_ cutter: Cutter, _ pieces: [ArraySlice<UInt8>], limit: Int, eachRead: Bool)
+    -> [Batch]
+{
     var cutter = cutter
     var gathered = ByteBuffer()
     var complete = 0
@@ -46,7 +48,10 @@ struct CutterTests {
         let bytes = Array(text.utf8)
         let cutter = SyslogCutter(limit: 1_000, meter: meter)
         let whole = events(cutter, [bytes[...]], limit: 1_000, eachRead: false).flatMap(\.texts)
-        #expect(whole == ["<13>one", "<14>two", "<15>three", "<16>fo\nur!", "<17>five with the end", "<18>six", "<19>seven"])
+        #expect(
+            whole == [
+                "<13>one", "<14>two", "<15>three", "<16>fo\nur!", "<17>five with the end", "<18>six", "<19>seven",
+            ])
         for cut in 0...bytes.count {
             await Task.yield()
             for second in cut...bytes.count {
@@ -99,7 +104,8 @@ struct CutterTests {
                 rest = rest.dropFirst(step)
             }
             let meter = SourceMeter(name: "s", type: "t")
-            let messages = events(SyslogCutter(limit: 100, meter: meter), pieces, limit: 100, eachRead: true).flatMap(\.texts)
+            let messages = events(SyslogCutter(limit: 100, meter: meter), pieces, limit: 100, eachRead: true).flatMap(
+                \.texts)
             #expect(messages.map(\.utf8.count) == [4, 100, 4, 100], "steps of \(step)")
             #expect(meter.reading.malformed == ["too_long": 2], "steps of \(step)")
         }
@@ -123,18 +129,27 @@ struct CutterTests {
             var pieces: [ArraySlice<UInt8>] = []
             for _ in 0..<Int.random(in: 1...12, using: &random) {
                 let length = Int.random(in: 0...60, using: &random)
-                pieces.append((0..<length).map { _ in
-                    Bool.random(using: &random) ? alphabet[Int.random(in: 0..<alphabet.count, using: &random)] : UInt8.random(in: 0...255, using: &random)
-                }[...])
+                pieces.append(
+                    (0..<length).map { _ in
+                        Bool.random(using: &random)
+                            ? alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+                            : UInt8.random(in: 0...255, using: &random)
+                    }[...])
             }
             let eachRead = Bool.random(using: &random)
             for batch in events(SyslogCutter(limit: 40, meter: meter), pieces, limit: 40, eachRead: eachRead) {
-                let isFine = (0..<batch.count).allSatisfy { batch.range(of: $0).count <= 40 && !batch.range(of: $0).isEmpty }
+                let isFine = (0..<batch.count).allSatisfy {
+                    batch.range(of: $0).count <= 40 && !batch.range(of: $0).isEmpty
+                }
                 if !isFine { Issue.record("\(pieces)") }
             }
-            for batch in events(LineCutter(format: .ndjson, limit: 40, meter: meter), pieces, limit: 40, eachRead: eachRead) {
+            for batch in events(
+                LineCutter(format: .ndjson, limit: 40, meter: meter), pieces, limit: 40, eachRead: eachRead)
+            {
                 let texts = batch.texts
-                let isFine = (0..<batch.count).allSatisfy { batch.range(of: $0).count <= 40 && !texts[$0].contains("\n") }
+                let isFine = (0..<batch.count).allSatisfy {
+                    batch.range(of: $0).count <= 40 && !texts[$0].contains("\n")
+                }
                 if !isFine { Issue.record("\(pieces)") }
             }
         }

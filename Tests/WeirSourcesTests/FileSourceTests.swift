@@ -143,9 +143,11 @@ struct FileSourceTests {
         let first = RecordingIntake(time: world.time)
         first.settleAll(as: nil)
         folder.append("one\ntwo\n", to: "a.log")
-        let run = Task { try await running(source(first, [folder.path + "/a.log"])) { _ in
-            #expect(await eventually { first.count == 2 })
-        } }
+        let run = Task {
+            try await running(source(first, [folder.path + "/a.log"])) { _ in
+                #expect(await eventually { first.count == 2 })
+            }
+        }
         try await run.value
         let second = RecordingIntake(time: world.time)
         second.settleAll(as: .lost(Reason("gone", "gone")))
@@ -203,9 +205,12 @@ struct FileSourceTests {
     }
 
     @Test(
-        "Patterns", arguments: [
-            ("a.log", "a.log", true), ("*.log", "a.log", true), ("*.log", ".a.log", false), ("a?c", "abc", true), ("a?c", "ac", false),
-            ("[a-c]x", "bx", true), ("[!a-c]x", "bx", false), ("*a*b*", "xxaxxbxx", true), ("*a*b", "xxaxxbx", false), ("[", "[", true),
+        "Patterns",
+        arguments: [
+            ("a.log", "a.log", true), ("*.log", "a.log", true), ("*.log", ".a.log", false), ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[a-c]x", "bx", true), ("[!a-c]x", "bx", false), ("*a*b*", "xxaxxbxx", true), ("*a*b", "xxaxxbx", false),
+            ("[", "[", true),
             ("a[]]b", "a]b", true), ("**", "x", true), ("", "", true), ("*", "", true),
         ])
     func patterns(pattern: String, name: String, expected: Bool) {

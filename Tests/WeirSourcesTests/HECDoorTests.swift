@@ -35,9 +35,10 @@ struct HECDoorTests {
                     """)
             #expect(reply.status == 200 && reply.body == "{\"text\":\"Success\",\"code\":0}")
         }
-        #expect(intake.batches.map(\.texts) == [
-            ["line one\nline ütwo 😀"], ["{\"time\":1.5,\"k\":1}", "{\"fields\":{\"f\":1},\"time\":9}"], ["42"],
-        ])
+        #expect(
+            intake.batches.map(\.texts) == [
+                ["line one\nline ütwo 😀"], ["{\"time\":1.5,\"k\":1}", "{\"fields\":{\"f\":1},\"time\":9}"], ["42"],
+            ])
         #expect(intake.batches.map(\.context.attributes["host"]) == ["a", "a", nil])
         #expect(intake.batches.map(\.context.attributes["sourcetype"]) == ["st", nil, nil])
         #expect(intake.batches.last?.context.attributes["index"] == "main")
@@ -47,9 +48,18 @@ struct HECDoorTests {
         "Mistakes have Splunk's codes and the number of the event",
         arguments: [
             ("", "{\"text\":\"No data\",\"code\":5}", 0),
-            ("{\"event\":\"a\"}{\"host\":\"b\"}", "{\"text\":\"Event field is required\",\"code\":12,\"invalid-event-number\":1}", 1),
-            ("{\"event\":\"\"}", "{\"text\":\"Event field cannot be blank\",\"code\":13,\"invalid-event-number\":0}", 0),
-            ("{\"event\":\"a\"}{\"event\":\"b\"}{\"event\"", "{\"text\":\"Invalid data format\",\"code\":6,\"invalid-event-number\":2}", 2),
+            (
+                "{\"event\":\"a\"}{\"host\":\"b\"}",
+                "{\"text\":\"Event field is required\",\"code\":12,\"invalid-event-number\":1}", 1
+            ),
+            (
+                "{\"event\":\"\"}", "{\"text\":\"Event field cannot be blank\",\"code\":13,\"invalid-event-number\":0}",
+                0
+            ),
+            (
+                "{\"event\":\"a\"}{\"event\":\"b\"}{\"event\"",
+                "{\"text\":\"Invalid data format\",\"code\":6,\"invalid-event-number\":2}", 2
+            ),
             ("nonsense", "{\"text\":\"Invalid data format\",\"code\":6,\"invalid-event-number\":0}", 0),
         ])
     func mistakes(body: String, answer: String, kept: Int) async throws {
@@ -66,18 +76,29 @@ struct HECDoorTests {
         let intake = RecordingIntake(time: world.time)
         try await running(intake) { port in
             let path = "/services/collector/raw"
-            #expect(try await request(port, "POST", path, text: "x").body == "{\"text\":\"Token is required\",\"code\":2}")
-            #expect(try await request(port, "POST", path, headers: ["Authorization: Bearer tok"], text: "x").body == "{\"text\":\"Invalid authorization\",\"code\":3}")
+            #expect(
+                try await request(port, "POST", path, text: "x").body == "{\"text\":\"Token is required\",\"code\":2}")
+            #expect(
+                try await request(port, "POST", path, headers: ["Authorization: Bearer tok"], text: "x").body
+                    == "{\"text\":\"Invalid authorization\",\"code\":3}")
             let wrong = try await request(port, "POST", path, headers: ["Authorization: Splunk no"], text: "x")
             #expect(wrong.status == 403 && wrong.body == "{\"text\":\"Invalid token\",\"code\":4}")
             // x:tok
-            #expect(try await request(port, "POST", path + "/1.0?host=h%31&source=a+b", headers: ["Authorization: Basic eDp0b2s="], text: "one\ntwo").status == 200)
+            #expect(
+                try await request(
+                    port, "POST", path + "/1.0?host=h%31&source=a+b", headers: ["Authorization: Basic eDp0b2s="],
+                    text: "one\ntwo"
+                ).status == 200)
             let health = try await request(port, "GET", "/services/collector/health/1.0", text: "")
             #expect(health.status == 200 && health.body == "{\"text\":\"HEC is healthy\",\"code\":17}")
-            #expect(try await request(port, "POST", "/services/collector/ack", headers: token, text: "{}").body == "{\"text\":\"ACK is disabled\",\"code\":14}")
+            #expect(
+                try await request(port, "POST", "/services/collector/ack", headers: token, text: "{}").body
+                    == "{\"text\":\"ACK is disabled\",\"code\":14}")
             intake.close()
             let busy = try await request(port, "POST", path, headers: token, text: "x")
-            #expect(busy.status == 503 && busy.body == "{\"text\":\"Server is busy\",\"code\":9}" && busy.head.contains("Retry-After"))
+            #expect(
+                busy.status == 503 && busy.body == "{\"text\":\"Server is busy\",\"code\":9}"
+                    && busy.head.contains("Retry-After"))
         }
         #expect(intake.texts == ["one", "two"])
         #expect(intake.batches.first?.context.attributes["host"] == "h1")
@@ -90,13 +111,20 @@ struct HECDoorTests {
         intake.settleAll(as: nil)
         try await running(intake, ack: true) { port in
             let path = "/services/collector"
-            #expect(try await request(port, "POST", path, headers: token, text: "{\"event\":\"a\"}").body == "{\"text\":\"Data channel is missing\",\"code\":10}")
+            #expect(
+                try await request(port, "POST", path, headers: token, text: "{\"event\":\"a\"}").body
+                    == "{\"text\":\"Data channel is missing\",\"code\":10}")
             let channel = token + ["X-Splunk-Request-Channel: 7f1b"]
             let first = try await request(port, "POST", path, headers: channel, text: "{\"event\":\"a\"}")
             #expect(first.body == "{\"text\":\"Success\",\"code\":0,\"ackId\":0}")
-            let second = try await request(port, "POST", path + "?channel=7f1b", headers: token, text: "{\"event\":\"b\"}")
+            let second = try await request(
+                port, "POST", path + "?channel=7f1b", headers: token, text: "{\"event\":\"b\"}")
             #expect(second.body == "{\"text\":\"Success\",\"code\":0,\"ackId\":1}")
-            let ask = { try await request(port, "POST", path + "/ack?channel=7f1b", headers: self.token, text: "{\"acks\":[0,1,7]}").body }
+            let ask = {
+                try await request(
+                    port, "POST", path + "/ack?channel=7f1b", headers: self.token, text: "{\"acks\":[0,1,7]}"
+                ).body
+            }
             #expect(try await ask() == "{\"acks\":{\"0\":false,\"1\":false,\"7\":false}}")
             intake.settleOpen(.kept)
             #expect(try await ask() == "{\"acks\":{\"0\":true,\"1\":true,\"7\":false}}")

@@ -24,24 +24,30 @@ struct HTTPSourceTests {
         let intake = RecordingIntake(time: world.time)
         try await running(httpSource(intake)) { source in
             let port = try source.port("http")
-            let ndjson = try await request(port, headers: ["Content-Type: application/x-ndjson"], text: "{\"a\":1}\n{\"a\":2}\nodd")
+            let ndjson = try await request(
+                port, headers: ["Content-Type: application/x-ndjson"], text: "{\"a\":1}\n{\"a\":2}\nodd")
             #expect(ndjson.status == 200 && ndjson.body == "{\"accepted\":3}")
             let array = try await request(
-                port, headers: ["Content-Type: application/json; charset=utf-8"], text: "[ {\"a\":\n3}, {\"a\":[\"]\",4]} ]")
+                port, headers: ["Content-Type: application/json; charset=utf-8"],
+                text: "[ {\"a\":\n3}, {\"a\":[\"]\",4]} ]")
             #expect(array.body == "{\"accepted\":2}")
-            let several = try await request(port, headers: ["Content-Type: application/json"], text: "{\"a\":5}\n{\"a\":\n6}")
+            let several = try await request(
+                port, headers: ["Content-Type: application/json"], text: "{\"a\":5}\n{\"a\":\n6}")
             #expect(several.body == "{\"accepted\":2}")
             let lines = try await request(port, headers: ["Content-Type: text/plain"], text: "one\r\ntwo\n\nthree")
             #expect(lines.body == "{\"accepted\":3}")
-            let broken = try await request(port, headers: ["Content-Type: application/json"], text: "[{\"a\":7}, {\"a\":")
+            let broken = try await request(
+                port, headers: ["Content-Type: application/json"], text: "[{\"a\":7}, {\"a\":")
             #expect(broken.status == 400 && broken.body.contains("invalid_json"))
             let empty = try await request(port, text: "")
             #expect(empty.body == "{\"accepted\":0}")
             return
         }
-        #expect(intake.texts == [
-            "{\"a\":1}", "{\"a\":2}", "odd", "{\"a\":3}", "{\"a\":[\"]\",4]}", "{\"a\":5}", "{\"a\":6}", "one", "two", "three",
-        ])
+        #expect(
+            intake.texts == [
+                "{\"a\":1}", "{\"a\":2}", "odd", "{\"a\":3}", "{\"a\":[\"]\",4]}", "{\"a\":5}", "{\"a\":6}", "one",
+                "two", "three",
+            ])
         #expect(intake.batches.map(\.kind) == [.json, .raw, .json, .json, .raw])
     }
 
@@ -57,7 +63,8 @@ struct HTTPSourceTests {
             let bomb = try Compression.encode(ByteBuffer(repeating: 0x61, count: 200 << 20), coding)
             let refused = try await request(port, headers: ["Content-Encoding: \(coding.rawValue)"], body: bomb)
             #expect(refused.status == 413)
-            let damaged = try await request(port, headers: ["Content-Encoding: \(coding.rawValue)"], text: "certainly not packed")
+            let damaged = try await request(
+                port, headers: ["Content-Encoding: \(coding.rawValue)"], text: "certainly not packed")
             #expect(damaged.status == 400)
             let odd = try await request(port, headers: ["Content-Encoding: br"], text: "x")
             #expect(odd.status == 415)
@@ -79,7 +86,8 @@ struct HTTPSourceTests {
             #expect(try await request(port, headers: ["Authorization: Bearer"], text: "x").status == 401)
             #expect(try await request(port, headers: ["Authorization: Bearer other"], text: "x").status == 200)
             // user:s3cret
-            #expect(try await request(port, headers: ["Authorization: Basic dXNlcjpzM2NyZXQ="], text: "x").status == 200)
+            #expect(
+                try await request(port, headers: ["Authorization: Basic dXNlcjpzM2NyZXQ="], text: "x").status == 200)
             return
         }
         #expect(intake.count == 2)
@@ -136,7 +144,12 @@ struct HTTPSourceTests {
     func notSafeInTime() async throws {
         let intake = RecordingIntake(time: world.time)
         intake.settleAll(as: nil)
-        try await running(httpSource(intake) { $0.settleWait = .milliseconds(100); $0.busyStatus = .unavailable }) { source in
+        try await running(
+            httpSource(intake) {
+                $0.settleWait = .milliseconds(100)
+                $0.busyStatus = .unavailable
+            }
+        ) { source in
             let port = try source.port("http")
             #expect(try await request(port, text: "y").status == 503)
             intake.settleOpen(.kept)
@@ -168,12 +181,15 @@ struct HTTPSourceTests {
         try await running(httpSource(intake) { $0.bodyMost = .kibibytes(1) }) { source in
             let port = try source.port("http")
             let talk = try await HTTPTalk(port: port)
-            try await talk.send("POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
+            try await talk.send(
+                "POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+            )
             #expect(await eventually { talk.text.hasPrefix("HTTP/1.1 100 Continue\r\n\r\n") })
             try await talk.send("hello")
             #expect(await talk.rest().contains("200 OK"))
             let large = try await HTTPTalk(port: port)
-            try await large.send("POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n")
+            try await large.send(
+                "POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n")
             #expect(await large.rest().hasPrefix("HTTP/1.1 413"))
         }
         #expect(intake.texts == ["hello"])
@@ -235,9 +251,15 @@ struct HTTPSourceTests {
     @Test("A body in single bytes and chunks is whole")
     func dripping() async throws {
         let intake = RecordingIntake(time: world.time)
-        try await running(httpSource(intake) { $0.headerTimeout = .seconds(60); $0.bodyRate = .zero }) { source in
+        try await running(
+            httpSource(intake) {
+                $0.headerTimeout = .seconds(60)
+                $0.bodyRate = .zero
+            }
+        ) { source in
             let talk = try await HTTPTalk(port: source.port("http"))
-            let text = "POST / HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\none\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+            let text =
+                "POST / HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\none\n\r\n3\r\ntwo\r\n0\r\n\r\n"
             for byte in text.utf8 { try await talk.send(ByteBuffer(bytes: [byte])) }
             #expect(await talk.rest().contains("{\"accepted\":2}"))
         }
@@ -247,7 +269,10 @@ struct HTTPSourceTests {
     @Test("When bodies fill the memory that there is for them, the next one is told to come later")
     func memory() async throws {
         let intake = RecordingIntake(time: world.time)
-        let tested = httpSource(intake) { $0.buffer = .mebibytes(1); $0.bodyMost = .mebibytes(8) }
+        let tested = httpSource(intake) {
+            $0.buffer = .mebibytes(1)
+            $0.bodyMost = .mebibytes(8)
+        }
         try await running(tested) { source in
             let port = try source.port("http")
             let held = try await HTTPTalk(port: port)

@@ -64,10 +64,13 @@ struct HTTPReply {
 
 /// One request on a connection of its own.
 func request(
-    _ port: Int, _ method: String = "POST", _ path: String = "/", headers: [String] = [], body: ByteBuffer = ByteBuffer()
+    _ port: Int, _ method: String = "POST", _ path: String = "/", headers: [String] = [],
+    body: ByteBuffer = ByteBuffer()
 ) async throws -> HTTPReply {
     let talk = try await HTTPTalk(port: port)
-    var lines = ["\(method) \(path) HTTP/1.1", "Host: weir", "Connection: close", "Content-Length: \(body.readableBytes)"]
+    var lines = [
+        "\(method) \(path) HTTP/1.1", "Host: weir", "Connection: close", "Content-Length: \(body.readableBytes)",
+    ]
     lines += headers
     var bytes = ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n")
     bytes.writeImmutableBuffer(body)

@@ -14,7 +14,9 @@ extension World {
 }
 
 /// Waits until `condition` holds; gives up after ten seconds, so that a test that cannot succeed fails.
-func eventually(_ world: World = .tests, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async rethrows -> Bool {
+func eventually(_ world: World = .tests, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool)
+    async rethrows -> Bool
+{
     let end = world.time.now + limit
     while world.time.now < end {
         if try await condition() { return true }
@@ -45,7 +47,8 @@ func running<Value: Sendable>(
 
 extension Source {
     func port(_ prefix: String = "tcp") throws -> Int {
-        guard let address = addresses.first(where: { $0.hasPrefix(prefix) }), let text = address.split(separator: ":").last,
+        guard let address = addresses.first(where: { $0.hasPrefix(prefix) }),
+            let text = address.split(separator: ":").last,
             let port = Int(text)
         else { throw TestTrouble("no address with \(prefix) in \(addresses)") }
         return port

@@ -85,7 +85,9 @@ final class RecordingIntake: Intake {
     func refuse(_ refusal: IntakeRefusal?) { state.withLock { $0.refusal = refusal } }
     func settleAll(as settlement: Settlement?) { state.withLock { $0.settlement = settlement } }
     func slow(_ delay: Duration?) { state.withLock { $0.delay = delay } }
-    func settleOpen(_ settlement: Settlement) { for receipt in state.withLock({ $0.receipts }) { receipt.settle(settlement) } }
+    func settleOpen(_ settlement: Settlement) {
+        for receipt in state.withLock({ $0.receipts }) { receipt.settle(settlement) }
+    }
 
     var batches: [Batch] { state.withLock { $0.batches } }
     var bytes: Int { state.withLock { $0.bytes } }

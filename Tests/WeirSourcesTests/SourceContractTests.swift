@@ -37,7 +37,8 @@ private struct DatagramStand: SourceContract.Stand {
         let socket = try await DatagramBootstrap(group: loops).bind(host: "127.0.0.1", port: 0).get()
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
         for event in events {
-            try await socket.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: ByteBuffer(string: event))).get()
+            try await socket.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: ByteBuffer(string: event)))
+                .get()
         }
         try await socket.close().get()
     }
@@ -91,7 +92,8 @@ struct SourceContractTests {
         try await SourceContract(world: world) { [world] intake in
             var settings = TCPSource.Settings()
             settings.listen = ["127.0.0.1:0"]
-            return StreamStand(TCPSource(name: "edge", settings: settings, intake: intake, world: world, eventLoops: loops))
+            return StreamStand(
+                TCPSource(name: "edge", settings: settings, intake: intake, world: world, eventLoops: loops))
         }.check(clause)
     }
 
@@ -100,7 +102,8 @@ struct SourceContractTests {
         try await SourceContract(world: world) { [world] intake in
             var settings = SyslogSource.Settings()
             settings.listen = ["127.0.0.1:0"]
-            return StreamStand(SyslogSource(name: "edge", settings: settings, intake: intake, world: world, eventLoops: loops))
+            return StreamStand(
+                SyslogSource(name: "edge", settings: settings, intake: intake, world: world, eventLoops: loops))
         }.check(clause)
     }
 
@@ -152,7 +155,8 @@ struct SourceContractTests {
     @Test("Every kind of source is made from its own settings, and from no other's")
     func catalogue() {
         let place = SourcePlace(
-            name: "x", intake: WeirTestKit.RecordingIntake(), world: world, eventLoops: loops, checkpoints: MemoryCheckpoints())
+            name: "x", intake: WeirTestKit.RecordingIntake(), world: world, eventLoops: loops,
+            checkpoints: MemoryCheckpoints())
         #expect(SourceCatalog.settings.map(\.name) == ["syslog", "http", "tcp", "file", "stdin"])
         for kind in SourceCatalog.kinds {
             #expect(kind.make(NoSettings(), place) == nil)

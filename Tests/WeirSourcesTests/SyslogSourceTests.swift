@@ -25,7 +25,8 @@ struct SyslogSourceTests {
     func send(_ texts: [String], to port: Int, from socket: any Channel) async throws {
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
         for text in texts {
-            try await socket.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: ByteBuffer(string: text))).get()
+            try await socket.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: ByteBuffer(string: text)))
+                .get()
         }
     }
 

@@ -1,8 +1,8 @@
 import NIOCore
 import Testing
 import WeirFlow
-import WeirSettings
 import WeirGates
+import WeirSettings
 import WeirWorld
 
 @testable import WeirSources

@@ -16,7 +16,8 @@ struct JSONSplitterTests {
     @Test(
         "Values are found in arrays and one after the other",
         arguments: [
-            ("", []), ("  ", []), ("[]", []), ("{}", ["{}"]), ("[{},{}]", ["{}", "{}"]), ("{}{}\n{}", ["{}", "{}", "{}"]),
+            ("", []), ("  ", []), ("[]", []), ("{}", ["{}"]), ("[{},{}]", ["{}", "{}"]),
+            ("{}{}\n{}", ["{}", "{}", "{}"]),
             ("[1, \"a]\", {\"b\":[\"\\\"}\"]} , null]", ["1", "\"a]\"", "{\"b\":[\"\\\"}\"]}", "null"]),
             ("1 2,3", ["1", "2", "3"]), ("\"\\\\\" true", ["\"\\\\\"", "true"]),
         ])
@@ -29,7 +30,8 @@ struct JSONSplitterTests {
     @Test(
         "Where the text stops being JSON is said",
         arguments: [
-            ("{", 0, 0), ("[{},", 1, 4), ("[{}] x", 1, 5), ("{} x", 1, 3), ("\"a", 0, 0), ("[\"\\", 0, 1), ("]", 0, 0), ("{}}", 1, 2),
+            ("{", 0, 0), ("[{},", 1, 4), ("[{}] x", 1, 5), ("{} x", 1, 3), ("\"a", 0, 0), ("[\"\\", 0, 1), ("]", 0, 0),
+            ("{}}", 1, 2),
         ])
     func mistakes(text: String, before: Int, offset: Int) {
         let mistake = values(text).1
@@ -41,14 +43,17 @@ struct JSONSplitterTests {
     func deep() {
         let (found, mistake) = values(String(repeating: "[", count: 1_000_000))
         #expect(found.isEmpty && mistake != nil)
-        #expect(values("{\"a\":" + String(repeating: "[", count: 500_000) + String(repeating: "]", count: 500_000) + "}").0.count == 1)
+        #expect(
+            values("{\"a\":" + String(repeating: "[", count: 500_000) + String(repeating: "]", count: 500_000) + "}").0
+                .count == 1)
     }
 
     @Test("Strings lose their escapes")
     func texts() {
         let cases: [(String, String?)] = [
             (#""plain""#, "plain"), (#""\n\t\"\\\/\b\f\r""#, "\n\t\"\\/\u{8}\u{c}\r"), (#""\u00e9\ud83d\ude00""#, "é😀"),
-            (#""\ud83d x""#, "\u{FFFD} x"), (#""\ude00""#, "\u{FFFD}"), (#""\x""#, nil), (#""\u12""#, nil), (#""\""#, nil), ("x", nil),
+            (#""\ud83d x""#, "\u{FFFD} x"), (#""\ude00""#, "\u{FFFD}"), (#""\x""#, nil), (#""\u12""#, nil),
+            (#""\""#, nil), ("x", nil),
             (#""\ud83d\u0041""#, "\u{FFFD}A"), ("\"\"", ""),
         ]
         for (json, text) in cases {
@@ -77,7 +82,9 @@ struct JSONSplitterTests {
         var random = SplitMix(seed: 11)
         let alphabet = Array("{}[]\"\\,:1tfnu ud8\n".utf8)
         for _ in 0..<20_000 {
-            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &random)] }
+            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+            }
             bytes.withUnsafeBytes { bytes in
                 var last = 0
                 for range in JSONSplitter.values(in: bytes).ranges {

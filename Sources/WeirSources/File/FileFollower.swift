@@ -184,7 +184,8 @@ struct FileFollower {
             case .ndjson: .ndjson
             }
         var tail = FileTail(
-            path: file.path, device: file.status.device, inode: file.status.inode, handle: opened.handle, offset: offset,
+            path: file.path, device: file.status.device, inode: file.status.inode, handle: opened.handle,
+            offset: offset,
             head: opened.head, cutter: LineCutter(format: format, limit: settings.eventMost.asInt, meter: meter),
             eventMost: settings.eventMost.asInt, now: world.time.now)
         tail.isRotated = isRotated
@@ -278,7 +279,8 @@ struct FileFollower {
             let chunk = try await lane.run { () throws -> ByteBuffer in
                 var buffer = ByteBuffer()
                 try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunkBytes) { bytes in
-                    try handle.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(Self.chunkBytes)), at: offset)
+                    try handle.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(Self.chunkBytes)), at: offset)
                 }
                 return buffer
             }

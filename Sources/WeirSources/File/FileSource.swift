@@ -1,9 +1,9 @@
 internal import Logging
+import Synchronization
 package import WeirFlow
 package import WeirGates
 package import WeirSettings
 package import WeirWorld
-import Synchronization
 
 /// Follows files: lines that are appended become events, also across rotation by rename and by copy and truncate, and across
 /// restarts. A place in a file counts as read only when its events are safe; after a crash the rest is read again.
@@ -24,11 +24,13 @@ package final class FileSource: Source {
 
         package static let fields: [Field<Self>] = [
             field(
-                "path", \.paths, required: true, examples: ["/var/log/dpkg.log", "[/var/log/*.log, /srv/*/access.log]"],
+                "path", \.paths, required: true,
+                examples: ["/var/log/dpkg.log", "[/var/log/*.log, /srv/*/access.log]"],
                 aliases: ["paths"], "The files: paths, with `*`, `?` and `[a-z]` in any part; one or several."),
             field(
                 "from", \.from,
-                "Where to begin with files that are there at the start and have no checkpoint. Files that appear later are read from their beginning."),
+                "Where to begin with files that are there at the start and have no checkpoint. Files that appear later are read from their beginning."
+            ),
             field("format", \.format, "What a line is."),
             field(
                 "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(64),
@@ -41,9 +43,11 @@ package final class FileSource: Source {
                 "The wait doubles up to this while nothing comes."),
             field(
                 "rotate_wait", \.rotateWait, range: Duration.zero...Duration.seconds(600),
-                "How long a renamed or removed file is still read after its last line: its writer may not have noticed."),
+                "How long a renamed or removed file is still read after its last line: its writer may not have noticed."
+            ),
             field(
-                "max_files", \.filesMost, range: 1...10_000, "Files that are followed at a time; more are left out, and the source says so."),
+                "max_files", \.filesMost, range: 1...10_000,
+                "Files that are followed at a time; more are left out, and the source says so."),
         ]
     }
 

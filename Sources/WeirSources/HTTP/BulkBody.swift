@@ -29,18 +29,26 @@ struct BulkBody {
         var lines = Lines(bytes: bytes)
         while let line = lines.next() {
             if line.isEmpty { continue }
-            guard items.count < Self.itemsMost else { throw Mistake(reason: "more than \(Self.itemsMost) actions in one request") }
+            guard items.count < Self.itemsMost else {
+                throw Mistake(reason: "more than \(Self.itemsMost) actions in one request")
+            }
             var item = try Self.action(bytes, line, number: lines.number, index: index)
             if item.action != "delete" {
                 guard let document = lines.next() else {
-                    throw Mistake(reason: "The bulk request must be terminated by a newline [\\n]: line \(lines.number) has no document")
+                    throw Mistake(
+                        reason:
+                            "The bulk request must be terminated by a newline [\\n]: line \(lines.number) has no document"
+                    )
                 }
                 Self.look(at: bytes, document, eventMost, &item)
             }
             switch item.action {
             case "update", "delete":
                 item.document = nil
-                item.problem = ("illegal_argument_exception", "[\(item.action)] is not supported: Weir passes documents on, it keeps none")
+                item.problem = (
+                    "illegal_argument_exception",
+                    "[\(item.action)] is not supported: Weir passes documents on, it keeps none"
+                )
             default: break
             }
             if item.problem == nil && (item.index ?? "").isEmpty {
@@ -51,12 +59,14 @@ struct BulkBody {
         }
     }
 
-    private static func look(at bytes: UnsafeRawBufferPointer, _ document: Range<Int>, _ most: Int, _ item: inout Item) {
+    private static func look(at bytes: UnsafeRawBufferPointer, _ document: Range<Int>, _ most: Int, _ item: inout Item)
+    {
         let start = JSONSplitter.skippingSpace(bytes, document)
         if document.count > most {
             item.problem = ("document_parsing_exception", "the document is longer than \(most) bytes")
         } else if start == document.upperBound || bytes[start] != 0x7B
-            || JSONSplitter.end(ofValueAt: start, in: UnsafeRawBufferPointer(rebasing: bytes[..<document.upperBound])) == nil
+            || JSONSplitter.end(ofValueAt: start, in: UnsafeRawBufferPointer(rebasing: bytes[..<document.upperBound]))
+                == nil
         {
             item.problem = ("document_parsing_exception", "failed to parse: the document is not a JSON object")
         } else {
@@ -73,7 +83,10 @@ struct BulkBody {
         }
         let name = String(decoding: text[member.key].prefix(32), as: UTF8.self)
         guard ["index", "create", "update", "delete"].contains(name) else {
-            throw Mistake(reason: "Malformed action/metadata line [\(number)], expected field [create], [delete], [index] or [update]")
+            throw Mistake(
+                reason:
+                    "Malformed action/metadata line [\(number)], expected field [create], [delete], [index] or [update]"
+            )
         }
         let value = UnsafeRawBufferPointer(rebasing: text[member.value])
         guard let metadata = JSONSplitter.members(of: value) else {

@@ -80,7 +80,9 @@ struct BulkDoor: HTTPDoor {
                 var envelope = HECEnvelope()
                 envelope.kind = .json
                 envelope.origin.index = item.index
-                envelope.content = call.body.getSlice(at: call.body.readerIndex + document.lowerBound, length: document.count) ?? ByteBuffer()
+                envelope.content =
+                    call.body.getSlice(at: call.body.readerIndex + document.lowerBound, length: document.count)
+                    ?? ByteBuffer()
                 gathering.add(envelope)
             }
         }
@@ -172,13 +174,19 @@ struct BulkDoor: HTTPDoor {
         case .unauthorized:
             failure(
                 .unauthorized, "security_exception", "missing or wrong authentication credentials", call,
-                headers: [("WWW-Authenticate", "Basic realm=\"weir\", charset=\"UTF-8\""), ("WWW-Authenticate", "ApiKey")])
+                headers: [
+                    ("WWW-Authenticate", "Basic realm=\"weir\", charset=\"UTF-8\""), ("WWW-Authenticate", "ApiKey"),
+                ])
         case .methodNotAllowed(let allow):
-            failure(.methodNotAllowed, "illegal_argument_exception", "Incorrect HTTP method", call, headers: [("Allow", allow)])
+            failure(
+                .methodNotAllowed, "illegal_argument_exception", "Incorrect HTTP method", call,
+                headers: [("Allow", allow)])
         case .tooLarge(let limit):
             failure(.payloadTooLarge, "content_too_long", "a body may have \(limit) bytes, unpacked", call)
         case .unsupportedCoding(let name):
-            failure(.unsupportedMediaType, "media_type_header_exception", "unknown content encoding \(name.prefix(32))", call)
+            failure(
+                .unsupportedMediaType, "media_type_header_exception", "unknown content encoding \(name.prefix(32))",
+                call)
         case .badBody(let what): failure(.badRequest, "parse_exception", what, call)
         case .busy(let retryAfter):
             failure(

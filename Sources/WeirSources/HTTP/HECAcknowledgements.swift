@@ -1,5 +1,5 @@
-internal import WeirFlow
 import Synchronization
+internal import WeirFlow
 
 /// What clients may ask about: the receipts of their requests, by channel and number. Bounded: the channel that was silent
 /// longest makes room for a new one, and a channel forgets its oldest numbers.

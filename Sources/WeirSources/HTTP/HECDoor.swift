@@ -160,14 +160,19 @@ struct HECDoor: HTTPDoor {
             for (number, range) in values.ranges.enumerated() {
                 switch HECEnvelope.read(UnsafeRawBufferPointer(rebasing: bytes[range])) {
                 case .failure(.notAnObject):
-                    return (gathering.finish(), Mistake(text: "Invalid data format", number: 6, code: "not_json", event: number))
+                    return (
+                        gathering.finish(),
+                        Mistake(text: "Invalid data format", number: 6, code: "not_json", event: number)
+                    )
                 case .failure(.eventMissing):
                     return (
-                        gathering.finish(), Mistake(text: "Event field is required", number: 12, code: "event_missing", event: number)
+                        gathering.finish(),
+                        Mistake(text: "Event field is required", number: 12, code: "event_missing", event: number)
                     )
                 case .failure(.eventBlank):
                     return (
-                        gathering.finish(), Mistake(text: "Event field cannot be blank", number: 13, code: "event_blank", event: number)
+                        gathering.finish(),
+                        Mistake(text: "Event field cannot be blank", number: 13, code: "event_blank", event: number)
                     )
                 case .success(let envelope):
                     if envelope.content.readableBytes > eventMost {
@@ -199,8 +204,10 @@ struct HECDoor: HTTPDoor {
         case .unsupportedCoding, .badBody: Self.answer(.badRequest, "Invalid data format", 6)
         case .busy(let retryAfter):
             Self.answer(.serviceUnavailable, "Server is busy", 9, headers: [HTTPEventsDoor.retryAfter(retryAfter)])
-        case .notKept: Self.answer(.internalServerError, "Internal server error", 8, headers: [HTTPEventsDoor.retryAfter(nil)])
-        case .stopping: Self.answer(.serviceUnavailable, "Server is shutting down", 23, headers: [HTTPEventsDoor.retryAfter(nil)])
+        case .notKept:
+            Self.answer(.internalServerError, "Internal server error", 8, headers: [HTTPEventsDoor.retryAfter(nil)])
+        case .stopping:
+            Self.answer(.serviceUnavailable, "Server is shutting down", 23, headers: [HTTPEventsDoor.retryAfter(nil)])
         }
     }
 }

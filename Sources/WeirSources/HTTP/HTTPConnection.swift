@@ -203,7 +203,9 @@ final class HTTPConnection: ChannelInboundHandler {
         let call = HTTPCall(head: head, peer: peer)
         keepsAlive = head.isKeepAlive && !isStopping
         guard let door = shared.door(for: call.path) else {
-            return refuse(call, code: "not_found", HTTPAnswer(.notFound, json: HTTPEventsDoor.problem("not_found", "There is nothing here.")))
+            return refuse(
+                call, code: "not_found",
+                HTTPAnswer(.notFound, json: HTTPEventsDoor.problem("not_found", "There is nothing here.")))
         }
         if let refusal = door.refusal(for: call) { return refuse(call, door, refusal) }
         if isStopping { return refuse(call, door, .stopping) }
@@ -222,16 +224,21 @@ final class HTTPConnection: ChannelInboundHandler {
         bytesAtCheck = watch.bytes
         setDeadline(after: shared.bodyGrace)
         if head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" }) {
-            context?.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+            context?.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
         }
     }
 
     /// False when the body is packed in a way that nobody here knows.
     private func prepareDecoder(_ headers: HTTPHeaders) throws(CompressionFailure) -> Bool {
         decoder = nil
-        let codings = headers[canonicalForm: "content-encoding"].map { $0.lowercased() }.filter { $0 != "identity" && !$0.isEmpty }
+        let codings = headers[canonicalForm: "content-encoding"].map { $0.lowercased() }.filter {
+            $0 != "identity" && !$0.isEmpty
+        }
         guard let name = codings.first else { return true }
-        guard codings.count == 1, let coding = ContentCoding(rawValue: name == "x-gzip" ? "gzip" : name) else { return false }
+        guard codings.count == 1, let coding = ContentCoding(rawValue: name == "x-gzip" ? "gzip" : name) else {
+            return false
+        }
         decoder = try CompressionDecoder(coding, limits: CompressionDecoder.Limits(bytesMost: shared.bodyMost))
         return true
     }
@@ -419,7 +426,9 @@ final class HTTPConnection: ChannelInboundHandler {
         case .body(let call, _):
             let came = watch.bytes - bytesAtCheck
             bytesAtCheck = watch.bytes
-            if Double(came) >= shared.bodyRate * shared.bodyGrace.inSeconds { return setDeadline(after: shared.bodyGrace) }
+            if Double(came) >= shared.bodyRate * shared.bodyGrace.inSeconds {
+                return setDeadline(after: shared.bodyGrace)
+            }
             refuse(
                 call, code: "body_timeout",
                 HTTPAnswer(.requestTimeout, json: HTTPEventsDoor.problem("body_timeout", "The body came too slowly.")))

@@ -27,7 +27,8 @@ struct HTTPEventsDoor: HTTPDoor {
             taking.meter.refused("invalid_json")
             return HTTPAnswer(
                 .badRequest,
-                json: Self.problem("invalid_json", "The body is not JSON from byte \(mistake.offset) on; nothing of it was taken."))
+                json: Self.problem(
+                    "invalid_json", "The body is not JSON from byte \(mistake.offset) on; nothing of it was taken."))
         }
         if let refusal = await taking.keep(batches) {
             taking.meter.refused(refusal.code)
@@ -38,7 +39,10 @@ struct HTTPEventsDoor: HTTPDoor {
 
     // MARK: Reading
 
-    private enum Shape { case lines(LineCutter.Format), values }
+    private enum Shape {
+        case lines(LineCutter.Format)
+        case values
+    }
 
     private func shape(_ call: HTTPCall) -> Shape {
         switch format {
@@ -97,10 +101,11 @@ struct HTTPEventsDoor: HTTPDoor {
                     others.append(JSONSplitter.text(of: value) ?? line)
                 }
             }
-            return .success([objects, others].compactMap { builder in
-                var builder = builder
-                return builder.count == 0 ? nil : builder.finish()
-            })
+            return .success(
+                [objects, others].compactMap { builder in
+                    var builder = builder
+                    return builder.count == 0 ? nil : builder.finish()
+                })
         }
     }
 
@@ -126,11 +131,13 @@ struct HTTPEventsDoor: HTTPDoor {
                 .methodNotAllowed, json: Self.problem("method_not_allowed", "Events are sent with POST."),
                 headers: [("Allow", allow)])
         case .tooLarge(let limit):
-            HTTPAnswer(.payloadTooLarge, json: Self.problem("body_too_large", "A body may have \(limit) bytes, unpacked."))
+            HTTPAnswer(
+                .payloadTooLarge, json: Self.problem("body_too_large", "A body may have \(limit) bytes, unpacked."))
         case .unsupportedCoding(let name):
             HTTPAnswer(
                 .unsupportedMediaType,
-                json: Self.problem("unsupported_encoding", "The content encoding \(name.prefix(32)) is not known here."),
+                json: Self.problem(
+                    "unsupported_encoding", "The content encoding \(name.prefix(32)) is not known here."),
                 headers: [("Accept-Encoding", "gzip, deflate, zstd")])
         case .badBody(let what): HTTPAnswer(.badRequest, json: Self.problem("bad_body", what))
         case .busy(let retryAfter):
@@ -140,7 +147,8 @@ struct HTTPEventsDoor: HTTPDoor {
         case .notKept(let why):
             HTTPAnswer(.serviceUnavailable, json: Self.problem("not_kept", why), headers: [Self.retryAfter(nil)])
         case .stopping:
-            HTTPAnswer(.serviceUnavailable, json: Self.problem("stopping", "Weir stops."), headers: [Self.retryAfter(nil)])
+            HTTPAnswer(
+                .serviceUnavailable, json: Self.problem("stopping", "Weir stops."), headers: [Self.retryAfter(nil)])
         }
     }
 

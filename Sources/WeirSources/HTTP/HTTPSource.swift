@@ -1,11 +1,11 @@
 package import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
+import Synchronization
 package import WeirFlow
 package import WeirGates
 package import WeirSettings
 package import WeirWorld
-import Synchronization
 
 /// Events over HTTP: `POST /`, Splunk's HTTP Event Collector and Elasticsearch's bulk API on one port.
 ///
@@ -41,14 +41,17 @@ package final class HTTPSource: Source {
             field("format", \.format, "What the body of `POST /` is."),
             field(
                 "tokens", \.tokens, examples: ["[{ env: INGEST_TOKEN }]"],
-                "Who may send: a bearer token, a Splunk token, an API key or the password of basic credentials. Empty: everybody."),
+                "Who may send: a bearer token, a Splunk token, an API key or the password of basic credentials. Empty: everybody."
+            ),
             field(
                 "wait", \.wait, range: Duration.zero...Duration.seconds(300),
                 "How long a request waits for room before it is answered with `busy_status`."),
             field(
                 "settle_wait", \.settleWait, range: Duration.seconds(1)...Duration.seconds(600),
                 "How long a request waits after that until its events are safe. Then the sender is told to repeat it."),
-            field("busy_status", \.busyStatus, "The status of an answer that says \"come back later\". HEC always says 503."),
+            field(
+                "busy_status", \.busyStatus,
+                "The status of an answer that says \"come back later\". HEC always says 503."),
             field("hec", \.hec, "Speak Splunk's HTTP Event Collector at /services/collector."),
             field(
                 "hec_ack", \.hecAcknowledges,
@@ -59,7 +62,8 @@ package final class HTTPSource: Source {
                 "Largest body, unpacked. More is answered with 413, also when it is a compression bomb."),
             field(
                 "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(64),
-                "Longest event. Longer lines are cut, longer JSON values are left out; both count as malformed `too_long`."),
+                "Longest event. Longer lines are cut, longer JSON values are left out; both count as malformed `too_long`."
+            ),
             field(
                 "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(16),
                 "All bodies that are in memory together. Over it, requests are answered with `busy_status`."),

@@ -1,8 +1,8 @@
 internal import NIOCore
+import Synchronization
 internal import WeirFlow
 internal import WeirGates
 internal import WeirWorld
-import Synchronization
 
 /// Hands the batches of one request to the routes and waits until they are safe.
 struct HTTPTaking: Sendable {

@@ -1,9 +1,9 @@
 internal import NIOCore
 internal import NIOPosix
+import Synchronization
 internal import WeirFlow
 internal import WeirGates
 internal import WeirWorld
-import Synchronization
 
 /// A bound UDP socket of a source.
 final class DatagramSocket: Sendable {
@@ -23,7 +23,8 @@ final class DatagramSocket: Sendable {
             .channelOption(.datagramVectorReadMessageCount, value: DatagramSocket.readMost)
             .channelOption(
                 .recvAllocator,
-                value: FixedSizeRecvByteBufferAllocator(capacity: DatagramSocket.readMost * DatagramSocket.datagramMost))
+                value: FixedSizeRecvByteBufferAllocator(capacity: DatagramSocket.readMost * DatagramSocket.datagramMost)
+            )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }
             }

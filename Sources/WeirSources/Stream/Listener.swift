@@ -1,12 +1,13 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+import Synchronization
 internal import WeirFlow
 internal import WeirGates
-import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// A listening TCP (or Unix domain) socket of a source.
 final class Listener: Sendable {

@@ -164,7 +164,11 @@ final class StreamHandler<Cutter: StreamCutter>: ChannelInboundHandler {
     /// Keeps the budget at what this connection holds.
     private func count() {
         let held = gathered.readableBytes + inFlight
-        if held > counted { shared.budget.take(held - counted) } else if held < counted { shared.budget.give(counted - held) }
+        if held > counted {
+            shared.budget.take(held - counted)
+        } else if held < counted {
+            shared.budget.give(counted - held)
+        }
         counted = held
     }
 
@@ -174,7 +178,9 @@ final class StreamHandler<Cutter: StreamCutter>: ChannelInboundHandler {
     private func move() {
         let now = shared.world.time.now
         if handing == nil && complete > 0 {
-            if complete >= StreamShared.handOverAt || phase == .ended || now - lastHandOver >= StreamShared.handOverAfter {
+            if complete >= StreamShared.handOverAt || phase == .ended
+                || now - lastHandOver >= StreamShared.handOverAfter
+            {
                 handOver(now)
             } else if timer == nil {
                 handOverLater(StreamShared.handOverAfter - (now - lastHandOver))
@@ -270,7 +276,9 @@ final class StreamHandler<Cutter: StreamCutter>: ChannelInboundHandler {
         guard let limit = shared.idleTimeout, let loop else { return }
         let bound = NIOLoopBound(self, eventLoop: loop)
         let left = limit - (shared.world.time.now - lastRead)
-        idleTimer = loop.scheduleTask(in: .nanoseconds(max(1_000_000, left.nanoseconds))) { bound.value.lookForIdleness(limit) }
+        idleTimer = loop.scheduleTask(in: .nanoseconds(max(1_000_000, left.nanoseconds))) {
+            bound.value.lookForIdleness(limit)
+        }
     }
 
     private func lookForIdleness(_ limit: Duration) {

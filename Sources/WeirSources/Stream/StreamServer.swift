@@ -1,8 +1,8 @@
 internal import NIOCore
 internal import NIOSSL
+import Synchronization
 internal import WeirFlow
 internal import WeirWorld
-import Synchronization
 
 /// The listeners of a source that reads streams, and the life of its connections.
 final class StreamServer: Sendable {
@@ -46,7 +46,9 @@ final class StreamServer: Sendable {
             let listener = Listener(group: group, meter: shared.meter, log: shared.world.log)
             do throws(SourceFailure) {
                 try await listener.open(at: address) { [addHandler] channel in
-                    if let context { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) }
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    }
                     try addHandler(channel, context == nil)
                 }
             } catch {

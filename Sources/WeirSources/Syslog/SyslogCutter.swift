@@ -14,7 +14,10 @@ struct SyslogCutter: StreamCutter {
     private var isClean = true
     private var skipping = Skip.nothing
 
-    private enum Skip { case nothing, line, bytes(Int) }
+    private enum Skip {
+        case nothing, line
+        case bytes(Int)
+    }
 
     init(limit: Int, meter: SourceMeter) {
         self.limit = max(limit, 2 * CutMark.length)

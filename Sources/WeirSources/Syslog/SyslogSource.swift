@@ -1,9 +1,9 @@
 package import NIOCore
+import Synchronization
 package import WeirFlow
 package import WeirGates
 package import WeirSettings
 package import WeirWorld
-import Synchronization
 
 /// Syslog over TCP and UDP, RFC 5424 and RFC 3164, unparsed: what an expression asks for is found later.
 package final class SyslogSource: Source {
@@ -42,7 +42,10 @@ package final class SyslogSource: Source {
 
         package func mistakes() -> [SettingMistake] {
             guard tls != nil, transport == .udp else { return [] }
-            return [SettingMistake("tls", "there is no TLS over UDP here", help: "write `transport: tcp`, or take `tls` away")]
+            return [
+                SettingMistake(
+                    "tls", "there is no TLS over UDP here", help: "write `transport: tcp`, or take `tls` away")
+            ]
         }
     }
 
@@ -51,7 +54,8 @@ package final class SyslogSource: Source {
         package var help: String {
             switch self {
             case .tcp: "TCP; newline-framed and octet-counted messages (RFC 6587), told apart one by one. Senders wait."
-            case .udp: "UDP, one message a datagram (RFC 5426). Senders cannot wait: what there is no room for is dropped and counted."
+            case .udp:
+                "UDP, one message a datagram (RFC 5426). Senders cannot wait: what there is no room for is dropped and counted."
             case .both: "TCP and UDP on the same port."
             }
         }
