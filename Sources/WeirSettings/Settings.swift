@@ -114,7 +114,9 @@ extension Settings {
     /// `HTTPDestination.Settings` without its module: the name of the definition in the schema.
     static var schemaName: String {
         let name = String(reflecting: Self.self)
-        return name.firstIndex(of: ".").map { String(name[name.index(after: $0)...]) } ?? name
+        // A private type has "(unknown context at $ADDRESS)" in its name, which differs from run to run.
+        let parts = name.split(separator: ".").dropFirst().filter { !$0.hasPrefix("(unknown context") }
+        return parts.isEmpty ? name : parts.joined(separator: ".")
     }
 
     package var plain: PlainValue {
