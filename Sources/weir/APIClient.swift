@@ -118,8 +118,8 @@ struct APIClient: Sendable {
         } catch {
             throw Failure(
                 text:
-                    "no Weir answers at \(base) (\(Self.words(error))). Start one with 'weir run --config weir.yaml' or "
-                    + "'weir demo', or say where it is with --address.", exit: .unreachable)
+                    "no Weir answers at \(base) (\(Self.words(error))). Start one with 'weir run --config weir.yaml' "
+                    + "or 'weir demo', or say where it is with --address.", exit: .unreachable)
         }
         guard response.status != .ok else { return response }
         let data = try await gathered(response)

@@ -39,7 +39,8 @@ struct Describe: AsyncParsableCommand {
                 for line in Listing.why(WhyText(view), hasColours: out.hasColours) { out.line(line) }
                 out.line("")
             }
-            // Every field, under its name in the API. YAML escapes controls, so a name cannot play tricks on a terminal.
+            // Every field, under its name in the API. YAML escapes controls, so a name cannot play tricks on a
+            // terminal.
             out.line(tree.yaml)
         }
     }

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import WeirConsole
 
-/// Where the output goes: what it can show, and writing to it. Colours only on a terminal that has them, and never with `NO_COLOR`.
+/// Where the output goes: what it can show, and writing to it. Colours only on a terminal that has them, and never
+/// with `NO_COLOR`.
 struct Terminal: Sendable {
     static let out = Terminal(descriptor: 1)
     static let error = Terminal(descriptor: 2)

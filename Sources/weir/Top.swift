@@ -5,7 +5,8 @@ struct Top: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch the gates of a running node, most pressed first.",
         discussion: """
-            On a terminal the screen is drawn again every interval; into a pipe every interval writes its lines, each with the time.
+            On a terminal the screen is drawn again every interval; into a pipe every interval writes its lines, each
+            with the time.
 
             EXAMPLES:
               weir top
@@ -42,7 +43,8 @@ struct Top: AsyncParsableCommand {
         }
     }
 
-    /// Home, each line with the rest of it wiped, then the rest of the screen: no flicker, and nothing to restore at the end.
+    /// Home, each line with the rest of it wiped, then the rest of the screen: no flicker, and nothing to restore at
+    /// the end.
     private func draw(_ gates: [GateView], _ health: HealthView, _ out: Terminal) {
         let size = out.size ?? (80, 24)
         var lines = [Summary.line(gates, health), ""]

@@ -10,7 +10,8 @@ import WeirWorld
 
 @testable import WeirConsole
 
-/// Serves the fake node for a person who works on the pages: `WEIR_CONSOLE=127.0.0.1:9499 swift test --filter DevelopmentServer`.
+/// Serves the fake node for a person who works on the pages: `WEIR_CONSOLE=127.0.0.1:9499 swift test --filter
+/// DevelopmentServer`.
 @Suite("Development server")
 struct DevelopmentServer {
     private static let listen = ProcessInfo.processInfo.environment["WEIR_CONSOLE"]

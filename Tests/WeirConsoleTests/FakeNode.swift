@@ -158,14 +158,16 @@ extension FakeNode {
                     matchedEvents: 20_000,
                     failedEvents: 2),
                 RouteStatus(
-                    name: "rest", condition: "", to: ["archive"], isFinal: true, matchedEvents: 21_210, failedEvents: 0),
+                    name: "rest", condition: "", to: ["archive"], isFinal: true, matchedEvents: 21_210,
+                    failedEvents: 0),
             ]
             contents.queues = [
                 QueueStatus(
                     name: "siem", directory: "weir-data/queues/siem",
                     reading: GateReading.siem.queue
                         ?? .init(
-                            mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0, isEngaged: false),
+                            mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0,
+                            isEngaged: false),
                     isOrphan: false)
             ]
             contents.health = [

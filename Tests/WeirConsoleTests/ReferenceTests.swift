@@ -52,9 +52,12 @@ struct ReferenceTests {
 
             `GET /metrics` on the API's address, in the Prometheus text format. The page is made from the code.
 
-            Every series that can be known from the configuration is there from the start, with zero. Where a label is a reason, which
-            reasons there are is known only once they occur; until then the family has `reason="none"` with zero. Levels and
-            limits carry the gate's unit in the name (`bytes`, `events`, `requests`, `frames`, `files`, `actions`); gates of the
+            Every series that can be known from the configuration is there from the start, with zero. Where a label
+            is a reason, which
+            reasons there are is known only once they occur; until then the family has `reason="none"` with zero.
+            Levels and
+            limits carry the gate's unit in the name (`bytes`, `events`, `requests`, `frames`, `files`, `actions`);
+            gates of the
             units that are not configured have no family.
 
             The law of the product, as a query that is always zero (but for the moment between two reads):
@@ -76,34 +79,44 @@ struct ReferenceTests {
 
             ## Alerts
 
-            `deploy/prometheus/weir.rules.yml` has these, with tests beside them. A gate that holds for a moment does its work and wakes
+            `deploy/prometheus/weir.rules.yml` has these, with tests beside them. A gate that holds for a moment does
+            its work and wakes
             nobody.
 
             ### WeirGateHeld
-            A gate has held its senders for 15 minutes. `weir why GATE` names the reason, what was measured, and what reopens it.
-            Usually the receiver is away or slow; nothing is lost while senders wait. To let them go on meanwhile, give the destination a
+            A gate has held its senders for 15 minutes. `weir why GATE` names the reason, what was measured, and what
+            reopens it.
+            Usually the receiver is away or slow; nothing is lost while senders wait. To let them go on meanwhile,
+            give the destination a
             queue (`on_backpressure: queue`). More: [blocking](../runbooks/blocking.md).
 
             ### WeirGateSuspended
-            The receiver answered that the destination itself is wrong (401, 403, 404, 405, 407, bad credentials), so that trying again
-            would not help. Mend the configuration or the receiver, then `weir release GATE`. More: [suspended](../runbooks/suspended.md).
+            The receiver answered that the destination itself is wrong (401, 403, 404, 405, 407, bad credentials), so
+            that trying again
+            would not help. Mend the configuration or the receiver, then `weir release GATE`. More:
+            [suspended](../runbooks/suspended.md).
 
             ### WeirQueueFillsSoon
-            The queue is over half full and at its present growth full within four hours. Look at the receiver (`weir why`), or raise
+            The queue is over half full and at its present growth full within four hours. Look at the receiver (`weir
+            why`), or raise
             `max_size` where the disk allows it. More: [queueing](../runbooks/queueing.md).
 
             ### WeirQueueFull
-            Now `on_full` decides: senders wait (`block`), or events are dropped and counted (`drop_newest`, `drop_oldest`).
+            Now `on_full` decides: senders wait (`block`), or events are dropped and counted (`drop_newest`,
+            `drop_oldest`).
 
             ### WeirEventsDropped
-            Events are dropped because the configuration says so (`on_backpressure: drop`, `on_full: drop_…`, `client_errors: drop`).
+            Events are dropped because the configuration says so (`on_backpressure: drop`, `on_full: drop_…`,
+            `client_errors: drop`).
             `weir_dropped_events_total` has the reasons.
 
             ### WeirSourceLosesEvents
-            The source's senders cannot be held back (UDP) and there was no room. Send by TCP, or give the slowest destination a queue.
+            The source's senders cannot be held back (UDP) and there was no room. Send by TCP, or give the slowest
+            destination a queue.
 
             ### WeirDeadLetters
-            The receiver refuses single events for good. They are kept: list them with `GET /api/v1/dead-letters/NAME`, and send them again
+            The receiver refuses single events for good. They are kept: list them with `GET
+            /api/v1/dead-letters/NAME`, and send them again
             with `POST /api/v1/dead-letters/NAME/replay` when the receiver has learned to take them.
 
             ### WeirNotReady
@@ -155,14 +168,17 @@ struct ReferenceTests {
         var text = """
             # API
 
-            On `api.listen` (default `127.0.0.1:9471`), loopback only: there is no sign-in yet. The page is made from the code;
+            On `api.listen` (default `127.0.0.1:9471`), loopback only: there is no sign-in yet. The page is made from
+            the code;
             `GET /api/v1/openapi.json` is the same as an OpenAPI 3.1 document.
 
-            - Keys are snake_case; they may be added, never renamed. What is not known is left out. Times are RFC 3339 in UTC,
+            - Keys are snake_case; they may be added, never renamed. What is not known is left out. Times are RFC
+            3339 in UTC,
               durations in seconds, sizes in bytes.
             - Errors have one shape: `{"code", "message", "detail", "help"}`; `code` is for machines.
             - Names in paths are percent-encoded.
-            - A request that a page of another origin sends is refused (`Host`, `Origin` and `Sec-Fetch-Site` are looked at).
+            - A request that a page of another origin sends is refused (`Host`, `Origin` and `Sec-Fetch-Site` are
+            looked at).
 
             | route | what it does |
             | --- | --- |
@@ -222,7 +238,8 @@ struct ReferenceTests {
             text += "\n### \(name)\n\n| key | type |\n| --- | --- |\n"
             for property in properties {
                 text +=
-                    "| `\(property.name)` | \(describe(property.schema))\(property.isRequired ? "" : ", may be absent") |\n"
+                    "| `\(property.name)` | \(describe(property.schema))"
+                    + "\(property.isRequired ? "" : ", may be absent") |\n"
             }
             for property in properties { list(property.schema, &seen, &text) }
         case .string, .integer, .number, .boolean: break

@@ -60,7 +60,8 @@ struct TextTests {
                   rule        2 of 2 hosts answer 503.                                   http_503
                   reopens     when the receiver answers and the queue is empty; next attempt in 4 s
                   forecast    full in about 41 min at the present rates
-                  in, out     0 events/s in, 0 events/s out                              delivered in 20 ms (median), 1.2 s (p95)
+                  in, out     0 events/s in, 0 events/s out                              \
+                delivered in 20 ms (median), 1.2 s (p95)
                   not lost    20,000 delivered, 21,207 held, 0 dropped, 3 dead letters   of 41,210 taken
                 """)
     }
@@ -125,10 +126,11 @@ struct TextTests {
 
     @Test("YAML quotes what would be read as something else")
     func yaml() throws {
+        let json =
+            #"{"a":["x",{"b":"yes","c":-1}],"d":{},"e":"12","f":"weir.yaml:3","g":18446744073709551615,"#
+            + #""h":[],"i":"plain words"}"#
         let tree = try Tree(
-            Data(
-                #"{"a":["x",{"b":"yes","c":-1}],"d":{},"e":"12","f":"weir.yaml:3","g":18446744073709551615,"h":[],"i":"plain words"}"#
-                    .utf8))
+            Data(json.utf8))
         #expect(
             tree.yaml == """
                 a:
@@ -144,7 +146,7 @@ struct TextTests {
                 """)
         #expect(
             tree.json
-                == #"{"a":["x",{"b":"yes","c":-1}],"d":{},"e":"12","f":"weir.yaml:3","g":18446744073709551615,"h":[],"i":"plain words"}"#
+                == json
         )
     }
 

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// One row of the API's table: what is served, how it is described, and what answers. Router and OpenAPI document are made from
-/// the same rows, so neither can have one that the other lacks.
+/// One row of the API's table: what is served, how it is described, and what answers. Router and OpenAPI document are
+/// made from the same rows, so neither can have one that the other lacks.
 struct Endpoint: Sendable {
     var method: HTTPRequest.Method
     /// With parameters in braces: `/api/v1/gates/{id}`.

@@ -1,7 +1,8 @@
 package import WeirGates
 package import WeirWorld
 
-/// A gate as the API shows it. Keys are part of the contract: they may be added, never renamed. What is not known is left out.
+/// A gate as the API shows it. Keys are part of the contract: they may be added, never renamed. What is not known is
+/// left out.
 package struct GateView: Codable, Sendable, Hashable {
     package var id: String
     package var kind: String
@@ -156,5 +157,7 @@ extension GateView.CountersView {
 
 extension GateView {
     /// A reading as the API shows it, without rates and history: for terminals that print it once.
-    package init(_ reading: GateReading, at now: WallTime) { self.init(reading, rates: RatesView(), history: nil, at: now) }
+    package init(_ reading: GateReading, at now: WallTime) {
+        self.init(reading, rates: RatesView(), history: nil, at: now)
+    }
 }

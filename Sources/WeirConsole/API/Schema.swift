@@ -1,6 +1,6 @@
-/// A JSON Schema (2020-12, the dialect of OpenAPI 3.1), derived from the type that is encoded: a recording decoder runs through
-/// `init(from:)` and notes which keys are asked for, with which types, and which may be missing. So the document cannot say
-/// anything else than the code does.
+/// A JSON Schema (2020-12, the dialect of OpenAPI 3.1), derived from the type that is encoded: a recording decoder
+/// runs through `init(from:)` and notes which keys are asked for, with which types, and which may be missing. So the
+/// document cannot say anything else than the code does.
 indirect enum Schema: Sendable, Hashable {
     case string, integer, number, boolean
     case array(Schema)
@@ -17,7 +17,8 @@ indirect enum Schema: Sendable, Hashable {
     /// - Parameter type: a `Codable` view of this room. Its decoding must not depend on values.
     init(_ type: any Decodable.Type) { self = Recording.schema(of: type) }
 
-    /// The same rule as Foundation's `.convertToSnakeCase` for the names that occur here: lower camel case, no digits after a hump.
+    /// The same rule as Foundation's `.convertToSnakeCase` for the names that occur here: lower camel case, no digits
+    /// after a hump.
     static func snake(_ name: String) -> String {
         var text = ""
         for character in name {

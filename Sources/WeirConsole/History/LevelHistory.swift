@@ -1,8 +1,8 @@
 import WeirGates
 import WeirWorld
 
-/// The last quarter of an hour of one gate, as the console saw it once a second: pressure for the sparkline, counters for the
-/// rates, states for the timeline. About 2 kB a gate, whatever happens.
+/// The last quarter of an hour of one gate, as the console saw it once a second: pressure for the sparkline, counters
+/// for the rates, states for the timeline. About 2 kB a gate, whatever happens.
 struct LevelHistory: Sendable {
     /// One point of the sparkline is the highest pressure of this long.
     static let step: Duration = .seconds(10)

@@ -1,5 +1,5 @@
-/// Writes metrics in the Prometheus text format, version 0.0.4: one family after the other, HELP and TYPE first, samples next.
-/// Source: prometheus.io/docs/instrumenting/exposition_formats.
+/// Writes metrics in the Prometheus text format, version 0.0.4: one family after the other, HELP and TYPE first,
+/// samples next. Source: prometheus.io/docs/instrumenting/exposition_formats.
 struct Exposition {
     enum Kind: String { case counter, gauge, histogram }
 

@@ -3,8 +3,8 @@ import WeirGates
 import WeirNode
 import WeirWorld
 
-/// `/metrics`: the whole node as Prometheus sees it. Every label is from a small closed set; every series that can be known from
-/// the configuration is there from the start with zero, so that a first increase is an increase.
+/// `/metrics`: the whole node as Prometheus sees it. Every label is from a small closed set; every series that can be
+/// known from the configuration is there from the start with zero, so that a first increase is an increase.
 enum NodeMetrics {
     static func text(_ node: any NodeAccess, process: ProcessReading) -> String {
         let gates = node.gates.readings
@@ -88,7 +88,7 @@ enum NodeMetrics {
     private static func addFlow(_ gates: [GateReading], _ out: inout Exposition) {
         out.family(
             "weir_events_total", .counter,
-            "Events by what became of them. taken + recovered = delivered + dropped + dead_lettered + weir_gate_held_events."
+            "Events by what became of them. taken + recovered = delivered + dropped + dead_lettered + held."
         ) { samples in
             for gate in gates {
                 let counters = gate.counters

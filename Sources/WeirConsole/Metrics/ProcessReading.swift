@@ -20,7 +20,8 @@ struct ProcessReading: Sendable, Hashable {
         if let limits = Self.text("/proc/self/limits", files) { take(limits: limits) }
     }
 
-    // proc(5). The second field is the name in parentheses, which may hold spaces and parentheses: fields are counted after the last.
+    // proc(5). The second field is the name in parentheses, which may hold spaces and parentheses: fields are counted
+    // after the last.
     mutating func take(stat: String, system: String) {
         guard let end = stat.lastIndex(of: ")") else { return }
         let fields = stat[stat.index(after: end)...].split(separator: " ")

@@ -1,7 +1,8 @@
-/// The console's one module: it keeps the page that the server drew up to date. Without it all works, only not by itself.
+/// The console's one module: it keeps the page that the server drew up to date. Without it all works, only not by
+/// itself.
 ///
-/// A browser opens at most six connections to one origin, and every stream takes one: so one tab holds the stream (whoever has the
-/// lock) and tells the others, and a seventh tab still loads.
+/// A browser opens at most six connections to one origin, and every stream takes one: so one tab holds the stream
+/// (whoever has the lock) and tells the others, and a seventh tab still loads.
 enum ConsoleScript {
     static let text = #"""
         "use strict";

@@ -1,13 +1,17 @@
-/// The console's look: light and dark by the system's wish, one column of cards on a phone. All colours are variables; each pair of
-/// ink and ground has a contrast of 4.5 : 1 at least.
+/// The console's look: light and dark by the system's wish, one column of cards on a phone. All colours are
+/// variables; each pair of ink and ground has a contrast of 4.5 : 1 at least.
 enum ConsoleStyle {
     static let text = """
-        :root{color-scheme:light dark;--bg:#f7f8fa;--panel:#fff;--line:#d9dee5;--ink:#14181f;--mute:#545d6b;--acc:#0b57d0;
+        :root{color-scheme:light dark;--bg:#f7f8fa;--panel:#fff;--line:#d9dee5;--ink:#14181f;--mute:#545d6b;
+        --acc:#0b57d0;
         --open:#0b6b3a;--openbg:#e3f4ea;--fill:#8a5300;--fillbg:#fdf0d5;--hold:#b3261e;--holdbg:#fce8e6;--queue:#3f4fb5;
-        --queuebg:#e8eafc;--susp:#7a2e8e;--suspbg:#f5e6f8;--drop:#8a1c55;--dropbg:#fde6f1;--rest:#4b5563;--restbg:#e9ebef}
-        @media (prefers-color-scheme:dark){:root{--bg:#0f1216;--panel:#171b21;--line:#2b323c;--ink:#e8ebf0;--mute:#a3adba;
+        --queuebg:#e8eafc;--susp:#7a2e8e;--suspbg:#f5e6f8;--drop:#8a1c55;--dropbg:#fde6f1;--rest:#4b5563;
+        --restbg:#e9ebef}
+        @media (prefers-color-scheme:dark){:root{--bg:#0f1216;--panel:#171b21;--line:#2b323c;--ink:#e8ebf0;
+        --mute:#a3adba;
         --acc:#8ab4f8;--open:#6fd69b;--openbg:#12301f;--fill:#f2bf5e;--fillbg:#3a2a0a;--hold:#ff9a91;--holdbg:#43191a;
-        --queue:#aab4ff;--queuebg:#20264d;--susp:#e2a7f0;--suspbg:#371a40;--drop:#f3a2c6;--dropbg:#43162d;--rest:#c3cad4;
+        --queue:#aab4ff;--queuebg:#20264d;--susp:#e2a7f0;--suspbg:#371a40;--drop:#f3a2c6;--dropbg:#43162d;
+        --rest:#c3cad4;
         --restbg:#2b323c}}
         *{box-sizing:border-box}
         body{margin:0;background:var(--bg);color:var(--ink);font:14px/1.45 Inter,ui-sans-serif,system-ui,sans-serif}
@@ -15,7 +19,8 @@ enum ConsoleStyle {
         a:focus-visible,button:focus-visible{outline:2px solid var(--acc);outline-offset:2px}
         header{display:flex;gap:18px;align-items:center;padding:10px 20px;background:var(--panel);
         border-bottom:1px solid var(--line);flex-wrap:wrap}
-        .brand{display:flex;gap:8px;align-items:center;font-size:15px;font-weight:700;color:var(--ink);text-decoration:none}
+        .brand{display:flex;gap:8px;align-items:center;font-size:15px;font-weight:700;color:var(--ink);
+        text-decoration:none}
         .logo{color:var(--acc)}
         nav{display:flex;gap:14px;flex-wrap:wrap}
         nav a{color:var(--mute);text-decoration:none;padding:2px 0}
@@ -34,7 +39,8 @@ enum ConsoleStyle {
         .panel{background:var(--panel);border:1px solid var(--line);border-radius:8px;margin-bottom:16px;overflow:auto}
         .panel h2{font-size:13px;margin:0;padding:10px 14px;border-bottom:1px solid var(--line)}
         .panel p{padding:4px 14px;max-width:70ch}
-        code{font:13px ui-monospace,"JetBrains Mono",monospace;background:var(--restbg);border-radius:4px;padding:1px 5px}
+        code{font:13px ui-monospace,"JetBrains Mono",monospace;background:var(--restbg);border-radius:4px;
+        padding:1px 5px}
         table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
         th,td{padding:8px 14px;text-align:left;border-top:1px solid var(--line);white-space:nowrap}
         tbody th{white-space:normal;overflow-wrap:anywhere;min-width:9.5em}
@@ -45,7 +51,8 @@ enum ConsoleStyle {
         td svg{display:block}
         .i-open{fill:var(--open)}.i-fill{fill:var(--fill)}.i-hold{fill:var(--hold)}.i-queue{fill:var(--queue)}
         .i-susp{fill:var(--susp)}.i-drop{fill:var(--drop)}.i-rest{fill:var(--rest)}
-        .st{display:inline-flex;gap:6px;align-items:center;border-radius:12px;padding:1px 9px;font-size:12px;font-weight:600}
+        .st{display:inline-flex;gap:6px;align-items:center;border-radius:12px;padding:1px 9px;font-size:12px;
+        font-weight:600}
         .open{color:var(--open);background:var(--openbg)}.fill{color:var(--fill);background:var(--fillbg)}
         .hold{color:var(--hold);background:var(--holdbg)}.queue{color:var(--queue);background:var(--queuebg)}
         .susp{color:var(--susp);background:var(--suspbg)}.drop{color:var(--drop);background:var(--dropbg)}
@@ -54,8 +61,10 @@ enum ConsoleStyle {
         .gone{display:none}
         button{font:inherit;font-size:12px;color:var(--ink);background:var(--panel);border:1px solid var(--line);
         border-radius:6px;padding:3px 10px;min-height:26px;cursor:pointer}
-        button:hover{border-color:var(--acc)}button.main{color:var(--panel);background:var(--acc);border-color:var(--acc)}
-        .graph{display:block}.graph text{fill:var(--ink);font:12px Inter,ui-sans-serif,system-ui,sans-serif;white-space:pre}
+        button:hover{border-color:var(--acc)}button.main{color:var(--panel);background:var(--acc);
+        border-color:var(--acc)}
+        .graph{display:block}.graph text{fill:var(--ink);font:12px Inter,ui-sans-serif,system-ui,sans-serif;
+        white-space:pre}
         .graph .m{fill:var(--mute);font-size:11px}.box{fill:var(--panel);stroke:var(--line)}
         .edge{fill:none;stroke-width:3}
         .e-open{stroke:var(--open)}.e-fill{stroke:var(--fill)}.e-hold{stroke:var(--hold);stroke-dasharray:3 6}
@@ -86,7 +95,8 @@ enum ConsoleStyle {
         [role=table] th,[role=table] td{display:block;padding:0;border:0}
         [role=table] tbody th{flex:1}.stack tbody th{flex-basis:100%!important}
         td[data-label]::before{content:attr(data-label) ": ";color:var(--mute);font-size:12px}
-        .facts th,.facts td{display:block;border:0;padding:0 14px}.facts tr{display:block;padding:8px 0;border-top:1px solid var(--line)}
+        .facts th,.facts td{display:block;border:0;padding:0 14px}.facts tr{display:block;padding:8px 0;
+        border-top:1px solid var(--line)}
         .facts th{width:auto;font-size:12px}.facts td:empty{display:none}
         td.wide{display:none!important}td.why,td.text{flex-basis:100%;min-width:0}
         button{min-height:32px;padding:5px 14px}

@@ -2,8 +2,8 @@ import WeirFlow
 import WeirGates
 import WeirNode
 
-/// Sources, gates and receivers in three columns, joined by curves in the colour and dash of the gate's state. Under 700 px the
-/// same facts stand in a list instead.
+/// Sources, gates and receivers in three columns, joined by curves in the colour and dash of the gate's state. Under
+/// 700 px the same facts stand in a list instead.
 struct FlowGraph: Sendable {
     /// More rows would not be read as a picture; the table below has them all.
     static let rowsMost = 40
@@ -45,7 +45,7 @@ struct FlowGraph: Sendable {
             [
                 "class": "graph", "viewBox": "0 0 1180 \(Figures.rounded(height, 0))", "width": "100%", "role": "img",
                 "aria-label":
-                    "Sources on the left, gates in the middle, receivers on the right. The table below has the same facts.",
+                    "Sources on the left, gates in the middle, receivers on the right; the table has the same facts.",
             ]
         ) {
             edges(height)

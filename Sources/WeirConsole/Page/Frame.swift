@@ -46,12 +46,14 @@ enum Icon {
     /// Water over a step.
     static let weir = Markup(
         constant: """
-            <svg class="logo" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path d="M2 7h9c3 0 3 9 6 9h5M2 12h7M2 17h7" \
+            <svg class="logo" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path \
+            d="M2 7h9c3 0 3 9 6 9h5M2 12h7M2 17h7" \
             fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round"/></svg>
             """)
 
     static let file: StaticString = """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path d="M2 7h9c3 0 3 9 6 9h5M2 12h7M2 17h7" fill="none" \
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path \
+        d="M2 7h9c3 0 3 9 6 9h5M2 12h7M2 17h7" fill="none" \
         stroke="#0b57d0" stroke-width="2.6" stroke-linecap="round"/></svg>
         """
 

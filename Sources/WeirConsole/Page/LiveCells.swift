@@ -2,8 +2,8 @@ import WeirFlow
 import WeirGates
 import WeirNode
 
-/// What moves on the pages, by the id of its element: its text, and the attributes that follow the state. No HTML travels: the browser
-/// sets text and attributes, so nothing that was received can become markup.
+/// What moves on the pages, by the id of its element: its text, and the attributes that follow the state. No HTML
+/// travels: the browser sets text and attributes, so nothing that was received can become markup.
 struct LiveCells: Sendable {
     struct Cell: Encodable, Sendable, Hashable {
         /// Text.
@@ -69,7 +69,8 @@ struct LiveCells: Sendable {
         }
     }
 
-    /// What differs from an earlier look. It is sent also when nothing does: silence would look like a server that is gone.
+    /// What differs from an earlier look. It is sent also when nothing does: silence would look like a server that is
+    /// gone.
     func changes(since earlier: LiveCells?) -> Patch {
         Patch(
             structure: structure, order: order == earlier?.order ? nil : order,

@@ -1,7 +1,8 @@
-/// A piece of HTML or SVG that is safe to send: the only ways in are constants of the source code and text that is escaped here.
+/// A piece of HTML or SVG that is safe to send: the only ways in are constants of the source code and text that is
+/// escaped here.
 ///
-/// Names of tags and attributes are `StaticString`, so nothing that was configured or received can become one; values and
-/// text are escaped for both places at once (`& < > " '`), so that it cannot be done for the wrong one.
+/// Names of tags and attributes are `StaticString`, so nothing that was configured or received can become one; values
+/// and text are escaped for both places at once (`& < > " '`), so that it cannot be done for the wrong one.
 struct Markup: Sendable {
     private(set) var text: String
 
@@ -30,7 +31,8 @@ struct Markup: Sendable {
             case "\"": text += "&quot;"
             case "'": text += "&#39;"
             case "\t", "\n": text.unicodeScalars.append(scalar)
-            // Controls and the marks that turn text round are not shown as they are: a name could pretend to be another one.
+            // Controls and the marks that turn text round are not shown as they are: a name could pretend to be
+            // another one.
             case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}":
                 text += "\u{FFFD}"
             default: text.unicodeScalars.append(scalar)

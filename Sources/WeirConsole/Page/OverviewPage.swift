@@ -56,7 +56,8 @@ struct OverviewPage: Sendable {
         }
     }
 
-    // The roles are written out because on a phone the rows become cards, and `display: block` takes a table's meaning away.
+    // The roles are written out because on a phone the rows become cards, and `display: block` takes a table's
+    // meaning away.
     private func table(_ faces: [GateFace]) -> Markup {
         tag("table", ["role": "table"]) {
             tag("thead", ["role": "rowgroup"]) {

@@ -4,8 +4,8 @@ import ServiceLifecycle
 import Synchronization
 import WeirWorld
 
-/// Server-sent events: one message a second, made when it is sent. A reader that is slow gets the newest state later, never a
-/// backlog: that is the console's own gate.
+/// Server-sent events: one message a second, made when it is sent. A reader that is slow gets the newest state later,
+/// never a backlog: that is the console's own gate.
 enum EventStream {
     struct Message: Sendable {
         var event: String
@@ -40,7 +40,8 @@ enum EventStream {
     }
 }
 
-/// Now, and then once a second, until the task is cancelled. The second begins when the element was used: a slow user gets fewer.
+/// Now, and then once a second, until the task is cancelled. The second begins when the element was used: a slow user
+/// gets fewer.
 struct Seconds: AsyncSequence, Sendable {
     let time: any TimeSource
 

@@ -3,9 +3,9 @@ import Hummingbird
 
 /// Keeps other web pages out of an API without sign-in.
 ///
-/// A page of another site can make this machine's browser ask us anything. It cannot forge `Host` (so a name that was rebound to
-/// 127.0.0.1 is refused), nor `Origin` and `Sec-Fetch-Site` (so its POST is refused). Programs send neither and are welcome.
-/// Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3 and 3.5.8.
+/// A page of another site can make this machine's browser ask us anything. It cannot forge `Host` (so a name that was
+/// rebound to 127.0.0.1 is refused), nor `Origin` and `Sec-Fetch-Site` (so its POST is refused). Programs send
+/// neither and are welcome. Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3 and 3.5.8.
 struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response

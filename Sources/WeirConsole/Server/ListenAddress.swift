@@ -1,4 +1,5 @@
-/// Where the API listens. Only loopback: there is no sign-in yet, and whoever reaches the API may hold gates and read events.
+/// Where the API listens. Only loopback: there is no sign-in yet, and whoever reaches the API may hold gates and read
+/// events.
 struct ListenAddress: Sendable, Hashable {
     var host: String
     /// 0 lets the system choose.
@@ -22,7 +23,8 @@ struct ListenAddress: Sendable, Hashable {
         self.port = port
     }
 
-    /// Names and literal addresses that always mean this machine; a name that is looked up could mean another one tomorrow.
+    /// Names and literal addresses that always mean this machine; a name that is looked up could mean another one
+    /// tomorrow.
     static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }

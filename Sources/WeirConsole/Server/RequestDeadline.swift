@@ -2,8 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection whose request has a head but no end in time (a body sent a byte a minute). Heads that never end are the
-/// idle timeout's business.
+/// Closes a connection whose request has a head but no end in time (a body sent a byte a minute). Heads that never
+/// end are the idle timeout's business.
 final class RequestDeadline: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

@@ -24,7 +24,7 @@ package enum Listing {
                 TextTable.Cell(Figures.rate(source.eventsPerSecond)), TextTable.Cell("\(source.connections)"),
                 TextTable.Cell(count(lost), lost > 0 ? .bad : .plain),
                 TextTable.Cell(
-                    (source.addresses + [source.reason?.sentence ?? ""]).filter { !$0.isEmpty }.joined(separator: ", ")),
+                    (source.addresses + [source.reason?.sentence].compactMap { $0 }).joined(separator: ", ")),
             ])
         }
         return table

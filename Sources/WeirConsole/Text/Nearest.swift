@@ -1,7 +1,7 @@
 /// Finds what somebody meant who mistyped a name.
 package enum Nearest {
-    /// The known name with the fewest changes (insert, delete, replace, swap neighbours) to `name`; at most two, and fewer than
-    /// the name is long. `nil` when none is that near.
+    /// The known name with the fewest changes (insert, delete, replace, swap neighbours) to `name`; at most two, and
+    /// fewer than the name is long. `nil` when none is that near.
     package static func name(to name: String, in known: [String]) -> String? {
         let typed = Array(name.lowercased().unicodeScalars.prefix(64))
         var best: (name: String, distance: Int)?

@@ -1,5 +1,5 @@
-/// Makes foreign text fit to be seen on a terminal: an event or a name may carry sequences that move the cursor, change the
-/// title or hide what stands there.
+/// Makes foreign text fit to be seen on a terminal: an event or a name may carry sequences that move the cursor,
+/// change the title or hide what stands there.
 package enum Printable {
     /// Controls, marks that turn text round and line separators become `\n`, `\x1b`, `\u{202e}`; all else stays.
     package static func line(_ text: String) -> String {

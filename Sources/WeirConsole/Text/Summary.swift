@@ -10,7 +10,8 @@ package enum Summary {
         let ready = health.ready ? "ready" : "not ready"
         return
             "weir \(Printable.line(health.version)), \(ready), up \(Figures.duration(health.uptimeSeconds.rounded())); "
-            + "\(open) of \(gates.count) gates open; \(Figures.rate(entering)) events/s in, \(Figures.rate(leaving)) out; "
+            + "\(open) of \(gates.count) gates open; \(Figures.rate(entering)) events/s in, "
+            + "\(Figures.rate(leaving)) out; "
             + "held \(Figures.count(held)); dropped \(Figures.count(Int64(clamping: dropped)))"
     }
 }

@@ -1,4 +1,5 @@
-/// A table for a terminal: columns as wide as their widest cell, two spaces between, the last one cut where the line ends.
+/// A table for a terminal: columns as wide as their widest cell, two spaces between, the last one cut where the line
+/// ends.
 package struct TextTable: Sendable {
     package struct Cell: Sendable, ExpressibleByStringLiteral {
         package var text: String

@@ -1,6 +1,7 @@
 package import FoundationEssentials
 
-/// Any JSON document, to be shown again as JSON, as lines of it, or as YAML. Keys are sorted; numbers keep their exact value.
+/// Any JSON document, to be shown again as JSON, as lines of it, or as YAML. Keys are sorted; numbers keep their
+/// exact value.
 package indirect enum Tree: Sendable, Hashable, Decodable {
     case null
     case bool(Bool)

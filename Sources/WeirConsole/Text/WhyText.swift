@@ -48,9 +48,11 @@ package struct WhyText: Sendable, Hashable {
         lines.append(
             Line(
                 "in, out",
-                "\(Figures.rate(rates.inEventsPerSecond)) events/s in, \(Figures.rate(rates.outEventsPerSecond)) events/s out",
+                "\(Figures.rate(rates.inEventsPerSecond)) events/s in, "
+                    + "\(Figures.rate(rates.outEventsPerSecond)) events/s out",
                 note: gate.latency.map {
-                    "delivered in \(Figures.duration($0.medianSeconds)) (median), \(Figures.duration($0.highSeconds)) (p95)"
+                    "delivered in \(Figures.duration($0.medianSeconds)) (median), "
+                        + "\(Figures.duration($0.highSeconds)) (p95)"
                 } ?? ""))
         let kept = gate.details.first { $0.name == "not lost" }
         if let kept { lines.append(Line(kept.name, kept.value)) }
@@ -75,7 +77,8 @@ package struct WhyText: Sendable, Hashable {
         let age = queue.oldestSeconds.map { ", the oldest \(Figures.duration($0)) old" } ?? ""
         return Line(
             "on disk",
-            "\(Figures.pressure(queue.bytes, of: queue.maxBytes, LevelUnit.bytes.rawValue)), \(Figures.count(queue.events)) events\(age)",
+            "\(Figures.pressure(queue.bytes, of: queue.maxBytes, LevelUnit.bytes.rawValue)), "
+                + "\(Figures.count(queue.events)) events\(age)",
             note: queue.trouble.map { "\($0.code): \($0.sentence)" } ?? "queue mode \(queue.mode)")
     }
 
