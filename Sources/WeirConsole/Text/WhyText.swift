@@ -32,7 +32,7 @@ package struct WhyText: Sendable, Hashable {
                 note: percent))
         // The chain's own lines for what stands in lines of its own here are left out.
         let shown: Set<String> = [
-            "limit set by", "comes in", "goes out", "not lost", unit == "bytes" ? "in memory" : "",
+            "limit set by", "comes in", "goes out", "not lost", "on disk", unit == "bytes" ? "in memory" : "",
         ]
         lines += gate.details.filter { !shown.contains($0.name) }.map { Line($0.name, $0.value) }
         if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
