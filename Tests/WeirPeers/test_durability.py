@@ -178,15 +178,15 @@ def test_power_cut(run_weir, tcp_receiver, port, mounted):
 
 def test_disk_full_and_back(run_weir, tcp_receiver, port, mounted):
     """The disk of the queue fills up: a state of the gate with its reason, no crash, no loss; with room it goes on by itself."""
-    receiver, listen, disk = tcp_receiver(started=False), port(), mounted("tmpfs", 4)
-    server = run_weir({**flow(http_in(listen, wait="200ms"), {"out": tcp_out(receiver, **ALWAYS)}), "data": str(disk / "data")})
+    receiver, listen, disk = tcp_receiver(started=False), port(), mounted("tmpfs", 400)
+    server = run_weir({**flow(http_in(listen, wait="200ms", settle_wait="1s"), {"out": tcp_out(receiver, **ALWAYS)}), "data": str(disk / "data")})
     ballast = disk / "ballast"
     poster = Poster(listen, size=200)
     assert poster.run(most=2)
     with open(ballast, "wb") as file:
         try:
             while True:
-                file.write(bytes(65536))
+                file.write(bytes(1 << 20))
                 file.flush()
         except OSError:
             pass
