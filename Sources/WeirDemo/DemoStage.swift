@@ -1,6 +1,6 @@
+import Logging
 import NIOCore
 import NIOPosix
-import Logging
 package import ServiceLifecycle
 package import WeirNode
 package import WeirWorld

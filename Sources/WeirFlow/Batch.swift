@@ -13,9 +13,10 @@ package enum EventKind: UInt8, Sendable, Hashable {
 
 /// A run of events that travel together: one slab of bytes and the end of each event in it.
 ///
-/// Nothing is allocated, copied or awaited per event: a batch is cut out of what was read from a socket. Slices share the
-/// slab. An event is `slab[end of the one before ..< its end]`; with `.newline` framing its last byte is a line feed that is not
-/// part of its content and its content has no line feed, so that a run of events can be written to a line protocol as it is.
+/// Nothing is allocated, copied or awaited per event: a batch is cut out of what was read from a socket. Slices share
+/// the slab. An event is `slab[end of the one before ..< its end]`; with `.newline` framing its last byte is a line
+/// feed that is not part of its content and its content has no line feed, so that a run of events can be written to a
+/// line protocol as it is.
 package struct Batch: Sendable {
     package enum Framing: UInt8, Sendable, Hashable {
         /// Nothing between events; an event may contain line feeds.
@@ -113,8 +114,8 @@ package struct Batch: Sendable {
         return Batch(slab: bytes, ends: kept, framing: framing, context: context)
     }
 
-    /// The batches as one, copied into one slab, with the context of the first; `nil` when there is none, when their framing
-    /// differs, when their contexts do (unless told to mix), or when one slab cannot address them all.
+    /// The batches as one, copied into one slab, with the context of the first; `nil` when there is none, when their
+    /// framing differs, when their contexts do (unless told to mix), or when one slab cannot address them all.
     package static func joined(_ batches: [Batch], mixingContexts: Bool = false) -> Batch? {
         guard let first = batches.first else { return nil }
         if batches.count == 1 { return first }
@@ -152,7 +153,8 @@ package struct BatchContext: Sendable {
     package var source: String
     /// When the first event of the batch was read.
     package var received: WallTime
-    /// What the sender said about all of these events: `peer`, `index`, `host`, `sourcetype`, … Expressions see it as `meta`.
+    /// What the sender said about all of these events: `peer`, `index`, `host`, `sourcetype`, … Expressions see it as
+    /// `meta`.
     package var attributes: [String: String]
 
     package init(kind: EventKind, source: String, received: WallTime, attributes: [String: String] = [:]) {

@@ -12,7 +12,8 @@ package struct DeliveryReport: Sendable {
     package static let delivered = DeliveryReport()
 
     package init(
-        rejected: [(index: Int, reason: Reason)] = [], postponed: [(index: Int, reason: Reason)] = [], pause: Duration? = nil
+        rejected: [(index: Int, reason: Reason)] = [], postponed: [(index: Int, reason: Reason)] = [],
+        pause: Duration? = nil
     ) {
         self.rejected = rejected
         self.postponed = postponed
@@ -20,9 +21,11 @@ package struct DeliveryReport: Sendable {
     }
 }
 
-/// Why a batch was not delivered, sorted by what happens next. Only one table per family of destinations maps codes to these.
+/// Why a batch was not delivered, sorted by what happens next. Only one table per family of destinations maps codes to
+/// these.
 package enum DeliveryFailure: Error, Sendable, Hashable {
-    /// The receiver cannot be reached, or the connection broke: the endpoint rests, the batch goes to the next one or again later.
+    /// The receiver cannot be reached, or the connection broke: the endpoint rests, the batch goes to the next one or
+    /// again later.
     case unreachable(Reason)
     /// It was reached and is busy or ill (5xx, 408, 425, 429, disk full). `retryAfter` pauses the whole destination.
     case busy(Reason, retryAfter: Duration? = nil)

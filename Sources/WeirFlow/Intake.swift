@@ -11,15 +11,18 @@ package enum IntakeRefusal: Error, Sendable, Hashable {
 
 /// Something that takes batches: the routes behind a source, the gate before a destination, a router, a fallback.
 ///
-/// `accept` suspends while there is no room; that is the backpressure. When it returns, the batch is in Weir's hands (in memory);
-/// the receipt tells when it is safe.
+/// `accept` suspends while there is no room; that is the backpressure. When it returns, the batch is in Weir's hands
+/// (in memory); the receipt tells when it is safe.
 package protocol Intake: Sendable {
     var name: String { get }
 
-    /// - Parameter deadline: give up at this moment; `nil` waits for ever. A moment that has passed means "now or never" (UDP).
+    /// - Parameter deadline: give up at this moment; `nil` waits for ever. A moment that has passed means "now or
+    ///   never" (UDP).
     func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt
 }
 
 extension Intake {
-    package func accept(_ batch: Batch) async throws(IntakeRefusal) -> Receipt { try await accept(batch, deadline: nil) }
+    package func accept(_ batch: Batch) async throws(IntakeRefusal) -> Receipt {
+        try await accept(batch, deadline: nil)
+    }
 }

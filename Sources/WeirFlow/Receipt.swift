@@ -3,14 +3,15 @@ package import WeirGates
 
 /// What became of a batch, as far as its sender must know.
 package enum Settlement: Sendable, Hashable {
-    /// Weir or the receiver has it: delivered, fsynced in a queue, dead-lettered, or dropped because the operator said so (counted).
-    /// The sender may forget it.
+    /// Weir or the receiver has it: delivered, fsynced in a queue, dead-lettered, or dropped because the operator said
+    /// so (counted). The sender may forget it.
     case kept
     /// Nobody has it: the sender must send it again.
     case lost(Reason)
 }
 
-/// The promise that a batch will be settled. A source that can acknowledge waits for it before it answers; others let it go.
+/// The promise that a batch will be settled. A source that can acknowledge waits for it before it answers; others let
+/// it go.
 package final class Receipt: Sendable {
     private enum State {
         case open([CheckedContinuation<Settlement, Never>], [@Sendable (Settlement) -> Void])
@@ -39,8 +40,8 @@ package final class Receipt: Sendable {
         for body in bodies { body(settlement) }
     }
 
-    /// Calls `body` once, when the batch is settled: at once if it is already, else on the thread that settles it. It must be
-    /// quick.
+    /// Calls `body` once, when the batch is settled: at once if it is already, else on the thread that settles it. It
+    /// must be quick.
     package func whenSettled(_ body: @escaping @Sendable (Settlement) -> Void) {
         let settlement = state.withLock { state -> Settlement? in
             switch state {
@@ -78,8 +79,8 @@ package final class Receipt: Sendable {
         state.withLock { if case .settled(let settlement) = $0 { settlement } else { nil } }
     }
 
-    /// Waits until the batch is settled. Not cancelled with the task: the owner of the batch settles every receipt, at the
-    /// latest when it stops.
+    /// Waits until the batch is settled. Not cancelled with the task: the owner of the batch settles every receipt, at
+    /// the latest when it stops.
     package func settled() async -> Settlement {
         await withCheckedContinuation { continuation in
             let settlement = state.withLock { state -> Settlement? in

@@ -1,6 +1,7 @@
 package import WeirGates
 
-/// Where events come in. Made from checked settings; hands batches to the `Intake` (the routes) that it was given by `init`.
+/// Where events come in. Made from checked settings; hands batches to the `Intake` (the routes) that it was given by
+/// `init`.
 package protocol Source: Sendable {
     /// False where the sender cannot be held back (UDP): what there is no room for is dropped and counted.
     var canBeDelayed: Bool { get }

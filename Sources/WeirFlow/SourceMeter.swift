@@ -10,7 +10,8 @@ package final class SourceMeter: Sendable {
     private let waited = Atomic<UInt64>(0)
     private let connections = Atomic<Int>(0)
     private let waiting = Atomic<Int>(0)
-    private let rest = Mutex<(dropped: [String: UInt64], malformed: [String: UInt64], refused: [String: UInt64])>(([:], [:], [:]))
+    private let rest = Mutex<(dropped: [String: UInt64], malformed: [String: UInt64], refused: [String: UInt64])>(
+        ([:], [:], [:]))
 
     package init(name: String, type: String) {
         self.name = name
@@ -27,7 +28,9 @@ package final class SourceMeter: Sendable {
     package func dropped(_ count: Int, code: String) { rest.withLock { $0.dropped[code, default: 0] += UInt64(count) } }
 
     /// Events cut, repaired or dead-lettered because they were not as the protocol says, by reason code.
-    package func malformed(_ count: Int, code: String) { rest.withLock { $0.malformed[code, default: 0] += UInt64(count) } }
+    package func malformed(_ count: Int, code: String) {
+        rest.withLock { $0.malformed[code, default: 0] += UInt64(count) }
+    }
 
     /// Requests or connections refused, by reason code (`429`, `too_many_connections`, `unauthorized`).
     package func refused(_ code: String) { rest.withLock { $0.refused[code, default: 0] += 1 } }

@@ -2,7 +2,8 @@ package import WeirWorld
 
 /// How long to wait before the next attempt: doubling from `first` to `most`, with full jitter.
 ///
-/// wait(n) = random in 0…min(most, first · 2ⁿ), but never under a tenth of that cap, so that chance cannot make a storm.
+/// wait(n) = random in 0…min(most, first · 2ⁿ), but never under a tenth of that cap, so that chance cannot make a
+/// storm.
 ///
 /// | failed attempts | cap with the defaults |
 /// | --- | --- |

@@ -1,10 +1,10 @@
 package import WeirWorld
 
-/// The one idea of the product as a value: a level is compared with a limit, what holds is given a state and a reason, and it
-/// lets go by itself with hysteresis, so that a receiver at its limit does not make the gate flap.
+/// The one idea of the product as a value: a level is compared with a limit, what holds is given a state and a reason,
+/// and it lets go by itself with hysteresis, so that a receiver at its limit does not make the gate flap.
 ///
-/// Marks, in parts of the limit: `filling` is entered at 75 % and left below 60 %; a gate that is full (100 %) is full until the
-/// level is below 75 %.
+/// Marks, in parts of the limit: `filling` is entered at 75 % and left below 60 %; a gate that is full (100 %) is full
+/// until the level is below 75 %.
 package struct Gate: Sendable {
     /// What was seen of the receiver and of the people around it. The newest observation replaces the one before.
     package struct Observation: Sendable, Hashable {
@@ -22,7 +22,8 @@ package struct Gate: Sendable {
         package var suspended: Reason?
 
         package init(
-            level: Int64?, trouble: Reason? = nil, held: GateState = .blocking, full: Reason? = nil, isQueueing: Bool = false,
+            level: Int64?, trouble: Reason? = nil, held: GateState = .blocking, full: Reason? = nil,
+            isQueueing: Bool = false,
             paused: Reason? = nil, suspended: Reason? = nil
         ) {
             self.level = level
@@ -87,11 +88,15 @@ package struct Gate: Sendable {
         }
         if let trouble = seen.trouble { return (seen.held, trouble) }
         if isFull {
-            let standard = { Reason("\(limit.unit.rawValue)_limit", "\(level) of \(limit.amount) \(limit.unit) are held.") }
+            let standard = {
+                Reason("\(limit.unit.rawValue)_limit", "\(level) of \(limit.amount) \(limit.unit) are held.")
+            }
             return (seen.held, seen.full ?? standard())
         }
         if seen.isQueueing { return (.queueing, Reason("draining", "The receiver accepts; the queue drains first.")) }
-        if isFilling { return (.filling, Reason("filling", "\(level) of \(limit.amount) \(limit.unit) are held; all passes.")) }
+        if isFilling {
+            return (.filling, Reason("filling", "\(level) of \(limit.amount) \(limit.unit) are held; all passes."))
+        }
         return (.open, Reason("open", "The receiver accepts."))
     }
 }

@@ -55,7 +55,8 @@ package struct GateReading: Sendable {
         package var isEngaged: Bool
         package var trouble: Reason?
         package init(
-            mode: String, bytes: Int64, events: Int64, maxBytes: Int64, oldest: WallTime?, segments: Int, isEngaged: Bool,
+            mode: String, bytes: Int64, events: Int64, maxBytes: Int64, oldest: WallTime?, segments: Int,
+            isEngaged: Bool,
             trouble: Reason? = nil
         ) {
             self.mode = mode
@@ -71,7 +72,8 @@ package struct GateReading: Sendable {
 
     package init(
         id: String, kind: GateKind, state: GateState, reason: Reason, since: WallTime, level: Int64?, limit: Limit,
-        reopens: String, details: [Detail] = [], senders: [String] = [], receiver: String, counters: FlowCounters = .init(),
+        reopens: String, details: [Detail] = [], senders: [String] = [], receiver: String,
+        counters: FlowCounters = .init(),
         queue: QueueReading? = nil, forecast: Forecast = .init(), latency: (median: Double, high: Double)? = nil,
         latencyBuckets: LatencyBuckets = .init()
     ) {
@@ -97,8 +99,8 @@ package struct GateReading: Sendable {
     package var ratio: Double? { level.map { Double($0) / Double(limit.amount) } }
 }
 
-/// The monotone counters of the conservation law: taken = delivered + held + dropped + dead-lettered (+ what a restart found on disk,
-/// counted in `recovered`, on the left side).
+/// The monotone counters of the conservation law: taken = delivered + held + dropped + dead-lettered (+ what a restart
+/// found on disk, counted in `recovered`, on the left side).
 package struct FlowCounters: Sendable, Hashable {
     package var takenEvents: UInt64 = 0
     package var takenBytes: UInt64 = 0
@@ -123,6 +125,7 @@ package struct FlowCounters: Sendable, Hashable {
 
     /// Zero when the conservation law holds.
     package var unaccounted: Int64 {
-        Int64(bitPattern: takenEvents &+ recoveredEvents &- deliveredEvents &- deadLetteredEvents &- droppedTotal) - heldEvents
+        Int64(bitPattern: takenEvents &+ recoveredEvents &- deliveredEvents &- deadLetteredEvents &- droppedTotal)
+            - heldEvents
     }
 }

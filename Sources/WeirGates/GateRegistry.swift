@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Where parts publish their gates, and the only place where API, console, metrics and `weir why` read them. It is made by the
-/// node and passed by `init`.
+/// Where parts publish their gates, and the only place where API, console, metrics and `weir why` read them. It is made
+/// by the node and passed by `init`.
 package final class GateRegistry: Sendable {
     /// What a person may do to a gate.
     package enum Order: Sendable, Hashable {

@@ -2,7 +2,8 @@
 package enum GateState: String, Sendable, Hashable, CaseIterable {
     /// Everything passes. Can become: any other.
     case open
-    /// Everything passes, but the level is at 75 % of the limit or above. Can become: `open` below 60 %, or a held state.
+    /// Everything passes, but the level is at 75 % of the limit or above. Can become: `open` below 60 %, or a held
+    /// state.
     case filling
     /// The sender waits. Can become: `filling` or `open` when there is room again.
     case blocking
@@ -12,7 +13,8 @@ package enum GateState: String, Sendable, Hashable, CaseIterable {
     case queueing
     /// A scheduled run is put off. Can become: `open` when the level is below the threshold.
     case buffering
-    /// Waits for a person: the receiver says that the configuration is wrong, or a catch was tripped. Can become: `open` by a person.
+    /// Waits for a person: the receiver says that the configuration is wrong, or a catch was tripped. Can become:
+    /// `open` by a person.
     case suspended
     /// A person holds it. Can become: `open` by a person.
     case paused

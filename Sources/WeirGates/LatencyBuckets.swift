@@ -1,7 +1,7 @@
 /// How long deliveries took, counted in fixed buckets: what `weir_delivery_seconds` shows. Monotone; 160 bytes.
 package struct LatencyBuckets: Sendable, Hashable {
-    /// Upper bounds in seconds, from the fsync of a fast disk to the longest request timeout in use; what took longer is counted
-    /// in the last bucket.
+    /// Upper bounds in seconds, from the fsync of a fast disk to the longest request timeout in use; what took longer
+    /// is counted in the last bucket.
     package static let bounds: [Double] = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ]

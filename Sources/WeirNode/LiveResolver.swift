@@ -2,8 +2,8 @@ import Glibc
 import WeirDelivery
 package import WeirWorld
 
-/// Looks up hosts with the operating system's resolver, on a thread of its own: `getaddrinfo` blocks, up to half a minute when the
-/// name server is gone.
+/// Looks up hosts with the operating system's resolver, on a thread of its own: `getaddrinfo` blocks, up to half a
+/// minute when the name server is gone.
 package struct LiveResolver: AddressResolver {
     private let lane: any BlockingLane
 

@@ -12,7 +12,8 @@ extension Node {
             let reading = source.meter.reading
             let (state, reason) = state(of: name, waiting: reading.waiting, held: held)
             return SourceStatus(
-                reading: reading, addresses: source.addresses, canBeDelayed: source.canBeDelayed, state: state, reason: reason)
+                reading: reading, addresses: source.addresses, canBeDelayed: source.canBeDelayed, state: state,
+                reason: reason)
         }
     }
 
@@ -46,7 +47,8 @@ extension Node {
     package var queues: [QueueStatus] {
         let owned = chains.compactMap { chain in
             gates.reading(chain.name)?.queue.map {
-                QueueStatus(name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
+                QueueStatus(
+                    name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
             }
         }
         return owned
@@ -55,7 +57,8 @@ extension Node {
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
         return [
-            HealthCheck(name: "started", isOK: isOpen, message: isOpen ? "everything is open" : "opening queues and listeners"),
+            HealthCheck(
+                name: "started", isOK: isOpen, message: isOpen ? "everything is open" : "opening queues and listeners"),
             HealthCheck(
                 name: "sources", isOK: failed.isEmpty,
                 message: failed.isEmpty ? "\(sourceList.count) open" : "failed: \(failed.joined(separator: ", "))"),
@@ -96,20 +99,26 @@ enum TapStream {
         of tap: Tap, from source: String? = nil, limit: Int, duration: Duration, world: World
     ) -> AsyncStream<TapEvent> {
         let batches = tap.open()
-        return AsyncStream { continuation in
+        return AsyncStream(bufferingPolicy: .bufferingOldest(256)) { continuation in
             // Ends by itself after `duration`; cancelled when the reader goes.
             let reading = Task {
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {
                         var shown = 0
+                        var skipped = 0
                         for await batch in batches where source == nil || batch.context.source == source {
+                            skipped += tap.takeSkipped()
                             for index in 0..<batch.count {
                                 guard shown < limit else { return }
-                                shown += 1
-                                continuation.yield(
-                                    TapEvent(
-                                        at: batch.context.received, source: batch.context.source, kind: batch.kind,
-                                        content: batch.event(at: index), skipped: tap.takeSkipped()))
+                                let event = TapEvent(
+                                    at: batch.context.received, source: batch.context.source, kind: batch.kind,
+                                    content: batch.event(at: index), skipped: skipped)
+                                if case .dropped = continuation.yield(event) {
+                                    skipped += 1
+                                } else {
+                                    skipped = 0
+                                    shown += 1
+                                }
                             }
                             if shown >= limit { return }
                         }

@@ -1,20 +1,20 @@
-import Logging
 import AsyncHTTPClient
-import Synchronization
-import WeirSettings
-import WeirStore
+import Logging
 import ServiceLifecycle
+import Synchronization
 import WeirDelivery
 package import WeirDestinations
 import WeirFlow
 package import WeirGates
+import WeirSettings
 import WeirSources
+import WeirStore
 package import WeirWorld
 
 /// One node: sources, routes and the chains round destinations, built from one plan, run until it is told to stop.
 ///
-/// Started from the receivers' end to the senders' end, so that nothing comes in before it can go out; stopped the other way
-/// round, so that what came in still goes out.
+/// Started from the receivers' end to the senders' end, so that nothing comes in before it can go out; stopped the
+/// other way round, so that what came in still goes out.
 package final class Node: NodeAccess, Service {
     package let version: String
     package let started: WallTime
@@ -50,20 +50,23 @@ package final class Node: NodeAccess, Service {
         sourceList = assembly.sources
     }
 
-    /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves events.
+    /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
+    /// events.
     package func open() async throws(NodeFailure) {
         for chain in chains {
             do {
                 try await chain.open()
             } catch {
-                throw NodeFailure("The destination `\(chain.name)` could not be opened: \(error).", help: "See the message above.")
+                throw NodeFailure(
+                    "The destination `\(chain.name)` could not be opened: \(error).", help: "See the message above.")
             }
         }
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
             } catch {
-                throw NodeFailure("The source `\(name)` could not be opened. \(error.reason.sentence)", help: error.help)
+                throw NodeFailure(
+                    "The source `\(name)` could not be opened. \(error.reason.sentence)", help: error.help)
             }
             progress.withLock { _ = $0.openSources.insert(name) }
         }

@@ -19,8 +19,8 @@ package protocol NodeAccess: Sendable {
     /// Problems of the configuration that did not keep it from starting (warnings), as printed by `weir check`.
     var warnings: [String] { get }
 
-    /// Shows events that pass a source, route or destination; ends after `limit` events, after `duration`, or with the task.
-    /// Bounded: what the reader is too slow for is skipped and counted in the next event's `skipped`.
+    /// Shows events that pass a source, route or destination; ends after `limit` events, after `duration`, or with the
+    /// task. Bounded: what the reader is too slow for is skipped and counted in the next event's `skipped`.
     /// - Returns: `nil` when nothing has that name.
     func tap(_ name: String, limit: Int, duration: Duration) -> AsyncStream<TapEvent>?
 

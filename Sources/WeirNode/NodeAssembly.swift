@@ -7,8 +7,8 @@ import WeirSettings
 import WeirSources
 import WeirWorld
 
-/// Puts a node together from its plan: receivers' chains first, then what is composed of them, then the routes, then the sources.
-/// Nothing is opened.
+/// Puts a node together from its plan: receivers' chains first, then what is composed of them, then the routes, then
+/// the sources. Nothing is opened.
 struct NodeAssembly {
     let chains: [DeliveryChain]
     let routes: Routes
@@ -19,8 +19,10 @@ struct NodeAssembly {
         let senders = NodeAssembly.senders(plan)
         chains = plan.receivers.map { receiver in
             DeliveryChain(
-                name: receiver.name, plan: receiver.plan, settings: receiver.settings, limitOrigin: receiver.limitOrigin,
-                type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name), senders: senders[receiver.name] ?? [],
+                name: receiver.name, plan: receiver.plan, settings: receiver.settings,
+                limitOrigin: receiver.limitOrigin,
+                type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name),
+                senders: senders[receiver.name] ?? [],
                 resolver: resolver, world: means.world, registry: gates)
         }
         var intakes: [String: any GaugedIntake] = Dictionary(
@@ -36,14 +38,15 @@ struct NodeAssembly {
                     name: rule.name, condition: rule.condition, to: rule.to.compactMap { known[$0] },
                     isFinal: rule.isFinal)
             },
-            otherwise: plan.fallback.flatMap { known[$0] })
+            otherwise: plan.fallback.flatMap { known[$0] }, time: means.world.time)
         let intake = routes
         sources = plan.settings.sources.entries.map { entry in
             let place = SourcePlace(
                 name: entry.name, intake: intake, world: means.world, eventLoops: means.eventLoops,
                 checkpoints: storage.checkpoints)
             guard let source = SourceCatalog.make(entry.value.typed.kind, entry.value.typed.own, place) else {
-                preconditionFailure("the catalogue of sources has a kind that it cannot make: \(entry.value.typed.kind)")
+                preconditionFailure(
+                    "the catalogue of sources has a kind that it cannot make: \(entry.value.typed.kind)")
             }
             return (entry.name, source)
         }
@@ -71,18 +74,22 @@ struct NodeAssembly {
             Routes(
                 name: composite.name,
                 rules: rules.map { rule in
-                    RouteRule(name: rule.name, condition: rule.when, to: rule.to.compactMap { known[$0] }, isFinal: rule.isFinal)
-                }, otherwise: otherwise.flatMap { known[$0] })
+                    RouteRule(
+                        name: rule.name, condition: rule.when, to: rule.to.compactMap { known[$0] },
+                        isFinal: rule.isFinal)
+                }, otherwise: otherwise.flatMap { known[$0] }, time: time)
         case .balance(let members):
             BalanceIntake(
                 name: composite.name,
-                members: members.compactMap { member in known[member.destination].map { ($0, member.weight) } }, time: time)
+                members: members.compactMap { member in known[member.destination].map { ($0, member.weight) } },
+                time: time)
         case .fallback(let members):
             FallbackIntake(name: composite.name, members: members.compactMap { known[$0] })
         }
     }
 
-    /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them do.
+    /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them
+    /// do.
     private static func senders(_ plan: NodePlan) -> [String: [String]] {
         let sources = plan.settings.sources.entries.map(\.name)
         var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })

@@ -22,7 +22,8 @@ package struct SourcePlace: Sendable {
     }
 }
 
-/// One line of the catalogue: the type's name and settings, and how a source is made of them. Making is pure; `open` acts.
+/// One line of the catalogue: the type's name and settings, and how a source is made of them. Making is pure; `open`
+/// acts.
 package struct SourceKind: Sendable {
     package var setting: SettingKind
     private let build: @Sendable (any Settings, SourcePlace) -> (any Source)?

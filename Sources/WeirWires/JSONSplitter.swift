@@ -1,6 +1,7 @@
 package import NIOCore
 
-/// Finds where JSON values begin and end, without reading them: concatenated ones, those of an array, the members of an object.
+/// Finds where JSON values begin and end, without reading them: concatenated ones, those of an array, the members of an
+/// object.
 ///
 /// It counts brackets and looks at quotes; what stands between is not checked. No recursion, so depth costs nothing.
 package enum JSONSplitter {
@@ -17,7 +18,8 @@ package enum JSONSplitter {
         package var mistake: Mistake?
     }
 
-    /// The values of a body: one after the other with any white space (or a comma) between, or the elements of one array.
+    /// The values of a body: one after the other with any white space (or a comma) between, or the elements of one
+    /// array.
     package static func values(in bytes: UnsafeRawBufferPointer) -> Values {
         var values = Values()
         var index = skipSpace(bytes, 0)
@@ -122,8 +124,8 @@ package enum JSONSplitter {
         return index
     }
 
-    /// Appends a value without the line feeds and carriage returns between its parts, so that it fits on one line. (In strings
-    /// they cannot stand: JSON wants them escaped.)
+    /// Appends a value without the line feeds and carriage returns between its parts, so that it fits on one line. (In
+    /// strings they cannot stand: JSON wants them escaped.)
     package static func writeOnOneLine(_ value: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
         var start = 0
         for index in value.indices where value[index] == 0x0A || value[index] == 0x0D {
@@ -133,7 +135,8 @@ package enum JSONSplitter {
         buffer.writeBytes(UnsafeRawBufferPointer(rebasing: value[start...]))
     }
 
-    /// The text of a JSON string (with its quotes); `nil` when it is none or has a broken escape. Surrogates that stand alone become U+FFFD.
+    /// The text of a JSON string (with its quotes); `nil` when it is none or has a broken escape. Surrogates that stand
+    /// alone become U+FFFD.
     package static func text(of string: UnsafeRawBufferPointer) -> ByteBuffer? {
         guard string.count >= 2, string.first == 0x22, string.last == 0x22 else { return nil }
         var text = ByteBuffer()

@@ -2,12 +2,12 @@
     import Glibc
 #endif
 
-/// Where syslog messages begin and end in a TCP stream (RFC 6587), decided message by message, because senders differ and some
-/// change their mind.
+/// Where syslog messages begin and end in a TCP stream (RFC 6587), decided message by message, because senders differ
+/// and some change their mind.
 ///
-/// A message is octet-counted when it begins with a number without leading zero, a space and `<`: `34 <13>…`. Everything else
-/// ends at a line feed. The `<` is asked for although the RFC does not: a line of text that begins with a number must not
-/// swallow what follows it.
+/// A message is octet-counted when it begins with a number without leading zero, a space and `<`: `34 <13>…`.
+/// Everything else ends at a line feed. The `<` is asked for although the RFC does not: a line of text that begins with
+/// a number must not swallow what follows it.
 package enum SyslogFraming {
     package enum Step: Equatable {
         /// A whole message: its content, and where the next one begins.
@@ -22,8 +22,8 @@ package enum SyslogFraming {
     /// Largest length that is read as one: seven digits, 9,999,999 bytes.
     package static let digitsMost = 7
 
-    /// What stands at `start`. The content of a message is without its terminator: line feed, carriage return and NUL at the
-    /// end are taken off, because senders that count octets often send a line feed too.
+    /// What stands at `start`. The content of a message is without its terminator: line feed, carriage return and NUL
+    /// at the end are taken off, because senders that count octets often send a line feed too.
     package static func step(in bytes: UnsafeRawBufferPointer, from start: Int) -> Step {
         guard start < bytes.count else { return .incomplete(content: start, length: nil) }
         let first = bytes[start]

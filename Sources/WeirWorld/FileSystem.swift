@@ -41,8 +41,8 @@ package protocol FileHandle: AnyObject, Sendable {
     /// Writes all bytes of all pieces, one after the other, from `offset` on.
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int64) throws(FileFailure)
     /// Makes the contents (and the length) durable: `fdatasync`.
-    /// After a failure the file's state on disk is unknown (the kernel may have dropped the dirty pages): do not sync again,
-    /// write what matters to a new file.
+    /// After a failure the file's state on disk is unknown (the kernel may have dropped the dirty pages): do not sync
+    /// again, write what matters to a new file.
     func sync() throws(FileFailure)
     func truncate(to length: Int64) throws(FileFailure)
     var length: Int64 { get throws(FileFailure) }

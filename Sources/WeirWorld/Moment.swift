@@ -1,4 +1,5 @@
-/// A point on the monotonic clock, in nanoseconds since an arbitrary start. For waiting and measuring, never for people.
+/// A point on the monotonic clock, in nanoseconds since an arbitrary start. For waiting and measuring, never for
+/// people.
 package struct Moment: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var nanoseconds: Int64
 

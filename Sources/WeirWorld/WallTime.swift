@@ -33,7 +33,8 @@ package struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible
 /// A wall time taken apart in the proleptic Gregorian calendar, UTC.
 ///
 /// Own arithmetic instead of Foundation's calendar: it is called for every partition and every log line, and the C
-/// library's time functions take a lock. Source of the day count: Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+/// library's time functions take a lock. Source of the day count: Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms".
 package struct CivilDate: Sendable, Hashable {
     package var year: Int
     package var month: Int

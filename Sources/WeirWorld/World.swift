@@ -1,7 +1,7 @@
 package import Logging
 
-/// All that a part of Weir may reach outside itself. It is passed by `init`, never fetched: production builds `World.live`,
-/// tests build a simulated one.
+/// All that a part of Weir may reach outside itself. It is passed by `init`, never fetched: production builds
+/// `World.live`, tests build a simulated one.
 package struct World: Sendable {
     package var time: any TimeSource
     package var random: any RandomSource
@@ -11,7 +11,8 @@ package struct World: Sendable {
     package var log: Logger
 
     package init(
-        time: any TimeSource, random: any RandomSource, files: any FileSystem, blocking: any BlockingExecutor, log: Logger
+        time: any TimeSource, random: any RandomSource, files: any FileSystem, blocking: any BlockingExecutor,
+        log: Logger
     ) {
         self.time = time
         self.random = random

@@ -1,20 +1,23 @@
-import WeirGates
 import ArgumentParser
 import Glibc
 import Logging
 import ServiceLifecycle
 import WeirConsole
 import WeirDemo
+import WeirGates
 import WeirNode
 import WeirWorld
 
 /// `weir demo`: a running Weir to look at.
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run a Weir to look at: real lines, three destinations, one healthy, one slow, one that fails for a while.",
+        abstract:
+            "Run a Weir to look at: real lines, three destinations, one healthy, one slow, one that fails for a while.",
         discussion: """
-            Sends this machine's own package log and the project's examples through a real node to receivers that Weir plays
-            itself. Nothing leaves this machine, nothing is installed. Ctrl-C stops it; its files stay in the data directory.
+            Sends this machine's own package log and the project's examples through a real node to receivers that Weir
+            plays
+            itself. Nothing leaves this machine, nothing is installed. Ctrl-C stops it; its files stay in the data
+            directory.
 
             Examples:
               weir demo
@@ -31,7 +34,8 @@ struct Demo: AsyncParsableCommand {
     func run() async throws {
         let quiet = Logger(label: "weir.demo") { _ in SwiftLogNoOpLogHandler() }
         let world = World.live(log: quiet)
-        var lines = DemoLines(paths: ["/var/log/dpkg.log", "examples/events/web.ndjson", "examples/events/auth.log"], files: world.files)
+        var lines = DemoLines(
+            paths: ["/var/log/dpkg.log", "examples/events/web.ndjson", "examples/events/auth.log"], files: world.files)
         if lines.lines.isEmpty { lines = DemoLines.own }
         let stage = DemoStage(lines: lines, world: world)
         let origins = lines.origins
@@ -40,7 +44,8 @@ struct Demo: AsyncParsableCommand {
             try Stdio.save(text, to: path, files: world.files)
             let host = NodeHost(environment: [:])
             return await host.run(
-                load: { $0.load(path: path) }, report: { Terminal.error.write($0) }, isColoured: Terminal.error.hasColours
+                load: { $0.load(path: path) }, report: { Terminal.error.write($0) },
+                isColoured: Terminal.error.hasColours
             ) { node in
                 try Console.services(for: node) + stage.senders(to: node)
                     + [Greeting(node: node, listen: listen, configuration: path, origins: origins)]
@@ -70,7 +75,8 @@ struct Demo: AsyncParsableCommand {
                 """)
             try await cancelWhenGracefulShutdown { try await node.world.time.sleep(for: .seconds(4)) }
             let gates = node.gates.readings.sorted { $0.state.severity > $1.state.severity }
-            Terminal.out.table(Listing.gates(gates.map { GateView($0, at: node.world.time.wall) }, hasSigns: Terminal.out.hasSigns))
+            Terminal.out.table(
+                Listing.gates(gates.map { GateView($0, at: node.world.time.wall) }, hasSigns: Terminal.out.hasSigns))
             Terminal.out.write(
                 """
 

@@ -9,7 +9,8 @@ struct Eval: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Evaluate an expression over an event.",
         discussion: """
-            Prints {"value":…,"type":…}, or {"error":…} and exits with 1. The language is CEL; `event`, `source` and `meta` are
+            Prints {"value":…,"type":…}, or {"error":…} and exits with 1. The language is CEL; `event`, `source` and
+            `meta` are
             what a route sees.
 
             Examples:

@@ -58,14 +58,16 @@ struct QueueCommand: AsyncParsableCommand {
             let entries = try options.shelf.entries()
             if json {
                 let rows = entries.map { entry in
-                    "{\"name\":\(Value.string(entry.name).jsonText),\"part\":\"\(entry.part.rawValue)\",\"events\":\(entry.survey.events),"
+                    "{\"name\":\(Value.string(entry.name).jsonText),\"part\":\"\(entry.part.rawValue)\","
+                        + "\"events\":\(entry.survey.events),"
                         + "\"bytes\":\(entry.survey.bytes),\"disk_bytes\":\(entry.survey.diskBytes),"
                         + "\"segments\":\(entry.survey.segments.count),\"sound\":\(entry.survey.isSound)}"
                 }
                 return Terminal.out.line("[\(rows.joined(separator: ","))]")
             }
             guard !entries.isEmpty else {
-                return Terminal.out.line("Nothing is kept in \(options.data). A queue appears when a gate first writes to it.")
+                return Terminal.out.line(
+                    "Nothing is kept in \(options.data). A queue appears when a gate first writes to it.")
             }
             Terminal.out.table(QueueCommand.table(entries, now: LiveTime().wall))
         }
@@ -102,15 +104,22 @@ struct QueueCommand: AsyncParsableCommand {
             for entry in damaged {
                 for damage in entry.survey.damages {
                     let events = damage.events.map { "\($0) events" } ?? "an unknown number of events"
-                    Terminal.out.line("\(entry.name): \(events) cannot be read in \(damage.segment), offsets \(damage.offsets)")
+                    Terminal.out.line(
+                        "\(entry.name): \(events) cannot be read in \(damage.segment), offsets \(damage.offsets)")
                 }
-                for file in entry.survey.unusableFiles { Terminal.out.line("\(entry.name): \(file) is no segment of a queue") }
+                for file in entry.survey.unusableFiles {
+                    Terminal.out.line("\(entry.name): \(file) is no segment of a queue")
+                }
                 if entry.survey.tornBytes > 0 {
-                    Terminal.out.line("\(entry.name): \(entry.survey.tornBytes) bytes at the end were never finished (not acknowledged)")
+                    Terminal.out.line(
+                        "\(entry.name): \(entry.survey.tornBytes) bytes at the end were never finished (not "
+                            + "acknowledged)"
+                    )
                 }
             }
             if !damaged.isEmpty {
-                Terminal.out.line("`weir queue repair NAME` puts the damage aside; a node that starts does the same by itself.")
+                Terminal.out.line(
+                    "`weir queue repair NAME` puts the damage aside; a node that starts does the same by itself.")
                 throw ExitCode(3)
             }
         }
@@ -128,7 +137,8 @@ struct QueueCommand: AsyncParsableCommand {
             Terminal.out.line(
                 report.isClean
                     ? "\(name): nothing to repair, \(report.events) events in \(report.segments) segments"
-                    : "\(name): \(report.damages.count) damaged ranges with \(lost) events and \(report.tornBytes) torn bytes put aside; "
+                    : "\(name): \(report.damages.count) damaged ranges with \(lost) events and \(report.tornBytes) "
+                        + "torn bytes put aside; "
                         + "\(report.events) events are left")
         }
     }
@@ -150,7 +160,8 @@ struct QueueCommand: AsyncParsableCommand {
     }
 
     struct Discard: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete a queue or dead letters with all that is in them.")
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a queue or dead letters with all that is in them.")
         @Argument(help: "Name of the destination.") var name: String
         @Option(help: "The name once more: what is deleted is gone.") var yes: String?
         @OptionGroup var options: Options
@@ -158,8 +169,11 @@ struct QueueCommand: AsyncParsableCommand {
         func run() throws {
             try options.check(name)
             guard yes == name else {
-                let events = try options.shelf.entries(name).filter { $0.part == options.part }.reduce(0) { $0 + $1.survey.events }
-                Terminal.error.line("weir: this deletes \(events) events. Say `--yes \(name)` when that is what you want.")
+                let events = try options.shelf.entries(name).filter { $0.part == options.part }.reduce(0) {
+                    $0 + $1.survey.events
+                }
+                Terminal.error.line(
+                    "weir: this deletes \(events) events. Say `--yes \(name)` when that is what you want.")
                 throw ExitCode(64)
             }
             try options.shelf.discard(name, options.part)
@@ -168,7 +182,8 @@ struct QueueCommand: AsyncParsableCommand {
     }
 
     struct Replay: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Send the dead letters of a running node again, through its gate.")
+        static let configuration = CommandConfiguration(
+            abstract: "Send the dead letters of a running node again, through its gate.")
         @Argument(help: "Name of the destination.") var name: String
         @OptionGroup var node: NodeOptions
 
@@ -188,7 +203,8 @@ struct QueueCommand: AsyncParsableCommand {
                 TextTable.Cell(entry.name, .bold), TextTable.Cell(entry.part == .queue ? "queue" : "dead letters"),
                 TextTable.Cell(Figures.count(survey.events)), TextTable.Cell(Figures.bytes(survey.bytes)),
                 TextTable.Cell(Figures.bytes(survey.diskBytes)), TextTable.Cell(String(survey.segments.count)),
-                TextTable.Cell(survey.events > 0 ? survey.oldest.map { Figures.duration((now - $0).inSeconds) } ?? "" : ""),
+                TextTable.Cell(
+                    survey.events > 0 ? survey.oldest.map { Figures.duration((now - $0).inSeconds) } ?? "" : ""),
                 TextTable.Cell(survey.isSound ? "sound" : "damaged", survey.isSound ? .plain : .warning),
             ])
         }

@@ -8,8 +8,10 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a node.",
         discussion: """
-            Reads the configuration, opens queues and listeners, and moves events until SIGTERM or SIGINT; then it reads no
-            more, delivers what it holds (`stop_within`), and ends. Problems of the configuration are listed all at once,
+            Reads the configuration, opens queues and listeners, and moves events until SIGTERM or SIGINT; then it
+            reads no
+            more, delivers what it holds (`stop_within`), and ends. Problems of the configuration are listed all at
+            once,
             and nothing is started.
 
             Examples:
@@ -24,7 +26,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let host = NodeHost(environment: ProcessInfo.processInfo.environment)
         let code = await host.run(
-            load: { $0.load(path: config) }, report: { Terminal.error.write($0) }, isColoured: Terminal.error.hasColours,
+            load: { $0.load(path: config) }, report: { Terminal.error.write($0) },
+            isColoured: Terminal.error.hasColours,
             services: { try Console.services(for: $0) })
         throw ExitCode(code)
     }

@@ -9,7 +9,9 @@ enum Stdio {
 
     static func contents(ofFile path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno))).") }
+        guard descriptor >= 0 else {
+            throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno))).")
+        }
         defer { close(descriptor) }
         return read(descriptor)
     }

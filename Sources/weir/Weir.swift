@@ -22,13 +22,17 @@ struct Weir: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self, Top.self,
+            Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self,
+            Top.self,
             Hold.self, ReleaseCommand.self, QueueCommand.self,
         ])
 
     static func main() async {
-        // Large buffers come and go with every batch: without this each one is mapped, zeroed and unmapped by the kernel.
+        // Large buffers come and go with every batch: without this each one is mapped, zeroed and unmapped by the
+        // kernel.
         weir_tune_memory()
+        // A reader of standard output that has gone is an error of the write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
         Suggestion.exitIfMistyped(Array(CommandLine.arguments.dropFirst()), of: Weir.self)
         do {
             var command = try parseAsRoot()

@@ -30,7 +30,8 @@ struct BalancerTests {
     }
 
     @Test(
-        "Cribl's second worked example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60, and the next 200 are shared 15, 35, 150"
+        "Cribl's second worked example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60, and the next 200 are "
+            + "shared 15, 35, 150"
     )
     func unequalWeights() {
         var balancer = Balancer()

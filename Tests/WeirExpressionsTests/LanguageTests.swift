@@ -20,13 +20,17 @@ struct LanguageTests {
             "'TacoCÆt'.lowerAscii() == 'tacocÆt' && 'tacoCαt'.upperAscii() == 'TACOCαT'",
             "'{0} and {0}'.replace('{0}', '2', 1) == '2 and {0}' && 'ab'.replace('', '-') == '-a-b-'",
             "'a b c'.split(' ', 2) == ['a', 'b c'] && 'abc'.split('') == ['a', 'b', 'c'] && 'x'.split(' ', 0) == []",
-            "'ta©o'.substring(2, 3) == '©' && '\\u0085\\u00a0x\\u3000'.trim() == 'x' && '\\u200bx'.trim() == '\\u200bx'",
+            "'ta©o'.substring(2, 3) == '©' && '\\u0085\\u00a0x\\u3000'.trim() == 'x' && '\\u200bx'.trim() == "
+                + "'\\u200bx'",
             "['x', 'y'].join('-') == 'x-y' && [].join() == '' && 'abc'.reverse() == 'cba'",
             "strings.quote('a\"\\n\\\\') == '\"a\\\\\"\\\\n\\\\\\\\\"'",
-            "'%s %d %.2f %x %b %o %e'.format(['a', 1, 2.5, 255, 5, 8, 1052.032911275]) == 'a 1 2.50 ff 101 10 1.052033e+03'",
-            "'%s'.format([{'b': [1, null], 'a': duration('2h')}]) == '{a: 7200s, b: [1, null]}' && '%%'.format([]) == '%'",
+            "'%s %d %.2f %x %b %o %e'.format(['a', 1, 2.5, 255, 5, 8, 1052.032911275]) == 'a 1 2.50 ff 101 10 "
+                + "1.052033e+03'",
+            "'%s'.format([{'b': [1, null], 'a': duration('2h')}]) == '{a: 7200s, b: [1, null]}' && '%%'.format([]) "
+                + "== '%'",
             "math.greatest(1, 2.5, 2u) == 2.5 && math.least([3, 1u]) == 1 && math.round(-1.5) == -2.0",
-            "math.bitShiftRight(-1024, 3) == -128 && math.bitShiftLeft(1, 200) == 0 && math.bitNot(0u) == 18446744073709551615u",
+            "math.bitShiftRight(-1024, 3) == -128 && math.bitShiftLeft(1, 200) == 0 && math.bitNot(0u) == "
+                + "18446744073709551615u",
             "[1, 2, 3].transformList(i, v, i > 0, v * 2) == [4, 6] && {'a': 1}.transformMap(k, v, v + 1) == {'a': 2}",
             "[7].existsOne(i, v, i == 0 && v == 7) && {'a': 1}.all(k, v, k == 'a' && v == 1)",
             "{'a': 1}.transformMapEntry(k, v, {k + 'x': v}) == {'ax': 1}",
@@ -36,7 +40,8 @@ struct LanguageTests {
             "r'a\\b' == 'a\\\\b' && '''a\"b''' == 'a\"b' && b'\\xff' == b'\\377' && rb'\\x' == b'\\\\x'",
             "{ 'as': 1 }.as == 1 && --19 == 19 && !!true // and a comment",
             "'e\\u0301' != '\\u00e9' && size('e\\u0301') == 2",
-            "strftime(0, '%F') == '1970-01-01' && strftime('2026-11-21T23:30:00-01:00', '%d') == '22' && strftime(1.5, '%s') == '1'",
+            "strftime(0, '%F') == '1970-01-01' && strftime('2026-11-21T23:30:00-01:00', '%d') == '22' && "
+                + "strftime(1.5, '%s') == '1'",
             "cidr('10.0.0.0/8').containsIP('10.2.3.4') && ip('::1').isLoopback()",
         ])
     func extensions(source: String) throws {

@@ -27,7 +27,8 @@ struct MatcherTests {
             case 7: return "\(field) in [\(pick(constants)), \(pick(constants)), \(pick(constants))]"
             case 8:
                 return
-                    "\(field).\(pick(["startsWith", "endsWith", "contains"]))(\(pick(["'e'", "'er'", "'ror'", "''", "'ü'"])))"
+                    "\(field).\(pick(["startsWith", "endsWith", "contains"]))"
+                    + "(\(pick(["'e'", "'er'", "'ror'", "''", "'ü'"])))"
             case 9: return field.contains("[") ? "true" : "has(\(field))"
             case 10:
                 return "event.?\(pick(["level", "absent", "status"])).orValue(\(pick(constants))) == \(pick(constants))"
@@ -131,7 +132,8 @@ struct MatcherTests {
             let result = Records.select(matcher, events, kind, separator: separator)
             for (at, event) in events.enumerated() where result.selected[at] != (wanted[at] ?? false) {
                 Issue.record(
-                    "\(source) over \(kind) \(String(decoding: event, as: UTF8.self)): \(result.selected[at]), general \(String(describing: wanted[at]))"
+                    "\(source) over \(kind) \(String(decoding: event, as: UTF8.self)): \(result.selected[at]), "
+                        + "general \(String(describing: wanted[at]))"
                 )
             }
             #expect(result.matched == wanted.count { $0 == true }, "\(source)")

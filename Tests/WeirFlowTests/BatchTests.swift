@@ -65,7 +65,9 @@ struct BatchTests {
     func joining() throws {
         let other = BatchContext(kind: .json, source: "test", received: WallTime(nanoseconds: 5))
         let joined = try #require(
-            Batch.joined([.texts(["a", "b"], context: context), .texts([], context: context), .texts(["c"], context: context)]))
+            Batch.joined([
+                .texts(["a", "b"], context: context), .texts([], context: context), .texts(["c"], context: context),
+            ]))
         #expect(texts(joined) == ["a", "b", "c"])
         #expect(Batch.joined([.texts(["a"], context: context), .texts(["b"], context: other)]) == nil)
         #expect(Batch.joined([.texts(["a"], context: context), .texts(["b\nc"], context: context)]) == nil)

@@ -45,7 +45,9 @@ struct GateTests {
                 isQueueing: false, paused: mask & 4 == 0 ? nil : person, suspended: mask & 2 == 0 ? nil : wrong)
             _ = gate.observe(seen, at: noon)
             let expected: GateState =
-                if mask & 4 != 0 { .paused } else if mask & 2 != 0 { .suspended } else if mask & 9 != 0 { .dropping } else {
+                if mask & 4 != 0 { .paused } else if mask & 2 != 0 { .suspended } else if mask & 9 != 0 {
+                    .dropping
+                } else {
                     .open
                 }
             #expect(gate.state == expected, "mask \(mask)")

@@ -86,7 +86,8 @@ struct DeliveryWorld: Sendable, CustomStringConvertible {
         """
         \(endpoints) endpoints \(weights), \(isOrdered ? "ordered" : "unordered"), \(settings.onBackpressure.rawValue) \
         \(settings.queue?.mode.rawValue ?? "") buffer \(settings.buffer), \(producers) x \(batches) batches\
-        \(hasBadEvents ? ", bad events" : "")\(crashes > 0 ? ", \(crashes) \(losesPower ? "power cuts" : "kills")" : "")\
+        \(hasBadEvents ? ", bad events" : "")\
+        \(crashes > 0 ? ", \(crashes) \(losesPower ? "power cuts" : "kills")" : "")\
         \(fillsDisk ? ", disk full" : "")\(failsSyncs ? ", sync errors" : "")
         """
     }

@@ -30,7 +30,8 @@ struct HECDoorTests {
             let reply = try await request(
                 port, "POST", "/services/collector/event", headers: token,
                 text: """
-                    {"event": "line one\\nline \\u00fctwo \\ud83d\\ude00", "host": "a", "sourcetype": "st"}{"event":{"k":1},"time":1.5,"host":"a"}
+                    {"event": "line one\\nline \\u00fctwo \\ud83d\\ude00", "host": "a", "sourcetype":
+                    "st"}{"event":{"k":1},"time":1.5,"host":"a"}
                     {"event":{"time":9},"time":2,"host":"a","fields":{"f":1}} {"event":42,"index":"main"}
                     """)
             #expect(reply.status == 200 && reply.body == "{\"text\":\"Success\",\"code\":0}")

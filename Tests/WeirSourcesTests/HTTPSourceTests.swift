@@ -182,7 +182,8 @@ struct HTTPSourceTests {
             let port = try source.port("http")
             let talk = try await HTTPTalk(port: port)
             try await talk.send(
-                "POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+                "POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: "
+                    + "close\r\n\r\n"
             )
             #expect(await eventually { talk.text.hasPrefix("HTTP/1.1 100 Continue\r\n\r\n") })
             try await talk.send("hello")
@@ -259,7 +260,8 @@ struct HTTPSourceTests {
         ) { source in
             let talk = try await HTTPTalk(port: source.port("http"))
             let text =
-                "POST / HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\none\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+                "POST / HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\nConnection: "
+                + "close\r\n\r\n4\r\none\n\r\n3\r\ntwo\r\n0\r\n\r\n"
             for byte in text.utf8 { try await talk.send(ByteBuffer(bytes: [byte])) }
             #expect(await talk.rest().contains("{\"accepted\":2}"))
         }

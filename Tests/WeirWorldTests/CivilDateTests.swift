@@ -3,11 +3,13 @@ import WeirWorld
 
 @Suite("A civil date")
 struct CivilDateTests {
-    @Test("matches known days", arguments: [
-        (0, "1970-01-01", "00:00:00", 4, 1), (951_782_400, "2000-02-29", "00:00:00", 2, 60),
-        (-1, "1969-12-31", "23:59:59", 3, 365), (4_102_444_799, "2099-12-31", "23:59:59", 4, 365),
-        (1_709_251_199, "2024-02-29", "23:59:59", 4, 60),
-    ])
+    @Test(
+        "matches known days",
+        arguments: [
+            (0, "1970-01-01", "00:00:00", 4, 1), (951_782_400, "2000-02-29", "00:00:00", 2, 60),
+            (-1, "1969-12-31", "23:59:59", 3, 365), (4_102_444_799, "2099-12-31", "23:59:59", 4, 365),
+            (1_709_251_199, "2024-02-29", "23:59:59", 4, 60),
+        ])
     func known(seconds: Int, date: String, clock: String, weekday: Int, dayOfYear: Int) {
         let civil = CivilDate(WallTime(nanoseconds: Int64(seconds) * 1_000_000_000))
         #expect(civil.dateText == date && civil.clockText == clock)

@@ -184,11 +184,12 @@ package final class DeliveryChain: Intake {
 
     // MARK: Change
 
+    /// What `accept` answers.
+    typealias Entrance = Result<Receipt, IntakeRefusal>
+
     /// What is done after the lock is gone.
     struct Effects: Sendable {
-        var answers:
-            [(continuation: CheckedContinuation<Result<Receipt, IntakeRefusal>, Never>, Result<Receipt, IntakeRefusal>)] =
-                []
+        var answers: [(continuation: CheckedContinuation<Entrance, Never>, Entrance)] = []
         var shipments: [(continuation: CheckedContinuation<Shipment?, Never>, Shipment)] = []
         var home: [CheckedContinuation<Shipment?, Never>] = []
         var after: DeliveryState.Aftermath?

@@ -5,7 +5,8 @@ package import WeirWorld
 ///
 /// | mode | engages | clears |
 /// | --- | --- | --- |
-/// | `error` | the destination is unreachable, failing, suspended or held by a person | the receiver is well and the disk empty |
+/// | `error` | the destination is unreachable, failing, suspended or held by a person | the receiver is well and the
+/// disk empty |
 /// | `backpressure` | as `error`, and when the gate has been held for `after` | the same |
 /// | `always` | from the start | never |
 /// | `smart` | the memory buffer is 90 % full | below 70 % of it, and the disk empty |

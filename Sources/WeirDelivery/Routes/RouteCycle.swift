@@ -1,7 +1,8 @@
 /// Finds a way that leads back to where it began, among destinations that send to destinations.
 package enum RouteCycle {
     /// - Parameter edges: each name and the names it sends to, in the order of the configuration.
-    /// - Returns: the names of the first circle found, with its first name again at the end (`a, b, a`); `nil` when there is none.
+    /// - Returns: the names of the first circle found, with its first name again at the end (`a, b, a`); `nil` when
+    ///   there is none.
     package static func find(_ edges: [(name: String, to: [String])]) -> [String]? {
         enum Mark { case onPath, done }
         var marks: [String: Mark] = [:]

@@ -41,7 +41,8 @@ package final class Routes: Intake {
     private let refused = Atomic<UInt64>(0)
     private let time: (any TimeSource)?
 
-    /// - Parameter time: to know a deadline that has passed (UDP); without it only one before the clock's start counts as such.
+    /// - Parameter time: to know a deadline that has passed (UDP); without it only one before the clock's start counts
+    ///   as such.
     package init(
         name: String, rules: [RouteRule], otherwise: (any Intake)? = nil, time: (any TimeSource)? = nil
     ) {

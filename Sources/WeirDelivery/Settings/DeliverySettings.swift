@@ -49,7 +49,8 @@ package struct DeliverySettings: Settings {
         field(
             "buffer", \.buffer, range: .kibibytes(64)...(.gibibytes(16)),
             """
-            Bytes of events held in memory for this destination, with those in flight. A batch is let in while there is room \
+            Bytes of events held in memory for this destination, with those in flight. A batch is let in while there \
+            is room \
             for it, or alone.
             """),
         field(
@@ -60,13 +61,15 @@ package struct DeliverySettings: Settings {
             """),
         field(
             "timeout", \.timeout, range: .milliseconds(1)...(.hours(1)),
-            "How long one send may take before it counts as failed. Default: as the destination's type says, mostly 30s."
+            "How long one send may take before it counts as failed. Default: as the destination's type says, mostly "
+                + "30s."
         ),
         field("retry", \.retry, "How long to wait between attempts."),
         field(
             "client_errors", \.clientErrors,
             """
-            What happens when the receiver answers 401, 403, 404, 405 or 407. Other 4xx are never sent again: the batch is \
+            What happens when the receiver answers 401, 403, 404, 405 or 407. Other 4xx are never sent again: the \
+            batch is \
             split to find the bad events, and those are dead-lettered.
             """),
         field(
@@ -163,7 +166,8 @@ package struct BatchSettings: Settings {
         field(
             "linger", \.linger, range: .zero...(.minutes(1)),
             """
-            How long a small batch may wait for more events while another send is in flight. With nothing in flight it goes \
+            How long a small batch may wait for more events while another send is in flight. With nothing in flight \
+            it goes \
             at once.
             """),
     ]

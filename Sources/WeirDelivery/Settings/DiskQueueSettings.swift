@@ -50,7 +50,8 @@ package struct DiskQueueSettings: Settings {
         field("max_size", \.maxSize, range: .mebibytes(1)..., "The most that the queue may hold on disk."),
         field(
             "segment_size", \.segmentSize, range: .kibibytes(64)...(.gibibytes(1)),
-            "Size of one file; a file is deleted when all in it is delivered. Never more than a quarter of `max_size`."),
+            "Size of one file; a file is deleted when all in it is delivered. Never more than a quarter of "
+                + "`max_size`."),
         field("compress", \.compress, "How records are compressed on disk."),
         field("on_full", \.onFull, "What happens when `max_size` is reached or the disk is full."),
         field(
@@ -63,7 +64,8 @@ package struct DiskQueueSettings: Settings {
         field(
             "durability", \.durability, examples: ["commit", "100ms", "memory"],
             """
-            When an event counts as safe: `commit` (synced to disk), a duration such as `100ms` (synced that often; so much \
+            When an event counts as safe: `commit` (synced to disk), a duration such as `100ms` (synced that often; \
+            so much \
             may be lost in a power cut), `memory` (the operating system has it).
             """),
         field(

@@ -44,8 +44,8 @@ package indirect enum CheckedType: Sendable, Hashable, CustomStringConvertible {
     ]
 }
 
-/// Finds out what type variables stand for, and whether one type may be used where another is wanted: the algorithm of the
-/// language definition ("Type Checking"), with `dyn` fitting both ways.
+/// Finds out what type variables stand for, and whether one type may be used where another is wanted: the algorithm of
+/// the language definition ("Type Checking"), with `dyn` fitting both ways.
 struct Unifier {
     private var meaning: [String: CheckedType] = [:]
     private var made = 0

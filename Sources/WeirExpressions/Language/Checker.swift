@@ -1,4 +1,5 @@
-/// Resolves names and checks types, in one walk: what comes out can be evaluated, and its type is known as far as it can be.
+/// Resolves names and checks types, in one walk: what comes out can be evaluated, and its type is known as far as it
+/// can be.
 struct Checker {
     private let environment: ExpressionEnvironment
     private let source: [UInt8]
@@ -177,7 +178,8 @@ struct Checker {
             let (term, type) = check(part)
             if !unifier.fits(type, .bool) {
                 report(
-                    "'\(name.dropFirst().dropLast())' joins bool values, this is \(unifier.resolved(type, openAsDyn: true))",
+                    "'\(name.dropFirst().dropLast())' joins bool values, this is "
+                        + "\(unifier.resolved(type, openAsDyn: true))",
                     at: part.at)
             }
             terms.append(term)
@@ -365,7 +367,8 @@ struct Checker {
             report(
                 isOptional
                     ? "expected type optional_type(_) but found \(other)"
-                    : "expression of type '\(other)' cannot be range of a comprehension (must be list, map, or dynamic)",
+                    : "expression of type '\(other)' cannot be range of a comprehension (must be list, map, or "
+                        + "dynamic)",
                 at: offset)
         }
         var slots: [Int] = []

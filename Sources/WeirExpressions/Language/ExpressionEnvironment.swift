@@ -3,8 +3,8 @@ package struct ExpressionEnvironment: Sendable {
     package enum Checking: Sendable {
         /// Types that cannot fit are a problem when the expression is read. For configuration.
         case strict
-        /// As strict, but an expression whose types do not fit is still evaluated, with result type `dyn`; it then fails
-        /// or not by the values it meets. For trying things out (`weir eval`).
+        /// As strict, but an expression whose types do not fit is still evaluated, with result type `dyn`; it then
+        /// fails or not by the values it meets. For trying things out (`weir eval`).
         case lenient
         /// Nothing is checked beforehand; unknown names fail when they are reached.
         case off
@@ -16,7 +16,8 @@ package struct ExpressionEnvironment: Sendable {
     package var checking: Checking
     /// Functions beyond the library, known to the checker only.
     package var functions: [Function] = []
-    /// Steps one evaluation may take. One step is about 20 to 100 ns; the default bounds an evaluation to well under 1 s.
+    /// Steps one evaluation may take. One step is about 20 to 100 ns; the default bounds an evaluation to well under 1
+    /// s.
     package var stepsMost = 1_000_000
 
     package init(variables: [String: CheckedType], checking: Checking = .strict) {
@@ -24,8 +25,8 @@ package struct ExpressionEnvironment: Sendable {
         self.checking = checking
     }
 
-    /// For routes, partitions and templates: `event` (the record), `source` (name of the source), `meta` (attributes of the
-    /// batch).
+    /// For routes, partitions and templates: `event` (the record), `source` (name of the source), `meta` (attributes of
+    /// the batch).
     package static let event = ExpressionEnvironment(variables: [
         "event": .map(.string, .dyn), "source": .string, "meta": .map(.string, .string),
     ])

@@ -32,8 +32,8 @@ package struct Function: Sendable {
     }
 }
 
-/// One way to call a function: `(string, int) string`, or `string.(int) string` for a method. `A`, `B`, `K`, `V` and other
-/// single capitals are type variables; `*` after the last parameter repeats it.
+/// One way to call a function: `(string, int) string`, or `string.(int) string` for a method. `A`, `B`, `K`, `V` and
+/// other single capitals are type variables; `*` after the last parameter repeats it.
 struct Signature: Sendable {
     let isMethod: Bool
     let parameters: [CheckedType]

@@ -163,7 +163,8 @@ struct Lexer {
         return .int(value)
     }
 
-    /// `"…"`, `'…'`, `"""…"""`, `'''…'''`, each with `r` (raw), `b` (bytes) or both before it; nil when there is none here.
+    /// `"…"`, `'…'`, `"""…"""`, `'''…'''`, each with `r` (raw), `b` (bytes) or both before it; nil when there is none
+    /// here.
     private mutating func stringLiteral() throws(ExpressionProblem) -> Token.Kind? {
         let start = at
         var isRaw = false

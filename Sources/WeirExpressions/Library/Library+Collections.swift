@@ -174,7 +174,8 @@ extension Library {
     ]
 }
 
-/// The elements of a list, to be asked for: plain values by hashing, those that hold others one by one, paid for by step.
+/// The elements of a list, to be asked for: plain values by hashing, those that hold others one by one, paid for by
+/// step.
 private struct Members {
     private var plain: Set<Value> = []
     private var others: [Value] = []

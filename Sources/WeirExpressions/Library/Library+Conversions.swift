@@ -139,7 +139,8 @@ extension Library {
 
 /// Numbers as text, the same everywhere: in `string()`, `format()`, JSON.
 enum NumberText {
-    /// The shortest text that reads back as the same number, without a fraction that says nothing: `2`, `0.1`, `1e+300`.
+    /// The shortest text that reads back as the same number, without a fraction that says nothing: `2`, `0.1`,
+    /// `1e+300`.
     static func text(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }

@@ -15,7 +15,8 @@ extension Library {
     ]
 }
 
-/// `'%s took %.2f s'.format([…])`: `%s %d %f %e %b %o %x %X %%`, with a precision for `%f` and `%e` (default 6, most 100).
+/// `'%s took %.2f s'.format([…])`: `%s %d %f %e %b %o %x %X %%`, with a precision for `%f` and `%e` (default 6, most
+/// 100).
 enum Format {
     static func format(_ text: String, _ arguments: [Value]) throws(ExpressionFailure) -> String {
         var result = ""

@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// A condition, compiled for whole batches: says of each event whether it matches.
 ///
-/// What it can, it does in one pass of a structural scanner over the bytes (see `Plan`); what it cannot decide that way it
-/// asks of the general evaluator, event by event. Both give the same answers. A condition that no event has a say in
+/// What it can, it does in one pass of a structural scanner over the bytes (see `Plan`); what it cannot decide that way
+/// it asks of the general evaluator, event by event. Both give the same answers. A condition that no event has a say in
 /// (`true`, `source == "edge"`) is evaluated once a batch.
 package final class Matcher: Sendable {
     package let expression: Expression
@@ -45,8 +45,8 @@ package final class Matcher: Sendable {
         return bool
     }
 
-    /// Judges the events of a batch: event `i` is `slab[ends[i-1] ..< ends[i] - separator]`, ends counted from the slab's
-    /// start. `selected` becomes one answer for each; a failure counts as no match.
+    /// Judges the events of a batch: event `i` is `slab[ends[i-1] ..< ends[i] - separator]`, ends counted from the
+    /// slab's start. `selected` becomes one answer for each; a failure counts as no match.
     package func select(
         slab: UnsafeRawBufferPointer, ends: UnsafeBufferPointer<UInt32>, separator: Int, kind: RecordKind,
         source: String = "", meta: [String: String] = [:], received: WallTime = WallTime(nanoseconds: 0),

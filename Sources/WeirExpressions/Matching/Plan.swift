@@ -4,9 +4,9 @@ import CWeirRegex
 /// The part of a condition that the structural scanner can decide: clauses over fields, joined by `&&`, `||` and `!`.
 ///
 /// A clause compares one field (`event.a`, `event.a.b`, `event.?a.orValue(c)`) with constants: `== != < <= > >= in`,
-/// `startsWith`, `endsWith`, `contains`, `matches`, `has()`, or the field alone as a bool. Any other part of the condition
-/// is left open, unless it speaks of no event at all (then it is evaluated once a batch): if the clauses decide without
-/// it, fine; if not, that event goes to the general evaluator.
+/// `startsWith`, `endsWith`, `contains`, `matches`, `has()`, or the field alone as a bool. Any other part of the
+/// condition is left open, unless it speaks of no event at all (then it is evaluated once a batch): if the clauses
+/// decide without it, fine; if not, that event goes to the general evaluator.
 final class Plan: @unchecked Sendable {
     // The matcher is filled by `init` and only read afterwards.
     private let matcher: OpaquePointer

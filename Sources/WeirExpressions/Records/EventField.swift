@@ -3,11 +3,12 @@ import WeirWorld
 
 /// Reads fields of records for the general evaluator. Nothing is parsed that is not asked for.
 ///
-/// - A text that begins with `{` is a JSON object; its keys are the fields. Its structure is walked to the end, so a text
-///   that was cut off fails; values that nobody asked for are not checked.
+/// - A text that begins with `{` is a JSON object; its keys are the fields. Its structure is walked to the end, so a
+///   text that was cut off fails; values that nobody asked for are not checked.
 /// - Syslog: `facility`, `severity`, `host`, `app`, `procid`, `msgid`, `structured_data`, `time`, `message`.
 /// - Any other text has no keys but `message`, the text.
-/// - Always: `raw`, the whole text (unless a JSON key has that name), and `time`, when it came in (unless it says itself).
+/// - Always: `raw`, the whole text (unless a JSON key has that name), and `time`, when it came in (unless it says
+///   itself).
 enum EventField {
     static func value(at path: EventPath, in frame: inout Frame) throws(ExpressionFailure) -> Value {
         if let map = try boundEvent(&frame) {

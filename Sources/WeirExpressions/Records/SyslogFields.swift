@@ -2,9 +2,9 @@ import WeirWorld
 
 /// The fields of one syslog message, RFC 5424 or RFC 3164, found when they are asked for.
 ///
-/// Reading never fails: what a message lacks is missing, and a line in no known form is all message. Without a priority,
-/// facility is 1 (user) and severity 5 (notice), as RFC 3164 section 4.3.3 tells relays to assume.
-/// Left out: the year of an RFC 3164 time is taken from the time of arrival (a December line read in January is last year's).
+/// Reading never fails: what a message lacks is missing, and a line in no known form is all message. Without a
+/// priority, facility is 1 (user) and severity 5 (notice), as RFC 3164 section 4.3.3 tells relays to assume. Left out:
+/// the year of an RFC 3164 time is taken from the time of arrival (a December line read in January is last year's).
 struct SyslogFields {
     private let bytes: UnsafeRawBufferPointer
     private(set) var priority: Int?

@@ -1,5 +1,5 @@
-/// An IPv4 or IPv6 address. IPv4-mapped IPv6 addresses in hexadecimal are the IPv4 address; with dots in them they are refused,
-/// as the language definition of the network extension has it.
+/// An IPv4 or IPv6 address. IPv4-mapped IPv6 addresses in hexadecimal are the IPv4 address; with dots in them they are
+/// refused, as the language definition of the network extension has it.
 package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     let bytes: [UInt8]

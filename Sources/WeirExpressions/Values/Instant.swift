@@ -1,6 +1,7 @@
 package import WeirWorld
 
-/// A CEL timestamp: seconds since 1970-01-01T00:00:00Z and nanoseconds within the second (0 to 999,999,999), from year 1 to
+/// A CEL timestamp: seconds since 1970-01-01T00:00:00Z and nanoseconds within the second (0 to 999,999,999), from year
+/// 1 to
 /// 9999. `WallTime` counts nanoseconds in 64 bits and so ends in 2262: too short for what CEL promises.
 package struct Instant: Sendable, Hashable, Comparable {
     package var seconds: Int64
@@ -67,7 +68,8 @@ package struct Instant: Sendable, Hashable, Comparable {
 
     /// The parts of the calendar, shifted by `offset` seconds east of UTC.
     func civil(offset: Int64 = 0) -> CivilDate {
-        // CivilDate works on 64 bits of nanoseconds. The calendar repeats every 400 years, so shift into reach and back.
+        // CivilDate works on 64 bits of nanoseconds. The calendar repeats every 400 years, so shift into reach and
+        // back.
         let cycle: Int64 = 146_097 * 86_400
         let shifted = seconds + offset
         var cycles: Int64 = 0

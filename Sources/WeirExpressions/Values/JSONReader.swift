@@ -32,8 +32,8 @@ struct JSONReader {
         return at == bytes.count ? value : nil
     }
 
-    /// The value that the bytes begin with, whatever comes after it. Raw control characters in strings pass: logs are full
-    /// of tabs that somebody forgot to escape. A number or word must end where a value may end.
+    /// The value that the bytes begin with, whatever comes after it. Raw control characters in strings pass: logs are
+    /// full of tabs that somebody forgot to escape. A number or word must end where a value may end.
     static func prefix(of bytes: UnsafeRawBufferPointer) -> Value? {
         var reader = JSONReader(bytes)
         reader.isLenient = true

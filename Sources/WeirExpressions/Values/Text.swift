@@ -2,8 +2,9 @@
     import Glibc
 #endif
 
-/// Strings as CEL sees them: sequences of code points. Swift's own comparison works by canonical equivalence, under which
-/// `"é"` in its two spellings is one string; everything here goes by the UTF-8 bytes, whose order is the code points' order.
+/// Strings as CEL sees them: sequences of code points. Swift's own comparison works by canonical equivalence, under
+/// which `"é"` in its two spellings is one string; everything here goes by the UTF-8 bytes, whose order is the code
+/// points' order.
 enum Text {
     @inline(__always)
     static func withBytes<R>(_ text: String, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {

@@ -1,8 +1,8 @@
 extension Value {
     /// The value as JSON. Numbers are numbers (NaN and the infinities strings), bytes base64, timestamps RFC 3339,
     /// durations `1.5s`, types their names, an empty optional `null`. Keys of maps become strings.
-    /// Stops with `null` for what is left after 64 MiB or 256 levels, so that a value that shares its parts many times over
-    /// cannot fill the memory.
+    /// Stops with `null` for what is left after 64 MiB or 256 levels, so that a value that shares its parts many times
+    /// over cannot fill the memory.
     package var jsonText: String {
         var writer = JSONWriter()
         writer.write(self, depth: 0)

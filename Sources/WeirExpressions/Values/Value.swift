@@ -106,7 +106,8 @@ extension Value: Hashable {
         case .double(let value): hasher.combine(value)
         case .string(let value): Text.hash(value, into: &hasher)
         case .bytes(let value): hasher.combine(value)
-        // Parts that have parts themselves are left out: a value that shares its parts many times over would take for ever.
+        // Parts that have parts themselves are left out: a value that shares its parts many times over would take for
+        // ever.
         case .list(let value):
             hasher.combine(value.count)
             for element in value where !element.isContainer { hasher.combine(element) }

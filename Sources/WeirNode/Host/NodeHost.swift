@@ -1,12 +1,12 @@
 import AsyncHTTPClient
-import UnixSignals
-import WeirFlow
+import Logging
 import NIOCore
 import NIOPosix
-import WeirDestinations
-import WeirGates
-import Logging
 package import ServiceLifecycle
+import UnixSignals
+import WeirDestinations
+import WeirFlow
+import WeirGates
 import WeirSettings
 import WeirWorld
 
@@ -43,8 +43,9 @@ package struct NodeHost: Sendable {
 
     /// Runs a node.
     /// - Parameters:
-    ///   - services: what else runs beside the node, given the node once it is open: API and console, the demo's players.
-    /// - Returns: the exit code: 0 after a clean stop, 78 for a wrong configuration, 1 when it could not start or has failed.
+    ///   - services: what else runs beside the node, made once it is open: API and console, the demo's players.
+    /// - Returns: the exit code: 0 after a clean stop, 78 for a wrong configuration, 1 when it could not start or has
+    ///   failed.
     package func run(
         load: (ConfigurationLoader) -> ConfigurationLoader.Loaded, report: @escaping @Sendable (String) -> Void,
         isColoured: Bool, services: @Sendable (Node) async throws -> [any Service]
@@ -55,7 +56,8 @@ package struct NodeHost: Sendable {
         let log = loaded.settings?.log ?? LogSettings()
         world.log = Logger(label: "weir") { _ in
             OperatorLog(
-                level: log.level.logLevel, format: log.format == .json ? .json : .text, isColoured: isColoured, time: time,
+                level: log.level.logLevel, format: log.format == .json ? .json : .text, isColoured: isColoured,
+                time: time,
                 write: report)
         }
         let footing = Footing(world: world)
@@ -65,7 +67,8 @@ package struct NodeHost: Sendable {
     }
 
     private func run(
-        _ loaded: ConfigurationLoader.Loaded, on footing: Footing, _ report: @Sendable (String) -> Void, _ isColoured: Bool,
+        _ loaded: ConfigurationLoader.Loaded, on footing: Footing, _ report: @Sendable (String) -> Void,
+        _ isColoured: Bool,
         _ services: @Sendable (Node) async throws -> [any Service]
     ) async -> Int32 {
         let (plan, problems) = NodePlan.make(from: loaded, means: footing.means)
@@ -78,7 +81,8 @@ package struct NodeHost: Sendable {
             let others = try await services(node)
             for source in node.sourceList {
                 world.log.notice(
-                    "A source listens.", metadata: ["source": "\(source.name)", "at": "\(source.source.addresses.joined(separator: ", "))"])
+                    "A source listens.",
+                    metadata: ["source": "\(source.name)", "at": "\(source.source.addresses.joined(separator: ", "))"])
             }
             world.log.notice("Weir is ready.", metadata: ["version": "\(Release.version)"])
             var configuration = ServiceGroupConfiguration(
@@ -118,7 +122,8 @@ package struct NodeHost: Sendable {
 
         init(world: World) {
             self.world = world
-            // Half of the cores for event loops: the other half is for the tasks that deliver and the threads that sync.
+            // Half of the cores for event loops: the other half is for the tasks that deliver and the threads that
+            // sync.
             group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
             means = DestinationMeans(world: world, eventLoops: group, http: HTTPFamily.makeClient(eventLoops: group))
         }

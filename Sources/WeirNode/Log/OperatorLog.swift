@@ -1,5 +1,5 @@
-import Synchronization
 package import Logging
+import Synchronization
 package import WeirWorld
 
 /// Log lines for operators: a fixed sentence, then what varies as `key=value`; or one JSON object a line.
@@ -17,7 +17,8 @@ package struct OperatorLog: LogHandler {
 
     /// - Parameter write: takes one line with its line feed; called from any thread.
     package init(
-        level: Logger.Level, format: Format, isColoured: Bool, time: any TimeSource, write: @escaping @Sendable (String) -> Void
+        level: Logger.Level, format: Format, isColoured: Bool, time: any TimeSource,
+        write: @escaping @Sendable (String) -> Void
     ) {
         logLevel = level
         self.format = format
@@ -42,7 +43,8 @@ package struct OperatorLog: LogHandler {
         }
     }
 
-    private func text(_ stamp: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)]) -> String {
+    private func text(_ stamp: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)]) -> String
+    {
         var line = stamp + " " + coloured(level) + " " + OperatorLog.escaped(message)
         for (key, value) in pairs {
             let plain = OperatorLog.escaped(value)
@@ -52,7 +54,8 @@ package struct OperatorLog: LogHandler {
         return line + "\n"
     }
 
-    private func json(_ stamp: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)]) -> String {
+    private func json(_ stamp: String, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)]) -> String
+    {
         var line = "{\"time\":\"\(stamp)\",\"level\":\"\(level.rawValue)\",\"message\":" + OperatorLog.quoted(message)
         for (key, value) in pairs { line += "," + OperatorLog.quoted(key) + ":" + OperatorLog.quoted(value) }
         return line + "}\n"
@@ -76,7 +79,11 @@ package struct OperatorLog: LogHandler {
         guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
         var safe = ""
         for scalar in text.unicodeScalars {
-            if isUnsafe(scalar) { safe += "\\u{" + String(scalar.value, radix: 16) + "}" } else { safe.unicodeScalars.append(scalar) }
+            if isUnsafe(scalar) {
+                safe += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                safe.unicodeScalars.append(scalar)
+            }
         }
         return safe
     }

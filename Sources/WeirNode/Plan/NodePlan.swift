@@ -1,9 +1,9 @@
 package import WeirDelivery
 package import WeirDestinations
-package import WeirFlow
-package import WeirSettings
 package import WeirExpressions
+package import WeirFlow
 import WeirGates
+package import WeirSettings
 
 /// A configuration that was read and found to make sense: what a node is built from. Pure; nothing is opened.
 package struct NodePlan: Sendable {
@@ -54,7 +54,8 @@ package struct NodePlan: Sendable {
     }
 }
 
-/// One pass over checked settings that finds what only the whole shows: names that lead nowhere, circles, gates that share memory.
+/// One pass over checked settings that finds what only the whole shows: names that lead nowhere, circles, gates that
+/// share memory.
 struct NodePlanner {
     private let settings: NodeSettings
     private let provenance: SettingProvenance
@@ -114,22 +115,27 @@ struct NodePlanner {
         let unset = Int64(isSet.count { !$0 })
         if set > settings.memory.bytes {
             note(
-                "the buffers that are set hold \(ByteCount(set)) in all, more than `memory` (\(settings.memory))", at: "memory",
+                "the buffers that are set hold \(ByteCount(set)) in all, more than `memory` (\(settings.memory))",
+                at: "memory",
                 help: "raise `memory`, or lower a `buffer`", severity: .warning)
         }
         guard unset > 0 else { return }
         let share = min(8 << 20, max(1 << 20, (settings.memory.bytes - set) / unset))
-        for index in plan.receivers.indices where !isSet[index] { plan.receivers[index].settings.buffer = ByteCount(share) }
+        for index in plan.receivers.indices where !isSet[index] {
+            plan.receivers[index].settings.buffer = ByteCount(share)
+        }
     }
 
     private mutating func rule(_ route: RouteSettings, at path: String) -> NodePlan.Rule? {
         let text = route.when.text
         guard text != "true" else {
-            return NodePlan.Rule(name: route.name, condition: nil, text: text, to: route.to.values, isFinal: route.isFinal)
+            return NodePlan.Rule(
+                name: route.name, condition: nil, text: text, to: route.to.values, isFinal: route.isFinal)
         }
         do throws(ExpressionProblem) {
             let condition = try Matcher(text)
-            return NodePlan.Rule(name: route.name, condition: condition, text: text, to: route.to.values, isFinal: route.isFinal)
+            return NodePlan.Rule(
+                name: route.name, condition: condition, text: text, to: route.to.values, isFinal: route.isFinal)
         } catch {
             problems.append(route.when.problem(error.message, offset: error.line == 1 ? error.column - 1 : nil))
             return nil
@@ -139,16 +145,23 @@ struct NodePlanner {
     private mutating func checkNames(_ plan: NodePlan) {
         for (index, route) in settings.routes.enumerated() {
             for (place, name) in route.to.values.enumerated() where !names.contains(name) {
-                let path = provenance.origin(of: "routes[\(index)].to[\(place)]") == .standard
+                let path =
+                    provenance.origin(of: "routes[\(index)].to[\(place)]") == .standard
                     ? "routes[\(index)].to" : "routes[\(index)].to[\(place)]"
                 unknown(name, at: path)
             }
             let twin = settings.routes[..<index].contains { $0.name == route.name }
-            if twin { note("there is another route named `\(route.name)`", at: "routes[\(index)].name", help: "give it a name of its own") }
+            if twin {
+                note(
+                    "there is another route named `\(route.name)`", at: "routes[\(index)].name",
+                    help: "give it a name of its own")
+            }
         }
         if let fallback = settings.fallback, !names.contains(fallback) { unknown(fallback, at: "default") }
         for composite in plan.composites {
-            for name in composite.plan.names where !names.contains(name) { unknown(name, at: "destinations.\(composite.name)") }
+            for name in composite.plan.names where !names.contains(name) {
+                unknown(name, at: "destinations.\(composite.name)")
+            }
         }
     }
 
@@ -168,14 +181,19 @@ struct NodePlanner {
 
     private mutating func checkUse(_ plan: NodePlan) {
         if settings.sources.entries.isEmpty {
-            note("there is no source, so no event will come in", at: "", help: "add one under `sources`", severity: .warning)
+            note(
+                "there is no source, so no event will come in", at: "", help: "add one under `sources`",
+                severity: .warning)
         }
         if names.isEmpty {
-            note("there is no destination, so every event is dropped", at: "", help: "add one under `destinations`", severity: .warning)
+            note(
+                "there is no destination, so every event is dropped", at: "", help: "add one under `destinations`",
+                severity: .warning)
             return
         }
         let used = Set(
-            settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 } + plan.composites.flatMap(\.plan.names))
+            settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 }
+                + plan.composites.flatMap(\.plan.names))
         for name in names where !used.contains(name) {
             note(
                 "nothing is sent to `\(name)`", at: "destinations.\(name)", help: "name it in a route or as `default`",
@@ -184,13 +202,15 @@ struct NodePlanner {
         let takesAll = plan.rules.contains { $0.condition == nil && $0.isFinal }
         if plan.fallback == nil && !takesAll && !settings.routes.isEmpty {
             note(
-                "what no route takes is dropped and counted as `no_route`", at: "routes", help: "set `default` to keep it",
+                "what no route takes is dropped and counted as `no_route`", at: "routes",
+                help: "set `default` to keep it",
                 severity: .warning)
         }
         let all = plan.rules.firstIndex { $0.condition == nil && $0.isFinal }
         if let all, all + 1 < plan.rules.count {
             note(
-                "routes after `\(plan.rules[all].name)` see nothing, because it takes every event", at: "routes[\(all + 1)]",
+                "routes after `\(plan.rules[all].name)` see nothing, because it takes every event",
+                at: "routes[\(all + 1)]",
                 help: "move it to the end, or write `final: false`", severity: .warning)
         }
     }

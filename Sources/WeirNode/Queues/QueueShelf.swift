@@ -1,10 +1,11 @@
 package import NIOCore
 import WeirDelivery
+import WeirFlow
 package import WeirStore
 package import WeirWorld
-import WeirFlow
 
-/// The queues and dead letters of a data directory, looked at from outside: works while a node runs and while none does.
+/// The queues and dead letters of a data directory, looked at from outside: works while a node runs and while none
+/// does.
 ///
 /// Blocking; what only reads needs no lock and sees what was there at some moment.
 package struct QueueShelf: Sendable {

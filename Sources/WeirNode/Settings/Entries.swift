@@ -14,7 +14,7 @@ package struct SourceEntry: SettingUnion {
 package struct DestinationEntry: SettingUnion {
     package static let catalog = SettingCatalog(
         noun: "destination", common: DeliverySettings.self,
-        kinds: DestinationCatalog.all.map { SettingKind($0.type, $0, $0.summary) })
+        kinds: DestinationCatalog.kinds)
     package var typed: TypedSettings<DeliverySettings>
     package init(_ typed: TypedSettings<DeliverySettings>) { self.typed = typed }
 }

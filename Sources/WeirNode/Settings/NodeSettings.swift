@@ -20,10 +20,13 @@ package struct NodeSettings: Settings {
     package static let fields: [Field<Self>] = [
         field(
             "data", \.data, check: { $0.isEmpty ? "must name a directory" : nil },
-            "Directory for queues, dead letters and checkpoints; made when it is missing, relative to where Weir is started."),
+            "Directory for queues, dead letters and checkpoints; made when it is missing, relative to where Weir is "
+                + "started."
+        ),
         field(
             "memory", \.memory, range: .mebibytes(1)...(.gibibytes(64)),
-            "Events held in memory in all. Gates without a `buffer` of their own share it; one gets 8 MiB at the most."),
+            "Events held in memory in all. Gates without a `buffer` of their own share it; one gets 8 MiB at the "
+                + "most."),
         field(
             "stop_within", \.stopWithin, range: .zero...(.hours(1)),
             "How long a stop may deliver what is held in memory. What is in a disk queue stays there."),

@@ -13,7 +13,9 @@ package struct RouteSettings: Settings {
         field("name", \.name, required: true, "What it is called in metrics and messages."),
         field(
             "when", \.when, examples: ["\"event.severity <= 3\""],
-            "Which events, as an expression; all of them when absent. An event for which it cannot be evaluated does not match."),
+            "Which events, as an expression; all of them when absent. An event for which it cannot be evaluated does "
+                + "not match."
+        ),
         field("to", \.to, required: true, examples: ["siem", "[ siem, archive ]"], "One destination, or several."),
         field(
             "final", \.isFinal,

@@ -1,5 +1,5 @@
-/// How far a file has been read, and by what it is known again: device, inode, and a check of its first bytes, because inodes
-/// are given out again.
+/// How far a file has been read, and by what it is known again: device, inode, and a check of its first bytes, because
+/// inodes are given out again.
 struct FileCheckpoint: Sendable, Hashable {
     var device: UInt64
     var inode: UInt64

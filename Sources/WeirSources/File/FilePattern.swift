@@ -40,7 +40,8 @@ struct FilePattern: Sendable, Hashable {
         directory.isEmpty || directory.hasSuffix("/") ? directory + name : directory + "/" + name
     }
 
-    /// Names that begin with a point match only patterns that do too. Takes time in proportion to the two lengths' product at most.
+    /// Names that begin with a point match only patterns that do too. Takes time in proportion to the two lengths'
+    /// product at most.
     static func matches(_ name: String, _ pattern: String) -> Bool {
         if name.hasPrefix(".") && !pattern.hasPrefix(".") { return false }
         let name = Array(name.unicodeScalars)

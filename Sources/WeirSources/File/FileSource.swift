@@ -5,8 +5,9 @@ package import WeirGates
 package import WeirSettings
 package import WeirWorld
 
-/// Follows files: lines that are appended become events, also across rotation by rename and by copy and truncate, and across
-/// restarts. A place in a file counts as read only when its events are safe; after a crash the rest is read again.
+/// Follows files: lines that are appended become events, also across rotation by rename and by copy and truncate, and
+/// across restarts. A place in a file counts as read only when its events are safe; after a crash the rest is read
+/// again.
 ///
 /// Files are polled: it works on every file system, and what it costs is bounded by `poll` and `max_files`.
 package final class FileSource: Source {
@@ -29,7 +30,8 @@ package final class FileSource: Source {
                 aliases: ["paths"], "The files: paths, with `*`, `?` and `[a-z]` in any part; one or several."),
             field(
                 "from", \.from,
-                "Where to begin with files that are there at the start and have no checkpoint. Files that appear later are read from their beginning."
+                "Where to begin with files that are there at the start and have no checkpoint. Files that appear "
+                    + "later are read from their beginning."
             ),
             field("format", \.format, "What a line is."),
             field(

@@ -4,8 +4,8 @@ internal import WeirWorld
 
 /// One file that is followed. A value: it is told what the file system says, and tells what to do.
 ///
-/// The file is known by device, inode and its first bytes, never by its name alone: after a rename it is the same file, and a
-/// file whose beginning has changed is another one although device and inode are the same.
+/// The file is known by device, inode and its first bytes, never by its name alone: after a rename it is the same file,
+/// and a file whose beginning has changed is another one although device and inode are the same.
 struct FileTail: Sendable {
     enum Change: Sendable, Hashable {
         /// Nothing new.
@@ -85,7 +85,8 @@ struct FileTail: Sendable {
         return length > readOffset ? .grown : .still
     }
 
-    /// Takes what was read at `readOffset`; gives the events that are whole now, and where the file is safe once they are.
+    /// Takes what was read at `readOffset`; gives the events that are whole now, and where the file is safe once they
+    /// are.
     mutating func read(_ bytes: ByteBuffer, context: BatchContext) -> (batches: [Batch], end: Int64) {
         readOffset += Int64(bytes.readableBytes)
         var bytes = bytes
@@ -118,7 +119,8 @@ struct FileTail: Sendable {
         pending.append((end, receipts.last ?? .kept))
     }
 
-    /// Looks at the receipts in order. False when one says that its events are lost: then everything from there is read again.
+    /// Looks at the receipts in order. False when one says that its events are lost: then everything from there is read
+    /// again.
     mutating func settle() -> Bool {
         var kept = 0
         for entry in pending {

@@ -1,10 +1,11 @@
 internal import NIOCore
 internal import WeirWires
 
-/// The body of an Elasticsearch bulk request, taken apart: an action a line, and for most of them a document on the next one.
+/// The body of an Elasticsearch bulk request, taken apart: an action a line, and for most of them a document on the
+/// next one.
 ///
-/// Source: Elasticsearch reference, "Bulk API". Only `index` and `create` can be done here; what changes or deletes documents
-/// is answered with an error of its own, and the rest goes on.
+/// Source: Elasticsearch reference, "Bulk API". Only `index` and `create` can be done here; what changes or deletes
+/// documents is answered with an error of its own, and the rest goes on.
 struct BulkBody {
     struct Item {
         /// `index`, `create`, `update` or `delete`.
@@ -37,7 +38,8 @@ struct BulkBody {
                 guard let document = lines.next() else {
                     throw Mistake(
                         reason:
-                            "The bulk request must be terminated by a newline [\\n]: line \(lines.number) has no document"
+                            "The bulk request must be terminated by a newline [\\n]: line \(lines.number) has no "
+                            + "document"
                     )
                 }
                 Self.look(at: bytes, document, eventMost, &item)

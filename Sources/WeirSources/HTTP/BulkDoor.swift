@@ -4,11 +4,11 @@ internal import WeirFlow
 internal import WeirWires
 internal import WeirWorld
 
-/// Elasticsearch's bulk API, as far as shippers need it: `/_bulk`, `/{index}/_bulk`, and `GET /`, by which clients know whom
-/// they talk to (they go on only with `X-Elastic-Product: Elasticsearch`).
+/// Elasticsearch's bulk API, as far as shippers need it: `/_bulk`, `/{index}/_bulk`, and `GET /`, by which clients know
+/// whom they talk to (they go on only with `X-Elastic-Product: Elasticsearch`).
 ///
-/// Each document is an event of kind JSON; the index becomes the attribute `index`. The answer is given when all documents are
-/// safe, an item for each action, in order.
+/// Each document is an event of kind JSON; the index becomes the attribute `index`. The answer is given when all
+/// documents are safe, an item for each action, in order.
 struct BulkDoor: HTTPDoor {
     let taking: HTTPTaking
     let tokens: HTTPTokens
@@ -130,7 +130,9 @@ struct BulkDoor: HTTPDoor {
             ByteBuffer(
                 string: """
                     {"name":"weir","cluster_name":"weir","cluster_uuid":"d2VpcndlaXJ3ZWlyd2Vpcg",\
-                    "version":{"number":"\(Self.version)","build_flavor":"default","build_type":"deb","build_hash":"weir",\
+                    \
+                    "version":{"number":"\(Self.version)","build_flavor":"default",\
+                    "build_type":"deb","build_hash":"weir",\
                     "build_date":"2024-12-11T12:00:00.000000000Z","build_snapshot":false,"lucene_version":"9.12.0",\
                     "minimum_wire_compatibility_version":"7.17.0","minimum_index_compatibility_version":"7.0.0"},\
                     "tagline":"You Know, for Search"}
@@ -164,7 +166,8 @@ struct BulkDoor: HTTPDoor {
         JSONText.write(reason, to: &why)
         let text = String(buffer: why)
         let json =
-            "{\"error\":{\"root_cause\":[{\"type\":\"\(type)\",\"reason\":\(text)}],\"type\":\"\(type)\",\"reason\":\(text)},"
+            "{\"error\":{\"root_cause\":[{\"type\":\"\(type)\",\"reason\":\(text)}],"
+            + "\"type\":\"\(type)\",\"reason\":\(text)},"
             + "\"status\":\(status.code)}"
         return answer(status, ByteBuffer(string: json), call, headers: headers)
     }

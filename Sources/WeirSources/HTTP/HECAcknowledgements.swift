@@ -1,8 +1,8 @@
 import Synchronization
 internal import WeirFlow
 
-/// What clients may ask about: the receipts of their requests, by channel and number. Bounded: the channel that was silent
-/// longest makes room for a new one, and a channel forgets its oldest numbers.
+/// What clients may ask about: the receipts of their requests, by channel and number. Bounded: the channel that was
+/// silent longest makes room for a new one, and a channel forgets its oldest numbers.
 final class HECAcknowledgements: Sendable {
     private static let channelsMost = 1_000
     private static let receiptsMost = 10_000

@@ -6,10 +6,10 @@ internal import WeirWorld
 
 /// Splunk's HTTP Event Collector: `/services/collector[/event|/raw|/health|/ack]`.
 ///
-/// Codes and texts are those of Splunk's "Possible error codes" table (Troubleshoot HTTP Event Collector). As there, what comes
-/// before an invalid event in a body is kept. `host`, `source`, `sourcetype` and `index` become attributes of the batch. An event that
-/// is an object is given `time` and `fields` of its envelope as members unless it has its own; the text of an event that is
-/// a string goes on as it is, without them.
+/// Codes and texts are those of Splunk's "Possible error codes" table (Troubleshoot HTTP Event Collector). As there,
+/// what comes before an invalid event in a body is kept. `host`, `source`, `sourcetype` and `index` become attributes
+/// of the batch. An event that is an object is given `time` and `fields` of its envelope as members unless it has its
+/// own; the text of an event that is a string goes on as it is, without them.
 struct HECDoor: HTTPDoor {
     let taking: HTTPTaking
     let tokens: HTTPTokens

@@ -2,7 +2,8 @@ internal import NIOCore
 internal import WeirFlow
 internal import WeirWires
 
-/// One event as HEC wraps it: `{"event": …, "time": …, "host": …, "source": …, "sourcetype": …, "index": …, "fields": {…}}`.
+/// One event as HEC wraps it: `{"event": …, "time": …, "host": …, "source": …, "sourcetype": …, "index": …, "fields":
+/// {…}}`.
 struct HECEnvelope {
     struct Origin: Hashable {
         var host: String?
@@ -85,8 +86,8 @@ struct HECEnvelope {
     }
 }
 
-/// Gathers events of one origin and kind in one batch, in the order in which the origins first came. At most 256 origins at a
-/// time: a body with more makes more batches, not more memory.
+/// Gathers events of one origin and kind in one batch, in the order in which the origins first came. At most 256
+/// origins at a time: a body with more makes more batches, not more memory.
 struct HECGathering {
     private struct Key: Hashable {
         var origin: HECEnvelope.Origin

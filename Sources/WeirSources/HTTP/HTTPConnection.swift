@@ -4,8 +4,8 @@ internal import WeirFlow
 internal import WeirWires
 internal import WeirWorld
 
-/// Stands before the codec: notes that bytes have come, because only here does it show that a head has begun, and answers what
-/// is no request, because the codec writes answers to requests only.
+/// Stands before the codec: notes that bytes have come, because only here does it show that a head has begun, and
+/// answers what is no request, because the codec writes answers to requests only.
 final class HTTPByteWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -40,9 +40,9 @@ final class HTTPByteWatch: ChannelInboundHandler {
 
 /// One HTTP/1.1 connection. Lives on its event loop.
 ///
-/// Bodies are gathered whole, unpacked as they come, and bounded one by one and all together. Every wait has a limit: for a
-/// request, for its head, for its body (a least rate), for the answer. HTTP/1.1 is spoken with NIO's own codec because the
-/// limits stand on its states; a framework would hide them.
+/// Bodies are gathered whole, unpacked as they come, and bounded one by one and all together. Every wait has a limit:
+/// for a request, for its head, for its body (a least rate), for the answer. HTTP/1.1 is spoken with NIO's own codec
+/// because the limits stand on its states; a framework would hide them.
 final class HTTPConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -180,7 +180,8 @@ final class HTTPConnection: ChannelInboundHandler {
         release()
         state = .closed
         guard hasEntered else { return }
-        // The connection is gone, but its events may still be on their way: the source is not done before they are handed on.
+        // The connection is gone, but its events may still be on their way: the source is not done before they are
+        // handed on.
         guard task == nil else { return }
         hasEntered = false
         shared.meter.connectionClosed()
@@ -334,8 +335,8 @@ final class HTTPConnection: ChannelInboundHandler {
         return door.say(refusal, to: call)
     }
 
-    /// Answers at once and closes when the body has come or after a moment: closing with unread bytes would make the kernel
-    /// send a reset, and the client would never see the answer.
+    /// Answers at once and closes when the body has come or after a moment: closing with unread bytes would make the
+    /// kernel send a reset, and the client would never see the answer.
     private func refuse(_ call: HTTPCall, code: String?, _ answer: HTTPAnswer) {
         if let code { shared.meter.refused(code) }
         release()

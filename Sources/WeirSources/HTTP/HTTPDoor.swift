@@ -121,8 +121,8 @@ protocol HTTPDoor: Sendable {
 struct HTTPTokens: Sendable {
     private let tokens: [[UInt8]]
 
-    /// False when no token was set: the door is open to everybody who reaches the port. A token that could not be resolved
-    /// does not open it.
+    /// False when no token was set: the door is open to everybody who reaches the port. A token that could not be
+    /// resolved does not open it.
     private let isRequired: Bool
 
     init(_ tokens: [String], isRequired: Bool) {

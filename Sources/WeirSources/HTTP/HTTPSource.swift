@@ -9,8 +9,8 @@ package import WeirWorld
 
 /// Events over HTTP: `POST /`, Splunk's HTTP Event Collector and Elasticsearch's bulk API on one port.
 ///
-/// Success is answered only when every chosen destination has the events or its queue has them on disk. While there is no
-/// room a request waits, and is then told when to come back.
+/// Success is answered only when every chosen destination has the events or its queue has them on disk. While there is
+/// no room a request waits, and is then told when to come back.
 package final class HTTPSource: Source {
     package struct Settings: WeirSettings.Settings {
         package var listen: OneOrMany<String> = []
@@ -41,7 +41,8 @@ package final class HTTPSource: Source {
             field("format", \.format, "What the body of `POST /` is."),
             field(
                 "tokens", \.tokens, examples: ["[{ env: INGEST_TOKEN }]"],
-                "Who may send: a bearer token, a Splunk token, an API key or the password of basic credentials. Empty: everybody."
+                "Who may send: a bearer token, a Splunk token, an API key or the password of basic credentials. "
+                    + "Empty: everybody."
             ),
             field(
                 "wait", \.wait, range: Duration.zero...Duration.seconds(300),
@@ -62,7 +63,8 @@ package final class HTTPSource: Source {
                 "Largest body, unpacked. More is answered with 413, also when it is a compression bomb."),
             field(
                 "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(64),
-                "Longest event. Longer lines are cut, longer JSON values are left out; both count as malformed `too_long`."
+                "Longest event. Longer lines are cut, longer JSON values are left out; both count as malformed "
+                    + "`too_long`."
             ),
             field(
                 "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(16),
@@ -93,7 +95,8 @@ package final class HTTPSource: Source {
         package var help: String {
             switch self {
             case .auto:
-                "By Content-Type: application/x-ndjson, application/json (an array, one value or several), text/plain; else lines, JSON where all begin with `{`."
+                "By Content-Type: application/x-ndjson, application/json (an array, one value or several), "
+                    + "text/plain; else lines, JSON where all begin with `{`."
             case .ndjson: "A JSON object a line."
             case .jsonArray: "An array of values, or values one after the other."
             case .lines: "Text, a line each."

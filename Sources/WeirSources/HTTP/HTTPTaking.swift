@@ -19,8 +19,8 @@ struct HTTPTaking: Sendable {
         case refused(HTTPRefusal)
     }
 
-    /// Hands all batches on, one after the other. What was taken before a refusal stays: the sender repeats the request, and
-    /// those events arrive twice (at least once, never none).
+    /// Hands all batches on, one after the other. What was taken before a refusal stays: the sender repeats the
+    /// request, and those events arrive twice (at least once, never none).
     func take(_ batches: [Batch]) async -> Outcome {
         let deadline = world.time.now + wait
         var receipts: [Receipt] = []
@@ -64,8 +64,8 @@ struct HTTPTaking: Sendable {
     private func settlement(of receipt: Receipt, until deadline: Moment) async -> Settlement? {
         if let settlement = receipt.settlement { return settlement }
         let first = FirstAnswer()
-        // Two tasks race, because waiting for a receipt cannot be cancelled: it ends when the receipt is settled, at the latest
-        // when its owner stops. The clock's task is cancelled here.
+        // Two tasks race, because waiting for a receipt cannot be cancelled: it ends when the receipt is settled, at
+        // the latest when its owner stops. The clock's task is cancelled here.
         let clock = Task { [world] in
             try? await world.time.sleep(until: deadline)
             first.answer(nil)

@@ -4,7 +4,8 @@ internal import WeirGates
 internal import WeirWorld
 
 /// Datagrams on their way to the routes: one event each, gathered for as long as one loop tick reads. Nobody who sends
-/// datagrams can be held back, so they are handed on now or never, and what there is no room for is dropped and counted.
+/// datagrams can be held back, so they are handed on now or never, and what there is no room for is dropped and
+/// counted.
 final class DatagramHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 

@@ -3,8 +3,8 @@ internal import NIOCore
 internal import WeirFlow
 internal import WeirWires
 
-/// Cuts a stream at line feeds. Empty lines are no events, a carriage return before the line feed is not part of one, and a
-/// line that is too long is cut and counted.
+/// Cuts a stream at line feeds. Empty lines are no events, a carriage return before the line feed is not part of one,
+/// and a line that is too long is cut and counted.
 struct LineCutter: StreamCutter {
     enum Format: Sendable { case lines, ndjson, auto }
 

@@ -83,9 +83,9 @@ final class Listener: Sendable {
     }
 }
 
-/// Says that connections cannot be accepted because descriptors or memory are used up, and rests a second before the next
-/// attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads too, but leaves the listening
-/// socket registered, so that the event loop would spin on it.
+/// Says that connections cannot be accepted because descriptors or memory are used up, and rests a second before the
+/// next attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads too, but leaves the
+/// listening socket registered, so that the event loop would spin on it.
 final class AcceptTrouble: ChannelInboundHandler {
     typealias InboundIn = any Channel
 

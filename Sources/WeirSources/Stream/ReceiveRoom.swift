@@ -1,7 +1,7 @@
 internal import NIOCore
 
-/// Buffers for a connection's reads: as large as what came lately, with room in front for what the handler has gathered, so
-/// that an event that straddles two reads becomes contiguous by copying only its beginning.
+/// Buffers for a connection's reads: as large as what came lately, with room in front for what the handler has
+/// gathered, so that an event that straddles two reads becomes contiguous by copying only its beginning.
 ///
 /// Nothing is kept between reads: 10,000 idle connections hold no buffers. Source of the measure: SWIFT.md 3.1, 5.5.
 ///

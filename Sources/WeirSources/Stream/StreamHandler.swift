@@ -4,10 +4,10 @@ internal import WeirWorld
 
 /// One connection's way from the socket to the routes. Lives on its event loop.
 ///
-/// Reads are asked for one at a time. What was read is gathered until there are 128 KB of whole events, or 2 ms have passed
-/// since the last hand-over; then one task hands it to the intake. While that task waits, up to 256 KB more are gathered, and
-/// then nothing is read: TCP holds the sender. The beginning of an event at the end of a read is copied in front of the next
-/// read; nothing else is.
+/// Reads are asked for one at a time. What was read is gathered until there are 128 KB of whole events, or 2 ms have
+/// passed since the last hand-over; then one task hands it to the intake. While that task waits, up to 256 KB more are
+/// gathered, and then nothing is read: TCP holds the sender. The beginning of an event at the end of a read is copied
+/// in front of the next read; nothing else is.
 final class StreamHandler<Cutter: StreamCutter>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

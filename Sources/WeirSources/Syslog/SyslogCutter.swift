@@ -81,8 +81,8 @@ struct SyslogCutter: StreamCutter {
         }
     }
 
-    /// Puts a newline-framed message in the place of a partial one. Line feeds within it become spaces: only a counted message
-    /// can have them, and it cannot be counted any more.
+    /// Puts a newline-framed message in the place of a partial one. Line feeds within it become spaces: only a counted
+    /// message can have them, and it cannot be counted any more.
     private mutating func rewrite(
         _ gathered: inout ByteBuffer, after complete: Int, from start: Int, count: Int, mark: Bool
     ) {
@@ -109,8 +109,8 @@ struct SyslogCutter: StreamCutter {
         return batch.isEmpty ? [] : [batch]
     }
 
-    /// All messages with a line feed each; `nil` when one has a line feed in it. Never longer than what came in: a counted
-    /// message loses its number and its space, and any other one has its line feed already.
+    /// All messages with a line feed each; `nil` when one has a line feed in it. Never longer than what came in: a
+    /// counted message loses its number and its space, and any other one has its line feed already.
     private func copied(_ complete: ByteBuffer, _ context: BatchContext) -> Batch? {
         var slab = ByteBuffer()
         slab.reserveCapacity(complete.readableBytes + CutMark.length)

@@ -55,7 +55,8 @@ package final class SyslogSource: Source {
             switch self {
             case .tcp: "TCP; newline-framed and octet-counted messages (RFC 6587), told apart one by one. Senders wait."
             case .udp:
-                "UDP, one message a datagram (RFC 5426). Senders cannot wait: what there is no room for is dropped and counted."
+                "UDP, one message a datagram (RFC 5426). Senders cannot wait: what there is no room for is dropped "
+                    + "and counted."
             case .both: "TCP and UDP on the same port."
             }
         }

@@ -5,8 +5,8 @@ package import WeirGates
 package import WeirSettings
 package import WeirWorld
 
-/// Lines over TCP: text or NDJSON, one event a line. Senders wait while Weir has no room: it stops reading, and TCP does the
-/// rest.
+/// Lines over TCP: text or NDJSON, one event a line. Senders wait while Weir has no room: it stops reading, and TCP
+/// does the rest.
 package final class TCPSource: Source {
     package struct Settings: WeirSettings.Settings {
         package var listen: OneOrMany<String> = []

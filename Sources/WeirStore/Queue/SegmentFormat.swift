@@ -66,11 +66,11 @@
 //
 // Resynchronising
 //   Where a record should begin and none does, the scanner looks at every following byte for a marker whose header is
-//   plausible (length within the segment, `before` not falling) and whose checksum holds. The loss is what lies between.
+//   plausible (length within the segment, `before` not falling) and whose checksum holds. Lost is what lies between.
 //
 // The cursor
 //   Two slots of 48 bytes at offsets 0 and 4096, written in turn: generation u64 · position u64 · before u32 ·
-//   salt u32 · "weircurs" · crc u32 of the 32 bytes before it · 12 zero bytes. The valid slot with the higher generation
+//   salt u32 · "weircurs" · crc u32 of the 32 bytes before · 12 zero bytes. The valid slot with the higher generation
 //   counts, and only when the segment with that salt exists and has a record (or its end) there; otherwise reading
 //   begins at the oldest segment: duplicates, never a loss.
 //   Acknowledged records above the lowest unacknowledged one are not kept over a restart: duplicates again.

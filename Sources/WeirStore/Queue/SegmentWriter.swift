@@ -233,7 +233,8 @@ final class SegmentWriter: @unchecked Sendable {
         let room = free - settings.minFree
         guard room >= Int64(bytes) else {
             throw .noSpace(
-                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in reserve"
+                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in "
+                    + "reserve"
             )
         }
         spaceChecked = min(room, max(SegmentWriter.spaceStep, Int64(bytes)))
