@@ -35,11 +35,12 @@ def count(name, path, status):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--swift", nargs=2, metavar=("REPORT", "STATUS"))
+    parser.add_argument("--swift", nargs=2, action="append", default=[], metavar=("REPORT", "STATUS"))
     parser.add_argument("--peers", nargs=2, metavar=("REPORT", "STATUS"))
     options = parser.parse_args()
     total = [0, 0, 0]
-    for name, given in (("Swift tests", options.swift), ("tests against real programs", options.peers)):
+    runs = [("Swift tests", given) for given in options.swift] + [("tests against real programs", options.peers)]
+    for name, given in runs:
         if given:
             counts = count(name, given[0], int(given[1]))
             print(f"{name}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped")

@@ -12,9 +12,7 @@ package struct SourceContract: Sendable {
         case arrives = "every event fed arrives once, in order, with its bytes as they were"
         case counts = "its meter counts what it handed on"
         case names = "batches carry the source's name and a time"
-        case holds =
-            "it stops reading while the intake has no room, and loses nothing; or counts what it drops, if it cannot "
-            + "be delayed"
+        case holds = "it stops reading while the intake has no room, and loses nothing; or counts what it drops"
         case stops = "after stop, run returns, and what had been read was handed on"
         case stopsWhileHeld = "it stops also while the intake has no room"
         case stopsTwice = "stop may be called twice, and before run"

@@ -30,8 +30,7 @@ struct BalancerTests {
     }
 
     @Test(
-        "Cribl's second worked example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60, and the next 200 are "
-            + "shared 15, 35, 150"
+        "Cribl's second example: weights 1, 2, 7 with 30, 50, 120 carry 15, 25, 60; the next 200 give 15, 35, 150"
     )
     func unequalWeights() {
         var balancer = Balancer()

@@ -151,8 +151,7 @@ struct TriggerTests {
     }
 
     @Test(
-        "A refused batch is split; the good events are delivered, the bad ones become dead letters with status and "
-            + "reason"
+        "A refused batch is split; the good events are delivered, the bad ones become dead letters with a reason"
     )
     func bisect() {
         let receiver = RecordingDestination { batch, _ in

@@ -131,10 +131,9 @@ struct MatcherTests {
             let separator = Int.random(in: 0...1, using: &random)
             let result = Records.select(matcher, events, kind, separator: separator)
             for (at, event) in events.enumerated() where result.selected[at] != (wanted[at] ?? false) {
-                Issue.record(
-                    "\(source) over \(kind) \(String(decoding: event, as: UTF8.self)): \(result.selected[at]), "
-                        + "general \(String(describing: wanted[at]))"
-                )
+                let text = String(decoding: event, as: UTF8.self)
+                let general = String(describing: wanted[at])
+                Issue.record("\(source) over \(kind) \(text): \(result.selected[at]), general \(general)")
             }
             #expect(result.matched == wanted.count { $0 == true }, "\(source)")
             #expect(

@@ -11,9 +11,6 @@ struct Allowance {
             path: "Sources/WeirNode/Node+Access.swift", rule: "bare Task",
             reason: "a tap's reading ends by itself after its duration; cancelled when the reader goes"),
         Allowance(
-            path: "Sources/WeirDestinations/Files/FilesystemDestination.swift", rule: "bare Task",
-            reason: "the ticker that closes files by age; kept by the destination, cancelled by close"),
-        Allowance(
             path: "Sources/WeirStore/Queue/DurableQueue.swift", rule: "bare Task",
             reason: "the timer of interval durability; kept in the shell, cancelled by close"),
         Allowance(

@@ -24,7 +24,7 @@ final class Folder: Sendable {
     let path: String
 
     init() throws {
-        var template = Array("/tmp/weir-files-XXXXXX".utf8CString)
+        var template = Array(("/tmp/weir-files-" + String(repeating: "X", count: 6)).utf8CString)
         guard mkdtemp(&template) != nil else { throw TestTrouble("no temporary directory") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

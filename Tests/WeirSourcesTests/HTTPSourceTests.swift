@@ -225,7 +225,7 @@ struct HTTPSourceTests {
         let intake = RecordingIntake(time: world.time)
         let tested = httpSource(intake) {
             $0.headerTimeout = .milliseconds(150)
-            $0.idleTimeout = .milliseconds(400)
+            $0.idleTimeout = .seconds(3)
             $0.bodyGrace = .milliseconds(150)
             $0.bodyRate = ByteCount(Int64(1_000))
         }
@@ -236,7 +236,7 @@ struct HTTPSourceTests {
             #expect(await head.rest().hasPrefix("HTTP/1.1 408"))
             let body = try await HTTPTalk(port: port)
             try? await body.send("POST / HTTP/1.1\r\nHost: weir\r\nContent-Length: 100000\r\n\r\n")
-            for _ in 0..<40 where !body.isClosed {
+            for _ in 0..<500 where !body.isClosed {
                 try? await body.send("x")
                 try await world.time.sleep(for: .milliseconds(10))
             }

@@ -13,7 +13,7 @@ package enum ConfigurationReference {
         # Configuration
 
         Made from the settings themselves by `weir schema --markdown`; do not edit. Sizes: `8MB` is 8,000,000 bytes,
-        `8MiB` 8,388,608. Durations: `30s`, `1h30m`, `PT5H`. Secrets: `{ file: PATH }` or `{ env: NAME }`. Any key can be
+        `8MiB` 8,388,608. Durations: `30s`, `1h30m`, `PT5H`. Secrets: `{ file: PATH }`, `{ env: NAME }`. Any key can be
         set by an environment variable, two underscores a level: `WEIR__DESTINATIONS__SIEM__BUFFER=16MiB`.
 
         \(Reference.page(NodeSettings.shape))
