@@ -29,7 +29,7 @@ def set_up(kind, variant, place):
     elif kind == "queue":
         out["on_backpressure"] = "queue"
         out["queue"] = {"mode": "always", "max_size": "20GB", "on_full": "block",
-                        "durability": "commit" if variant == "commit" else "interval: 100ms"}
+                        "durability": "commit" if variant == "commit" else "100ms"}
     elif kind == "fanout":
         for destination in (out, destinations.setdefault("other", {"type": "tcp", "address": f"127.0.0.1:{place.port_other}"})):
             destination["on_backpressure"] = "queue"

@@ -110,22 +110,24 @@ struct TriggerTests {
         #expect(hasEnded)
     }
 
-    @Test("With `drop`, what finds no room is dropped and counted, and nobody waits")
-    func drop() {
+    @Test("With `drop`, what finds no room is dropped and counted, and nobody waits", arguments: [5_000, 3_000])
+    func drop(bytes: Int) {
         let receiver = RecordingDestination { _, _ in .hang }
         var settings = DeliverySettings()
         settings.buffer = ByteCount(10_000)
         settings.onBackpressure = .drop
         let scenario = Scenario([receiver], settings: settings)
         let hasEnded = scenario.play { scenario in
-            for _ in 0..<2 { _ = try await scenario.chain.accept(scenario.batch(bytes: 5_000)) }
-            let receipt = try await scenario.chain.accept(scenario.batch(bytes: 5_000))
+            for _ in 0..<(10_000 / bytes) { _ = try await scenario.chain.accept(scenario.batch(bytes: bytes)) }
+            let receipt = try await scenario.chain.accept(scenario.batch(bytes: bytes))
             #expect(receipt.settlement == .kept)
-            #expect(scenario.reading.counters.droppedTotal == 50)
+            #expect(scenario.reading.counters.droppedTotal == UInt64(bytes / 100))
+            // Also where a smaller batch would still have found room.
             #expect(scenario.reading.state == .dropping)
-            receiver.letGo()
-            try await scenario.time.sleep(for: .seconds(1))
-            receiver.letGo()
+            for _ in 0..<3 {
+                receiver.letGo()
+                try await scenario.time.sleep(for: .seconds(1))
+            }
             #expect(await scenario.until { scenario.reading.state == .open })
         }
         #expect(hasEnded)

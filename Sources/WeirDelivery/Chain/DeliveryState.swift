@@ -46,6 +46,8 @@ struct DeliveryState: Sendable {
     var suspended: Reason?
     /// After a person's release: one send at a time until one has gone well.
     var isTrial = false
+    /// Something found no room and was dropped, and there is still little.
+    var isDropping = false
     /// A sender waits for room.
     var isWaitedFor = false
 
@@ -100,6 +102,7 @@ struct DeliveryState: Sendable {
         guard level == 0 || level + size <= bufferMost else {
             guard settings.onBackpressure == .drop else { return .full }
             count(taken: batch)
+            isDropping = true
             drop(batch.count, code: gate.state.isHeld ? gate.reason.code : "buffer_full")
             return .dropped
         }
@@ -150,7 +153,8 @@ struct DeliveryState: Sendable {
                 fill: Double(level) / Double(bufferMost), isDiskEmpty: (disk?.isEmpty ?? true) && writing.isEmpty)
             change = spill?.observe(seen, at: now)
         }
-        let isFull = isWaitedFor || level >= bufferMost
+        if isDropping, level * 4 < bufferMost * 3 { isDropping = false }
+        let isFull = isWaitedFor || isDropping || level >= bufferMost
         let held: GateState =
             switch settings.onBackpressure {
             case .block: .blocking

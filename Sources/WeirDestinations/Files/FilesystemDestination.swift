@@ -110,9 +110,10 @@ package final class FilesystemDestination: Destination {
             let endpoint = EndpointPlan(name: root) { _ in
                 FilesystemDestination(rules: rules, format: format, partition: partition, means: means)
             }
-            // One writer, large batches: a sync costs the same for one event as for a hundred thousand.
+            // One writer and batches worth a sync, but no more than a quarter of the usual buffer: while one is written
+            // the senders fill the next.
             let shape = DeliveryShape(
-                bytesMost: 8 << 20, linger: flush, concurrency: 1, isOrdered: true, timeout: .seconds(120),
+                bytesMost: 2 << 20, linger: flush, concurrency: 1, isOrdered: true, timeout: .seconds(120),
                 joinsContexts: partition == nil)
             return .receiver(DestinationPlan(shape: shape, endpoints: [endpoint]))
         }
