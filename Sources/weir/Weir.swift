@@ -24,7 +24,7 @@ struct Weir: AsyncParsableCommand {
         subcommands: [
             Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self,
             Top.self,
-            Hold.self, ReleaseCommand.self, QueueCommand.self,
+            Hold.self, ReleaseCommand.self, QueueCommand.self, Bench.self,
         ])
 
     static func main() async {

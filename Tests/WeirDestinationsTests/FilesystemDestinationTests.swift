@@ -66,11 +66,11 @@ import WeirWires
     @Test("A file is finished when it is idle")
     func idle() async throws {
         let scratch = try Scratch()
-        let destination = try Bench.endpoint(Self.settings(scratch) { $0.maxIdle = .milliseconds(300) })
+        let destination = try Bench.endpoint(Self.settings(scratch) { $0.maxIdle = .seconds(2) })
         try await destination.open()
         _ = try await destination.send(Bench.batch("x"))
         #expect(scratch.files().isEmpty)
-        for _ in 0..<500 where scratch.files().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+        for _ in 0..<1_000 where scratch.files().isEmpty { try await Task.sleep(for: .milliseconds(10)) }
         #expect(scratch.output == "x\n")
         await destination.close()
     }

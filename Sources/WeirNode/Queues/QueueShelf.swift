@@ -94,13 +94,18 @@ package struct QueueShelf: Sendable {
         let directory = directory(name, part)
         // Taking the lock first: a log that a node writes to must not go away under it.
         _ = try QueueInspection(directory: directory, files: files).repair()
-        try remove(directory)
+        try QueueShelf.remove(directory, files: files)
     }
 
-    private func remove(_ directory: String) throws {
+    /// Removes a directory with all that is in it.
+    static func remove(_ directory: String, files: any FileSystem) throws {
         for name in try files.list(directory) {
             let path = directory + "/" + name
-            if try files.status(path)?.kind == .directory { try remove(path) } else { try files.remove(path) }
+            if try files.status(path)?.kind == .directory {
+                try remove(path, files: files)
+            } else {
+                try files.remove(path)
+            }
         }
         try files.removeDirectory(directory)
     }
