@@ -146,6 +146,7 @@ let package = Package(
             "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient, .logging,
         ]),
         tests("WeirNodeTests", [
+            "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
             "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
         ]),
         tests("WeirConsoleTests", [

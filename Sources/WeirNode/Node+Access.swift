@@ -51,7 +51,7 @@ extension Node {
                     name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
             }
         }
-        return owned
+        return owned + orphans
     }
 
     package var health: [HealthCheck] {

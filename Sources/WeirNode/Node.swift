@@ -33,6 +33,7 @@ package final class Node: NodeAccess, Service {
         var isOpen = false
         var openSources: Set<String> = []
         var failures: [String: Reason] = [:]
+        var orphans: [QueueStatus] = []
     }
 
     /// - Throws: `NodeFailure` when the data directory cannot be used.
@@ -61,6 +62,7 @@ package final class Node: NodeAccess, Service {
                     "The destination `\(chain.name)` could not be opened: \(error).", help: "See the message above.")
             }
         }
+        await lookForOrphans()
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
@@ -72,6 +74,37 @@ package final class Node: NodeAccess, Service {
         }
         progress.withLock { $0.isOpen = true }
     }
+
+    // What a destination that is no longer configured left behind is nobody's to deliver: it is shown until a person
+    // configures the destination again, exports or discards it.
+    private func lookForOrphans() async {
+        let lane = world.blocking.lane("orphans")
+        defer { lane.close() }
+        let owned = Set(chains.map(\.name))
+        let shelf = QueueShelf(data: storage.directory, files: world.files)
+        let found = try? await lane.run {
+            try shelf.entries().filter { !owned.contains($0.name) && $0.part == .queue && $0.survey.events > 0 }
+        }
+        let orphans = (found ?? []).map { entry in
+            QueueStatus(
+                name: entry.name, directory: entry.directory,
+                reading: GateReading.QueueReading(
+                    mode: "orphan", bytes: entry.survey.bytes, events: entry.survey.events,
+                    maxBytes: max(1, entry.survey.diskBytes), oldest: entry.survey.oldest,
+                    segments: entry.survey.segments.count, isEngaged: false), isOrphan: true)
+        }
+        for orphan in orphans {
+            world.log.warning(
+                "A queue on disk belongs to no destination.",
+                metadata: [
+                    "queue": "\(orphan.name)", "queue.events": "\(orphan.reading.events)",
+                    "help": "configure the destination again to deliver it, or use `weir queue export` and `discard`",
+                ])
+        }
+        progress.withLock { $0.orphans = orphans }
+    }
+
+    var orphans: [QueueStatus] { progress.withLock { $0.orphans } }
 
     /// Moves events until the service group shuts down or the task is cancelled.
     package func run() async throws {

@@ -1,0 +1,124 @@
+import WeirSettings
+import WeirGates
+import AsyncHTTPClient
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import Testing
+import WeirDestinations
+import WeirFlow
+import WeirWorld
+
+@testable import WeirNode
+
+@Suite("A node")
+struct NodeTests {
+    /// Runs a node of this configuration while `body` looks at it, then stops it; the directory goes away at the end.
+    private static func run(_ text: String, _ body: (Node, String) async throws -> Void) async throws {
+        var template = Array(("/tmp/weir-node-" + String(repeating: "X", count: 6)).utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        defer { try? QueueShelf.remove(folder, files: world.files) }
+        try await run(text, in: folder, world, body)
+    }
+
+    private static func run(
+        _ text: String, in folder: String, _ world: World, _ body: (Node, String) async throws -> Void
+    ) async throws {
+        let means = DestinationMeans(
+            world: world, eventLoops: MultiThreadedEventLoopGroup.singleton, http: HTTPClient.shared)
+        let loader = ConfigurationLoader(files: world.files, environment: [:], secrets: nil)
+        let loaded = loader.load(text: "data: \(folder)\n" + text, file: "weir.yaml")
+        let made = NodePlan.make(from: loaded, means: means)
+        let plan = try #require(made.plan, "\(made.problems.map(\.description))")
+        let node = try await Node(plan: plan, means: means, version: "test")
+        try await node.open()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await node.run() }
+            try await body(node, folder)
+            group.cancelAll()
+        }
+    }
+
+    private static func send(_ text: String, to node: Node) async throws {
+        let port = try #require(node.port(ofSource: "in"))
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port).get()
+        try await channel.writeAndFlush(ByteBuffer(string: text))
+        try await channel.close()
+    }
+
+    private static func until(_ node: Node, _ holds: () -> Bool) async -> Bool {
+        for _ in 0..<500 {
+            if holds() { return true }
+            try? await node.world.time.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+
+    @Test("brings what comes in to where its routes say, and accounts for all of it")
+    func flow() async throws {
+        let text = """
+            sources: { in: { type: tcp, listen: "127.0.0.1:0" } }
+            destinations: { a: { type: drop }, b: { type: drop } }
+            routes:
+              - { name: errors, when: "event.level == 'error'", to: a }
+              - { name: rest, to: b }
+            """
+        try await Self.run(text) { node, _ in
+            let lines = (0..<100).map { "{\"n\":\($0),\"level\":\"\($0 % 4 == 0 ? "error" : "info")\"}\n" }.joined()
+            try await Self.send(lines, to: node)
+            #expect(
+                await Self.until(node) {
+                    node.gates.readings.reduce(0) { $0 + $1.counters.deliveredEvents } == 100
+                })
+            #expect(node.gates.reading("a")?.counters.deliveredEvents == 25)
+            #expect(node.routes.map(\.matchedEvents) == [25, 75])
+            #expect(node.gates.readings.allSatisfy { $0.counters.unaccounted == 0 })
+            #expect(node.sources.first?.reading.events == 100)
+            #expect(node.health.allSatisfy(\.isOK))
+        }
+    }
+
+    @Test("keeps what its receiver cannot take, delivers it after a restart, and shows a queue that nobody owns")
+    func restart() async throws {
+        var template = Array(("/tmp/weir-node-" + String(repeating: "X", count: 6)).utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        defer { try? QueueShelf.remove(folder, files: world.files) }
+        let source = "sources: { in: { type: tcp, listen: \"127.0.0.1:0\" } }\n"
+        // Nobody listens on port 1.
+        let down = source + """
+            destinations:
+              out:
+                type: tcp
+                address: "127.0.0.1:1"
+                on_backpressure: queue
+                queue: { mode: always }
+            """
+        try await Self.run(down, in: folder, world) { node, _ in
+            try await Self.send("one\ntwo\nthree\n", to: node)
+            #expect(await Self.until(node) { node.gates.reading("out")?.queue?.events == 3 })
+        }
+        try await Self.run(down, in: folder, world) { node, _ in
+            #expect(node.gates.reading("out")?.counters.recoveredEvents == 3)
+            #expect(node.queues.map(\.isOrphan) == [false])
+        }
+        try await Self.run(source + "destinations: { other: { type: drop } }", in: folder, world) { node, _ in
+            #expect(node.queues.map(\.name) == ["out"] && node.queues.map(\.isOrphan) == [true])
+            #expect(node.queues.first?.reading.events == 3)
+        }
+        let shelf = QueueShelf(data: folder, files: world.files)
+        var texts: [String] = []
+        try shelf.events("out", .queue) { event in
+            texts.append(String(buffer: event.content))
+            return true
+        }
+        #expect(texts == ["one", "two", "three"])
+        try shelf.discard("out", .queue)
+        #expect(try shelf.entries("out").filter { $0.part == .queue }.isEmpty)
+    }
+}
