@@ -80,6 +80,25 @@ package struct Batch: Sendable {
             context: context)
     }
 
+    /// How many of its first events take at most `room` bytes together, separators included.
+    package func countFitting(_ room: Int) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if Int(ends[middle]) <= room { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The same events in a slab of their own: for a small part that must not keep a large slab alive.
+    package func detached() -> Batch {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(byteCount)
+        bytes.writeImmutableBuffer(slab)
+        return Batch(slab: bytes, ends: ends, framing: framing, context: context)
+    }
+
     /// The events whose place in `chosen` is true; copies them, but for all and for none.
     package func selecting(_ chosen: some Collection<Bool>) -> Batch {
         precondition(chosen.count == count, "\(chosen.count) choices for \(count) events")

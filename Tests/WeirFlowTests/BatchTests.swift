@@ -53,6 +53,14 @@ struct BatchTests {
         }
     }
 
+    @Test("says how many of its events fit into any room")
+    func fitting() {
+        let batch = Batch.texts(["a", "bb", "", "dddd"], context: context)
+        let fitting = (0...12).map { batch.countFitting($0) }
+        #expect(fitting == [0, 0, 1, 1, 1, 2, 3, 3, 3, 3, 3, 4, 4])
+        #expect(texts(batch.slice(1..<3).detached()) == ["bb", ""])
+    }
+
     @Test("is bare as soon as one event contains a line feed, and keeps every byte")
     func bareFraming() {
         let batch = Batch.texts(["one", "two\nlines", ""], context: context)

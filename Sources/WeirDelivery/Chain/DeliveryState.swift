@@ -101,18 +101,25 @@ struct DeliveryState: Sendable {
         let size = batch.byteCount
         guard level == 0 || level + size <= bufferMost else {
             guard settings.onBackpressure == .drop else { return .full }
-            count(taken: batch)
             isDropping = true
-            drop(batch.count, code: gate.state.isHeld ? gate.reason.code : "buffer_full")
-            return .dropped
+            count(taken: batch)
+            // What still fits is taken: one large batch must not be dropped whole for its last event.
+            let fitting = batch.countFitting(bufferMost - level)
+            drop(batch.count - fitting, code: gate.state.isHeld ? gate.reason.code : "buffer_full")
+            return fitting == 0 ? .dropped : .taken(hold(batch.slice(0..<fitting).detached(), at: now))
         }
         count(taken: batch)
+        return .taken(hold(batch, at: now))
+    }
+
+    private mutating func hold(_ batch: Batch, at now: Moment) -> Receipt {
+        let size = batch.byteCount
         rateIn.add(size, at: now)
         enteredBytes &+= UInt64(size)
         let receipt = Receipt()
         waiting.append(Parcel(id: nextParcel, batch: batch, receipt: receipt, taken: now))
         nextParcel += 1
-        return .taken(receipt)
+        return receipt
     }
 
     private mutating func count(taken batch: Batch) {
