@@ -2,7 +2,8 @@ import WeirSettings
 import WeirWires
 import WeirWorld
 
-/// Names of output files: `events-20261121T130321Z-9f3a1c2b.ndjson.gz`. Time of opening in UTC, 32 random bits.
+/// Names of output files: `events-20261121T130321.250Z-9f3a1c2b.ndjson.gz`. Time of opening in UTC to the
+/// millisecond, so that names sort as the files were written; 32 random bits.
 struct FileNaming: Sendable {
     var base: String
     var ending: String
@@ -18,7 +19,9 @@ struct FileNaming: Sendable {
         let day = date.dateText.filter { $0 != "-" }
         let clock = date.clockText.filter { $0 != ":" }
         let digits = String(random & 0xFFFF_FFFF, radix: 16)
-        return "\(base)-\(day)T\(clock)Z-" + String(repeating: "0", count: 8 - digits.count) + digits + ending
+        let fraction = CivilDate.padded(date.nanosecond / 1_000_000, 3)
+        return "\(base)-\(day)T\(clock).\(fraction)Z-" + String(repeating: "0", count: 8 - digits.count) + digits
+            + ending
     }
 
     /// What may stand in a part of a file name.
