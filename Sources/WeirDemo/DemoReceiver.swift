@@ -40,7 +40,8 @@ package struct DemoReceiver: Service {
             return try await answer()
         }
         var log = Logger(label: "weir.demo.receiver")
-        log.logLevel = .error
+        // Cancelling it is how the demo ends, and no news for the person in front of it.
+        log.logLevel = .critical
         let port = port
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),

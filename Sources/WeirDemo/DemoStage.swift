@@ -42,7 +42,7 @@ package struct DemoStage: Sendable {
 
     /// What sends lines to the node's two demo sources, once it is open.
     package func senders(to node: Node) -> [any Service] {
-        [("edge", 200), ("feed", 2_000)].compactMap { name, perSecond in
+        [("edge", 200), ("feed", 6_000)].compactMap { name, perSecond in
             guard let port = node.port(ofSource: name) else { return nil }
             return DemoSender(
                 port: port, lines: lines.lines, perSecond: perSecond, time: world.time,
