@@ -78,7 +78,7 @@ struct NodeTests {
             #expect(node.routes.map(\.matchedEvents) == [25, 75])
             #expect(node.gates.readings.allSatisfy { $0.counters.unaccounted == 0 })
             #expect(node.sources.first?.reading.events == 100)
-            #expect(node.health.allSatisfy(\.isOK))
+            #expect(node.health.allSatisfy { $0.isOK })
         }
     }
 
