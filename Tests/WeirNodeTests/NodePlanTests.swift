@@ -1,11 +1,11 @@
-import WeirDelivery
-import WeirGates
 import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOPosix
 import Testing
+import WeirDelivery
 import WeirDestinations
+import WeirGates
 import WeirSettings
 import WeirWorld
 

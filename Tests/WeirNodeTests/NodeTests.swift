@@ -1,5 +1,3 @@
-import WeirSettings
-import WeirGates
 import AsyncHTTPClient
 import Glibc
 import Logging
@@ -8,6 +6,8 @@ import NIOPosix
 import Testing
 import WeirDestinations
 import WeirFlow
+import WeirGates
+import WeirSettings
 import WeirWorld
 
 @testable import WeirNode
@@ -91,14 +91,15 @@ struct NodeTests {
         defer { try? QueueShelf.remove(folder, files: world.files) }
         let source = "sources: { in: { type: tcp, listen: \"127.0.0.1:0\" } }\n"
         // Nobody listens on port 1.
-        let down = source + """
-            destinations:
-              out:
-                type: tcp
-                address: "127.0.0.1:1"
-                on_backpressure: queue
-                queue: { mode: always }
-            """
+        let down =
+            source + """
+                destinations:
+                  out:
+                    type: tcp
+                    address: "127.0.0.1:1"
+                    on_backpressure: queue
+                    queue: { mode: always }
+                """
         try await Self.run(down, in: folder, world) { node, _ in
             try await Self.send("one\ntwo\nthree\n", to: node)
             #expect(await Self.until(node) { node.gates.reading("out")?.queue?.events == 3 })

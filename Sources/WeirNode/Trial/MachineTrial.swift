@@ -41,7 +41,8 @@ package struct MachineTrial: Sendable {
         report(try condition("event.level == \"error\"", "one field of JSON events compared", "condition_one", batch))
         report(
             try condition(
-                "event.level == \"error\" && event.n > 100", "two fields of JSON events compared", "condition_two", batch))
+                "event.level == \"error\" && event.n > 100", "two fields of JSON events compared", "condition_two",
+                batch))
         report(await gate(batch))
         for result in try await queue(batch) { report(result) }
     }
