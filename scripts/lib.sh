@@ -18,6 +18,7 @@ TEST_PACKAGES=(python3 python3-venv curl bsdutils openssl strace iproute2 xfspro
 PEER_LIBRARIES=(libestr0 libfastjson4 liblognorm5 libuuid1 libsystemd0 libcap2 libglib2.0-0 libivykis0 libjson-c5 libnet1
                 libpcre3 libssl3 libwrap0 libcurl4)
 PEER_PACKAGES=(rsyslog rsyslog-elasticsearch syslog-ng-core syslog-ng-mod-http)
+OMHTTP_PACKAGES=(dpkg-dev pkg-config make gcc libc6-dev zlib1g-dev)
 BENCH_PACKAGES=(python3 gcc libc6-dev)
 
 # as_root COMMAND…: runs it as root, by sudo where needed.
@@ -88,6 +89,16 @@ need_peers() {
     ) || fail "could not unpack ${PEER_PACKAGES[*]}"
     rm -rf "$PEERS.new/deb" "$PEERS"
     mv "$PEERS.new" "$PEERS"
+}
+
+# need_omhttp: the one module of rsyslog that the tests want and Debian does not package, built once from Debian's source.
+need_omhttp() {
+    command -v apt-get >/dev/null || return 0
+    [ -z "$(find "$PEERS/usr/lib" -name omhttp.so)" ] || return 0
+    need_packages "rsyslog's omhttp" "${OMHTTP_PACKAGES[@]}"
+    say "Building rsyslog's omhttp, which Debian does not package: a minute, once"
+    timeout --kill-after=10 180 scripts/omhttp >.build/omhttp.log 2>&1 ||
+        say "OMHTTP COULD NOT BE BUILT, so its test is skipped: $(tail -1 .build/omhttp.log)"
 }
 
 # need_swift: a toolchain of 6.3 or newer.
