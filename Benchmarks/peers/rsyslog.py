@@ -36,8 +36,10 @@ def set_up(kind, variant, place):
                 f'queue.timeoutEnqueue="60000" {sync})\n')
         actions = forward(place.port_out)
     elif kind == "fanout":
-        own = f'queue.type="LinkedList" queue.size="500000" queue.timeoutEnqueue="0" {retry}'
-        actions = forward(place.port_out, own) + forward(place.port_other, own)
+        def own(name):
+            return (f'queue.type="LinkedList" queue.size="500000" queue.filename="{name}" queue.spoolDirectory="{place.spool}" '
+                    f'queue.maxDiskSpace="20g" queue.timeoutEnqueue="60000" {retry}')
+        actions = forward(place.port_out, own("first")) + forward(place.port_other, own("second"))
     else:
         actions = forward(place.port_out)
     text = (f'global(workDirectory="{place.spool}" maxMessageSize="8k" preserveFQDN="on")\n{main}module(load="imptcp")\n{modules}'

@@ -33,7 +33,7 @@ def set_up(kind, variant, place):
     elif kind == "fanout":
         for destination in (out, destinations.setdefault("other", {"type": "tcp", "address": f"127.0.0.1:{place.port_other}"})):
             destination["on_backpressure"] = "queue"
-            destination["queue"] = {"mode": "backpressure", "max_size": "20GB"}
+            destination["queue"] = {"mode": "smart", "max_size": "20GB"}
         route["to"] = ["out", "other"]
     # JSON is YAML too.
     file = place.write("weir.yaml", json.dumps({
