@@ -96,6 +96,11 @@ let package = Package(
             "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging, .collections,
         ]),
 
+        room("WeirConnectors", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            .nioCore, .nioPosix, .nioSSL, .httpClient, .logging, .collections,
+        ]),
+
         // Fourth floor: putting it together.
         room("WeirNode", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
@@ -144,6 +149,10 @@ let package = Package(
         tests("WeirDestinationsTests", [
             "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
             "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient, .logging,
+        ]),
+        tests("WeirConnectorsTests", [
+            "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
+            .nioCore, .nioPosix, .nioEmbedded, .logging,
         ]),
         tests("WeirNodeTests", [
             "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,

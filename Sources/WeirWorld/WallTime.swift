@@ -30,6 +30,18 @@ package struct WallTime: Sendable, Hashable, Comparable, CustomStringConvertible
     }
 }
 
+/// Kept as one number, the nanoseconds.
+extension WallTime: Codable {
+    package init(from decoder: any Decoder) throws {
+        nanoseconds = try decoder.singleValueContainer().decode(Int64.self)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(nanoseconds)
+    }
+}
+
 /// A wall time taken apart in the proleptic Gregorian calendar, UTC.
 ///
 /// Own arithmetic instead of Foundation's calendar: it is called for every partition and every log line, and the C

@@ -21,10 +21,13 @@ enum FloorPlan {
         "WeirDestinations": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
         ],
+        "WeirConnectors": [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+        ],
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
-            "WeirDelivery", "WeirSources", "WeirDestinations",
+            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors",
         ],
         "WeirConsole": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
