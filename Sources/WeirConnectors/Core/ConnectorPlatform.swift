@@ -31,11 +31,13 @@ package protocol ConnectorPlatform: Sendable {
     func works(of id: ConnectorID?, most: Int) async -> [Work]
     func deleteWork(_ id: WorkID) async throws(ConnectorFailure)
 
-    /// Takes a bundle; suspends while the connector's gate holds it back, at most until `deadline`; returns when it is
-    /// durable.
+    /// Takes a bundle; suspends while the connector's gate holds it back; returns when it is durable.
+    /// - Parameter deadline: then it is taken although the gate is still closed, because this sender would take a
+    ///   refusal for a loss (a client of OpenCTI's API dies of one); `nil` waits for as long as it takes.
     func push(_ bundle: BundlePush, deadline: Moment?) async throws(ConnectorFailure)
 
-    /// Takes a bundle whose bytes are still coming, for those that do not fit into memory.
+    /// Takes a bundle whose bytes are still coming, for those that do not fit into memory. The gate is asked here, as in
+    /// `push`.
     func beginPush(_ head: BundleHead, deadline: Moment?) async throws(ConnectorFailure) -> any BundleReception
 
     func remove(_ id: ConnectorID) async throws(ConnectorFailure)
@@ -48,8 +50,14 @@ package protocol BundleReception: Sendable {
     /// Returns when there is room for more.
     func write(_ bytes: ByteBuffer) async throws(ConnectorFailure)
     /// Returns when the bundle is durable.
-    func finish() async throws(ConnectorFailure)
+    /// - Parameter work: the work it belongs to, where the sender names it after the bytes, as pycti does; `nil` leaves
+    ///   what the head says.
+    func finish(work: WorkID?) async throws(ConnectorFailure)
     func abandon() async
+}
+
+extension BundleReception {
+    package func finish() async throws(ConnectorFailure) { try await finish(work: nil) }
 }
 
 /// A connector's name for itself: any text of 1 to 256 bytes without control characters; mostly a UUID.
@@ -62,7 +70,7 @@ package struct ConnectorFailure: Error, Sendable, Hashable, CustomStringConverti
         case unknownConnector = "unknown_connector"
         case unknownWork = "unknown_work"
         case invalid = "invalid"
-        /// The gate held the push until its deadline.
+        /// There is no room and none will come (a quota that only a person can lift); gates hold, they do not refuse.
         case held
         case storage
         case stopped
