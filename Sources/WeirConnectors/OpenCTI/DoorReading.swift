@@ -1,0 +1,89 @@
+internal import NIOCore
+internal import WeirWorld
+
+/// What was read of a request.
+struct DoorContent: Sendable {
+    /// JSON; without its bundle where that was streamed.
+    var document: ByteBuffer
+    var streamed: StreamedBundle?
+}
+
+/// Reads the body of one request: short ones whole, the bundle of a long one straight to the platform.
+struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBuffer, Chunks.Failure == any Error {
+    private var chunks: Chunks
+    private let bundleMost: Int
+    private var hasEnded = false
+
+    init(_ chunks: Chunks, bundleMost: Int) {
+        self.chunks = chunks
+        self.bundleMost = bundleMost
+    }
+
+    private mutating func next() async throws(GraphProblem) -> ByteBuffer? {
+        do {
+            let chunk = try await chunks.next(isolation: #isolation)
+            hasEnded = chunk == nil
+            return chunk
+        } catch {
+            hasEnded = true
+            throw GraphProblem(.badInput, "The request broke off.")
+        }
+    }
+
+    mutating func read(_ platform: any ConnectorPlatform, deadline: Moment) async throws(GraphProblem) -> DoorContent {
+        var gathered = ByteBuffer()
+        while let chunk = try await next() {
+            gathered.writeImmutableBuffer(chunk)
+            if gathered.readableBytes > OpenCTIDoor.gatherMost {
+                return try await readOn(gathered, platform, deadline: deadline)
+            }
+        }
+        return DoorContent(document: gathered)
+    }
+
+    private mutating func readOn(
+        _ gathered: ByteBuffer, _ platform: any ConnectorPlatform, deadline: Moment
+    ) async throws(GraphProblem) -> DoorContent {
+        var body = PushBody(restMost: OpenCTIDoor.gatherMost)
+        var streamed: StreamedBundle?
+        do throws(GraphProblem) {
+            var byteCount = 0
+            var chunk: ByteBuffer? = gathered
+            while let bytes = chunk {
+                for piece in try body.take(bytes) {
+                    do throws(ConnectorFailure) {
+                        switch piece {
+                        case .begin(let connector):
+                            let head = BundleHead(connector: connector, encoding: .stix)
+                            streamed = StreamedBundle(
+                                connector: connector, reception: try await platform.beginPush(head, deadline: deadline))
+                        case .bytes(let content):
+                            byteCount += content.readableBytes
+                            guard byteCount <= bundleMost else { throw DoorReading.tooLong(bundleMost) }
+                            try await streamed?.write(content)
+                        case .end: break
+                        }
+                    } catch {
+                        throw OpenCTISchema.explain(error)
+                    }
+                }
+                chunk = try await next()
+            }
+        } catch {
+            await streamed?.abandon()
+            throw error
+        }
+        return DoorContent(document: body.rest, streamed: streamed)
+    }
+
+    private static func tooLong(_ most: Int) -> ConnectorFailure {
+        ConnectorFailure(
+            .invalid, "The bundle is longer than \(most) bytes: send it in parts (helper.send_stix2_bundle splits).")
+    }
+
+    /// Reads on to nowhere.
+    mutating func drain(most: Int) async {
+        var drained = 0
+        while !hasEnded, drained <= most, let chunk = try? await next() { drained += chunk.readableBytes }
+    }
+}

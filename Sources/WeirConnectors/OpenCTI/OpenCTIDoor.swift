@@ -1,0 +1,148 @@
+package import NIOCore
+package import WeirWorld
+
+/// Where connectors written for OpenCTI come in: its GraphQL endpoint, as far as they use it.
+///
+/// A request is gathered when it has at most `gatherMost` bytes. A longer one must be a push, and its bundle goes to the
+/// platform while it comes in, so memory does not depend on its size.
+///
+/// A push waits while its connector's gate is closed, at most `holdMost` from its arrival; then it is taken all the
+/// same. It is never refused for want of room: a client gives up after 300 s, and any error makes it end its process.
+package struct OpenCTIDoor: Sendable {
+    package struct Settings: Sendable {
+        /// What `about` says. Default: the newest release whose connectors were tried.
+        package var version = "7.261026.0"
+        /// Longest bundle, in bytes as the connector wrote it.
+        package var bundleMost = 256_000_000
+        /// Longest time that an answer is held. At most 240 s: clients wait for 300 s.
+        package var holdMost = Duration.seconds(240)
+
+        package init() {}
+    }
+
+    /// Bytes of a request that are gathered; also what a longer one may have besides its bundle.
+    package static let gatherMost = 256 * 1_024
+
+    private let platform: any ConnectorPlatform
+    private let world: World
+    private let settings: Settings
+    private let isAllowed: @Sendable (String) async -> Bool
+    private let executor: GraphExecutor
+    private let documents = GraphDocumentCache()
+
+    /// - Parameters:
+    ///   - broker: where connectors publish; without one they can only send by the API.
+    ///   - isAllowed: whether this bearer token (OPENCTI_TOKEN) may connect.
+    package init(
+        platform: any ConnectorPlatform, broker: (any BundleBroker)?, world: World, settings: Settings = Settings(),
+        isAllowed: @escaping @Sendable (_ token: String) async -> Bool
+    ) {
+        self.platform = platform
+        self.world = world
+        self.settings = settings
+        self.isAllowed = isAllowed
+        let schema = OpenCTISchema(platform: platform, broker: broker, world: world, version: settings.version)
+        executor = GraphExecutor(schema: schema.schema, explain: OpenCTISchema.explain)
+    }
+
+    /// Answers one HTTP request at `/graphql`.
+    ///
+    /// - Parameters:
+    ///   - header: the value of a header by its name; names are asked for in lower case.
+    ///   - body: read as far as it is needed; on an error up to its end within limits, because a client that is still
+    ///     sending would not see the answer.
+    package func answer(
+        method: String, header: @Sendable (String) -> String?,
+        body: some AsyncSequence<ByteBuffer, any Error> & Sendable
+    ) async -> DoorAnswer {
+        let arrived = world.time.now
+        var reading = DoorReading(body.makeAsyncIterator(), bundleMost: settings.bundleMost)
+        if let refusal = await refusal(method: method, header: header) {
+            await reading.drain(most: OpenCTIDoor.gatherMost)
+            return refusal
+        }
+        do throws(GraphProblem) {
+            let deadline = arrived + min(settings.holdMost, .seconds(240))
+            let content = try await reading.read(platform, deadline: deadline)
+            let request = DoorRequest(deadline: deadline, streamed: content.streamed)
+            do throws(GraphProblem) {
+                let answer = try await execute(content, request)
+                await content.streamed?.abandon()
+                return DoorAnswer(answer)
+            } catch {
+                await content.streamed?.abandon()
+                throw error
+            }
+        } catch {
+            await reading.drain(most: settings.bundleMost)
+            return DoorAnswer(.problem(error), status: error.code == .tooLarge ? 413 : 200)
+        }
+    }
+
+    private func execute(_ content: DoorContent, _ request: DoorRequest) async throws(GraphProblem)
+        -> GraphAnswer
+    {
+        let message: GraphValue
+        do throws(JSONReader.Mistake) {
+            message = try JSONReader.read(content.document)
+        } catch {
+            throw GraphProblem(
+                .badInput, "The request is not JSON: \(error.message) (at byte \(error.offset)).")
+        }
+        guard let query = message["query"]?.text else {
+            throw GraphProblem(.badInput, "The request must be a JSON object with `query` and `variables`.")
+        }
+        var variables = message["variables"] ?? .null
+        if content.streamed != nil, case .object(var members) = variables {
+            members.append(.init(name: "bundle", value: .streamed))
+            variables = .object(members)
+        }
+        return try await executor.execute(
+            try documents.document(query), operationName: message["operationName"]?.text, variables: variables,
+            request: request)
+    }
+
+    private func refusal(method: String, header: @Sendable (String) -> String?) async -> DoorAnswer? {
+        guard method == "POST" else {
+            var answer = DoorAnswer(
+                .problem(GraphProblem(.badInput, "Send GraphQL requests by POST, as JSON.")), status: 405)
+            answer.headers.append(("Allow", "POST"))
+            return answer
+        }
+        let words = header("authorization")?.split(separator: " ", maxSplits: 1) ?? []
+        guard words.count == 2, words[0].lowercased() == "bearer", await isAllowed(String(words[1])) else {
+            let message =
+                words.isEmpty
+                ? "You must be logged in to do this: no token was sent. Set OPENCTI_TOKEN to a token of Weir."
+                : "You must be logged in to do this: Weir does not know this token. Look at OPENCTI_TOKEN."
+            var answer = DoorAnswer(.problem(GraphProblem(.authRequired, message)), status: 401)
+            answer.headers.append(("WWW-Authenticate", "Bearer"))
+            return answer
+        }
+        let type = header("content-type")?.lowercased() ?? "application/json"
+        guard !type.hasPrefix("multipart/") else {
+            return DoorAnswer(
+                .problem(
+                    GraphProblem(
+                        .functional, "Weir takes bundles, not files: uploads (validate before import) are not there.")))
+        }
+        guard type.contains("json"), (header("content-encoding") ?? "identity").lowercased() == "identity" else {
+            return DoorAnswer(
+                .problem(GraphProblem(.badInput, "Send requests as application/json, not compressed.")), status: 415)
+        }
+        return nil
+    }
+}
+
+/// What goes back over HTTP.
+package struct DoorAnswer: Sendable {
+    package var status: Int
+    package var headers: [(name: String, value: String)]
+    package var body: ByteBuffer
+
+    init(_ answer: GraphAnswer, status: Int = 200) {
+        self.status = status
+        headers = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
+        body = answer.value.json
+    }
+}

@@ -1,0 +1,161 @@
+internal import NIOCore
+
+/// Takes a long request apart while it comes in: the variable `bundle` is unescaped and handed on, all the rest is kept
+/// as a small JSON document with `null` in the bundle's place.
+///
+/// It counts brackets and looks at names; whether the rest is JSON is found out when that document is read. The
+/// bundle must come after `connectorId`, because the platform must know whose it is before the first byte; every
+/// version of pycti writes them so.
+struct PushBody {
+    enum Piece: Sendable, Equatable {
+        case begin(connector: ConnectorID)
+        case bytes(ByteBuffer)
+        case end
+    }
+
+    /// The request without its bundle.
+    private(set) var rest = ByteBuffer()
+    private(set) var hasBundle = false
+
+    private enum Mode {
+        case structure
+        /// Any string but the bundle.
+        case string(Role, isEscaped: Bool)
+        case bundle(JSONUnescaper)
+    }
+
+    private enum Role { case name, connector, other }
+
+    private let restMost: Int
+    private var mode = Mode.structure
+    private var depth = 0
+    private var isInVariables = false
+    private var isValue = false
+    /// The name or connector id being read, raw.
+    private var captured: [UInt8] = []
+    private var outerName: [UInt8] = []
+    private var innerName: [UInt8] = []
+    private var connector: ConnectorID?
+
+    /// - Parameter restMost: bytes that everything but the bundle may have.
+    init(restMost: Int) { self.restMost = restMost }
+
+    mutating func take(_ buffer: ByteBuffer) throws(GraphProblem) -> [Piece] {
+        let result = buffer.withUnsafeReadableBytes { bytes in
+            Result { () throws(GraphProblem) -> [Piece] in try take(bytes) }
+        }
+        return try result.get()
+    }
+
+    private mutating func take(_ bytes: UnsafeRawBufferPointer) throws(GraphProblem) -> [Piece] {
+        var pieces: [Piece] = []
+        var index = 0
+        while index < bytes.count {
+            switch mode {
+            case .structure:
+                try structure(bytes[index], &pieces)
+                index += 1
+            case .string(let role, let isEscaped):
+                index = string(bytes, index, role, isEscaped)
+            case .bundle(var unescaper):
+                var content = ByteBuffer()
+                content.reserveCapacity(bytes.count - index)
+                do throws(JSONUnescaper.Mistake) {
+                    index += try unescaper.take(UnsafeRawBufferPointer(rebasing: bytes[index...]), into: &content)
+                } catch {
+                    throw GraphProblem(.badInput, "The request is not JSON: \(error.message).")
+                }
+                if content.readableBytes > 0 { pieces.append(.bytes(content)) }
+                mode = unescaper.isAtEnd ? .structure : .bundle(unescaper)
+                if unescaper.isAtEnd { pieces.append(.end) }
+            }
+            guard rest.readableBytes <= restMost else {
+                throw GraphProblem(
+                    .tooLarge,
+                    "The request without its bundle is longer than \(restMost) bytes. A long bundle must "
+                        + "come as the variable `bundle` of stixBundlePush.")
+            }
+        }
+        return pieces
+    }
+
+    private mutating func structure(_ byte: UInt8, _ pieces: inout [Piece]) throws(GraphProblem) {
+        switch byte {
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            depth += 1
+            isValue = false
+            if depth == 2 { isInVariables = byte == UInt8(ascii: "{") && outerName == Array("variables".utf8) }
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            if depth == 2 { isInVariables = false }
+            depth -= 1
+        case UInt8(ascii: ","): isValue = false
+        case UInt8(ascii: ":"): isValue = true
+        case UInt8(ascii: "\""):
+            captured.removeAll(keepingCapacity: true)
+            if isValue, depth == 2, isInVariables, innerName == Array("bundle".utf8) {
+                return try beginBundle(&pieces)
+            }
+            let isConnector = isValue && depth == 2 && isInVariables && innerName == Array("connectorId".utf8)
+            mode = .string(isConnector ? .connector : isValue || depth > 2 ? .other : .name, isEscaped: false)
+        default: break
+        }
+        rest.writeInteger(byte)
+    }
+
+    private mutating func beginBundle(_ pieces: inout [Piece]) throws(GraphProblem) {
+        guard !hasBundle else { throw GraphProblem(.badInput, "The variable `bundle` was given twice.") }
+        guard let connector else {
+            throw GraphProblem(
+                .badInput, "In a request this long the variable `connectorId` must come before `bundle`.")
+        }
+        hasBundle = true
+        rest.writeStaticString("null")
+        mode = .bundle(JSONUnescaper())
+        pieces.append(.begin(connector: connector))
+    }
+
+    /// Copies up to the closing quote or the end.
+    private mutating func string(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ role: Role, _ isEscaped: Bool
+    ) -> Int {
+        var isEscaped = isEscaped
+        var index = start
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                copy(bytes, start, index, role)
+                end(role)
+                mode = .structure
+                return index
+            }
+        }
+        copy(bytes, start, index, role)
+        mode = .string(role, isEscaped: isEscaped)
+        return index
+    }
+
+    private mutating func copy(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ role: Role) {
+        let run = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+        rest.writeBytes(run)
+        // Longer names and ids are none that are looked for; `restMost` bounds what is kept of them.
+        if role != .other { captured.append(contentsOf: run) }
+    }
+
+    private mutating func end(_ role: Role) {
+        switch role {
+        case .other: return
+        case .name:
+            if depth == 1 { outerName = captured.dropLast() } else { innerName = captured.dropLast() }
+        case .connector:
+            var unescaper = JSONUnescaper()
+            var content = ByteBuffer()
+            _ = captured.withUnsafeBytes { try? unescaper.take($0, into: &content) }
+            connector = unescaper.isAtEnd ? String(buffer: content) : nil
+        }
+    }
+}
