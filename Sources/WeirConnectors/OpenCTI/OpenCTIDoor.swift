@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// Where connectors written for OpenCTI come in: its GraphQL endpoint, as far as they use it.
 ///
-/// A request is gathered when it has at most `gatherMost` bytes. A longer one must be a push, and its bundle goes to the
-/// platform while it comes in, so memory does not depend on its size.
+/// A request is gathered when it has at most `gatherMost` bytes. A longer one must be a push, and its bundle goes to
+/// the platform while it comes in, so memory does not depend on its size.
 ///
 /// A push waits while its connector's gate is closed, at most `holdMost` from its arrival; then it is taken all the
 /// same. It is never refused for want of room: a client gives up after 300 s, and any error makes it end its process.

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import Testing
 import WeirWorld
 
@@ -54,7 +55,7 @@ struct OpenCTIDoorBodyTests {
     func streamed(size: Int) async throws {
         let stage = DoorStage()
         try await stage.register("a")
-        let text = bundle(2_000_000)
+        let text = bundle(500_000)
         let answer = await stage.send(cut(body(text), size))
         #expect(answer.body == #"{"data":{"stixBundlePush":true}}"#)
         let pushed = try #require(stage.platform.pushed.first)
@@ -67,7 +68,7 @@ struct OpenCTIDoorBodyTests {
     func abandoned() async throws {
         let stage = DoorStage()
         try await stage.register("a")
-        let text = bundle(400_000)
+        let text = bundle(280_000)
         let cases = [
             body(text, query: "mutation { nothing }"),
             body(text, query: #"mutation($bundle: String!) { stixBundlePush(connectorId: "other", bundle: $bundle) }"#),
@@ -85,15 +86,15 @@ struct OpenCTIDoorBodyTests {
     @Test("a bundle over the limit is refused, and the connection is read to its end so that the answer is seen")
     func tooLong() async throws {
         var settings = OpenCTIDoor.Settings()
-        settings.bundleMost = 300_000
+        settings.bundleMost = 200_000
         let stage = DoorStage(settings: settings)
         try await stage.register("a")
-        let answer = await stage.send(cut(body(bundle(400_000)), 10_000))
-        #expect(answer.body.contains("longer than 300000 bytes"))
+        let answer = await stage.send(cut(body(bundle(280_000)), 10_000))
+        #expect(answer.body.contains("longer than 200000 bytes"))
         #expect(stage.platform.state.withLock { $0.abandoned } == 1)
     }
 
-    @Test("a push for an unknown connector is refused, small or large", arguments: [100, 400_000])
+    @Test("a push for an unknown connector is refused, small or large", arguments: [100, 280_000])
     func unknown(length: Int) async {
         let stage = DoorStage()
         let answer = await stage.send(cut(body(bundle(length)), 10_000))

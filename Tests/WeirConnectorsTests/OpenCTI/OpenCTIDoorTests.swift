@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import Testing
 import WeirWorld
 
@@ -126,7 +127,7 @@ struct OpenCTIDoorTests {
         #expect(work.contains(#""tracking":{"import_expected_number":3,"import_processed_number":0}"#))
         #expect(work.contains(#""messages":[{"timestamp":"2026-11-21T12:00:00.000Z","message":"ok""#))
         let filters =
-            #"{"count":50,"filters":{"mode":"and","filters":[{"key":"connector_id","values":["a"]}],"filterGroups":[]}}"#
+            #"{"count":50,"filters":{"mode":"and","filters":[{"key":"connector_id","values":["a"]}]}}"#
         let list = await stage.ask(PyctiRequests.works, filters)
         #expect(list == #"{"data":{"works":{"edges":[{"node":{"id":"work_a_0","status":"wait"}}]}}}"#)
         #expect(await stage.ask("{ isWorkAlive(id: \"work_a_0\") }") == #"{"data":{"isWorkAlive":true}}"#)

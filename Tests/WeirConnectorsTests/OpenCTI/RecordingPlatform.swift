@@ -184,7 +184,7 @@ final class RecordingPlatform: ConnectorPlatform {
 
         func write(_ bytes: ByteBuffer) async throws(ConnectorFailure) {
             platform.state.withLock { $0.writes.append(bytes.readableBytes) }
-            self.bytes.withLock { $0.writeImmutableBuffer(bytes) }
+            _ = self.bytes.withLock { $0.writeImmutableBuffer(bytes) }
         }
 
         func finish(work: WorkID?) async throws(ConnectorFailure) {
