@@ -31,6 +31,7 @@ extension Target.Dependency {
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let yams = product(name: "Yams", package: "Yams")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
@@ -56,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     ],
     targets: [
@@ -76,7 +78,7 @@ let package = Package(
         // First floor: what moves, what is kept, what is spoken.
         room("WeirFlow", ["WeirWorld", "WeirGates", "CWeirSystem", .nioCore]),
         room("WeirExpressions", ["WeirWorld", "CWeirJSON", "CWeirRegex"]),
-        room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore, .logging]),
+        room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore, .logging, .grdb]),
         room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
 
         // Second floor: the way.
@@ -97,7 +99,7 @@ let package = Package(
         ]),
 
         room("WeirConnectors", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem",
             .nioCore, .nioPosix, .nioSSL, .httpClient, .logging, .collections,
         ]),
 

@@ -1,5 +1,5 @@
 package import WeirGates
-import WeirWorld
+package import WeirWorld
 
 /// Why the store did not do what it was asked, sorted by what happens next.
 package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
@@ -17,12 +17,14 @@ package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
     case locked(String)
     /// Written by a newer Weir: nothing was touched.
     case newerFormat(String)
+    /// The file cannot be read as what it is (a ledger): nothing was touched, a person must look.
+    case damaged(String)
     /// Split the batch. Nothing was written.
     case recordTooLarge(bytes: Int, limit: Int)
     case closed
     case cancelled
 
-    init(_ failure: FileFailure) {
+    package init(_ failure: FileFailure) {
         let text = failure.description
         self =
             switch failure.kind {
@@ -44,6 +46,7 @@ package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
         case .broken: "io_error"
         case .locked: "locked"
         case .newerFormat: "newer_format"
+        case .damaged: "damaged"
         case .recordTooLarge: "record_too_large"
         case .closed: "closed"
         case .cancelled: "cancelled"
@@ -53,7 +56,7 @@ package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noSpace(let text), .readOnly(let text), .notAllowed(let text), .tooManyFiles(let text), .broken(let text),
-            .locked(let text), .newerFormat(let text):
+            .locked(let text), .newerFormat(let text), .damaged(let text):
             text
         case .recordTooLarge(let bytes, let limit): "a record of \(bytes) bytes is over the limit of \(limit) bytes"
         case .closed: "the queue is closed"
@@ -67,7 +70,7 @@ package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
     package var isTransient: Bool {
         switch self {
         case .noSpace, .readOnly, .tooManyFiles, .broken: true
-        case .notAllowed, .locked, .newerFormat, .recordTooLarge, .closed, .cancelled: false
+        case .notAllowed, .locked, .newerFormat, .damaged, .recordTooLarge, .closed, .cancelled: false
         }
     }
 }

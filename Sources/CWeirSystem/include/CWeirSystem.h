@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include "beneath.h"
 #include "crc32c.h"
+#include "json_plain.h"
 #include "line_ends.h"
 
 // Prototypes of glibc functions, declared again so that Swift can call them.

@@ -1,0 +1,137 @@
+import NIOCore
+import Synchronization
+import WeirStore
+import WeirWorld
+
+/// A bundle whose bytes are coming: in memory as long as it is small, then in a file of the spool.
+final class BundleReceiver: BundleReception {
+    struct State {
+        var gathered = ByteBuffer()
+        var writing: BundleSpool.Writing?
+        var bytes: Int64 = 0
+        /// Of the connector's level; follows `bytes` where the sender did not say how many will come.
+        var reserved: Int64
+        /// Finds the work in a queue message whose work nobody named; `nil` when it is no message, or none can be read.
+        var message: MessageCutter?
+        var isOver = false
+    }
+
+    private let head: BundleHead
+    private let queue: WorkQueue
+    private let door: PushDoor
+    private let deadline: Moment?
+    private let runEnd: RunEnd?
+    private let done: @Sendable () -> Void
+    private let state: Mutex<State>
+
+    /// - Precondition: the queue is in use; the receiver ends that.
+    /// - Parameter done: called when the bundle is in the queue.
+    init(
+        _ head: BundleHead, reserved: Int64, queue: WorkQueue, door: PushDoor, deadline: Moment?, runEnd: RunEnd?,
+        done: @escaping @Sendable () -> Void
+    ) {
+        self.done = done
+        self.head = head
+        self.queue = queue
+        self.door = door
+        self.deadline = deadline
+        self.runEnd = runEnd
+        let finds = head.encoding == .message && head.work == nil
+        state = Mutex(State(reserved: reserved, message: finds ? MessageCutter(reads: false) : nil))
+    }
+
+    func write(_ bytes: ByteBuffer) async throws(ConnectorFailure) {
+        let (isLarge, more) = state.withLock { state -> (Bool, Int64) in
+            state.look(bytes)
+            state.bytes += Int64(bytes.readableBytes)
+            state.gathered.writeImmutableBuffer(bytes)
+            let more = max(0, state.bytes - state.reserved)
+            state.reserved += more
+            return (state.writing != nil || state.gathered.readableBytes > door.settings.spoolFrom, more)
+        }
+        if more > 0 { door.book.withSlot(head.connector) { slot, _ in slot.reserve(more) } }
+        if isLarge { try await spill() }
+    }
+
+    /// Moves what was gathered to the file, made when it is the first.
+    private func spill() async throws(ConnectorFailure) {
+        try await door.persistently(head.connector, until: deadline) { [self] () throws(StoreFailure) in
+            var writing = state.withLock { $0.writing }
+            if writing == nil {
+                writing = try await queue.spool.begin(String(door.world.random.next(), radix: 16) + ".bundle")
+                state.withLock { $0.writing = writing }
+            }
+            guard let writing else { return }
+            let gathered = state.withLock { $0.gathered }
+            try await queue.spool.write(gathered, to: writing)
+            state.withLock { state in
+                state.writing?.length += Int64(gathered.readableBytes)
+                state.gathered.clear()
+            }
+        }
+    }
+
+    func finish(work named: WorkID?) async throws(ConnectorFailure) {
+        let work = named ?? head.work ?? state.withLock { $0.message?.work }
+        let body: WorkRecord.Body
+        do throws(ConnectorFailure) {
+            if state.withLock({ $0.writing != nil && $0.gathered.readableBytes > 0 }) { try await spill() }
+            if let writing = state.withLock({ $0.writing }) {
+                // Not tried again: after a failed sync nobody knows what the file has. The sender has it all.
+                do throws(StoreFailure) { try await queue.spool.finish(writing) } catch {
+                    throw ConnectorFailure(error)
+                }
+                body = .spooled(head.encoding, file: writing.name)
+            } else {
+                body = .inline(head.encoding, state.withLock { $0.gathered })
+            }
+            if let work { await door.book.load(work) }
+            let (bytes, reserved) = state.withLock { ($0.bytes, $0.reserved) }
+            let record = WorkRecord(body: body, work: work, bytes: bytes, runEnd: runEnd)
+            try await door.persistently(head.connector, until: deadline) { [queue] () throws(StoreFailure) in
+                try await queue.append(record, reserved: reserved)
+            }
+            state.withLock { $0.reserved = 0 }
+        } catch {
+            await end(isHandleOpen: false)
+            throw error
+        }
+        state.withLock { $0.isOver = true }
+        queue.endUse()
+        done()
+    }
+
+    func abandon() async { await end(isHandleOpen: true) }
+
+    private func end(isHandleOpen: Bool) async {
+        let (isFirst, reserved, writing) = state.withLock { state in
+            defer {
+                state.isOver = true
+                state.reserved = 0
+                state.gathered = ByteBuffer()
+            }
+            return (!state.isOver, state.reserved, state.writing)
+        }
+        guard isFirst else { return }
+        door.book.withSlot(head.connector) { slot, _ in slot.reserve(-reserved) }
+        if let writing { await queue.spool.abandon(writing, isOpen: isHandleOpen) }
+        queue.endUse()
+    }
+}
+
+extension BundleReceiver.State {
+    mutating func look(_ bytes: ByteBuffer) {
+        guard var cutter = message else { return }
+        message = nil
+        let isSound = bytes.withUnsafeReadableBytes { bytes in
+            do throws(BundleMistake) {
+                try cutter.feed(bytes)
+                return true
+            } catch {
+                return false
+            }
+        }
+        // What is wrong with it is found, and said, when it is unpacked.
+        if isSound { message = cutter }
+    }
+}

@@ -1,0 +1,229 @@
+import Logging
+import Synchronization
+import WeirGates
+import WeirStore
+import WeirWorld
+
+/// Everything that is known of connectors, works and queues, under one lock, and its way into the ledger.
+///
+/// A connector's works and the marks of its queue are always written together, in the order in which they changed: a
+/// commit is given to the ledger while the lock is held (that only puts it into a list).
+final class ConnectorBook: Sendable {
+    struct State: Sendable {
+        var registry = Registry()
+        var works = WorkBook()
+        var slots: [ConnectorID: QueueSlot] = [:]
+        /// Connectors with something that is not written.
+        var dirty: Set<ConnectorID> = []
+        /// Of these, those whose own record changed too.
+        var changedRecords: Set<ConnectorID> = []
+        var nextTicket: UInt64 = 0
+    }
+
+    let ledger: Ledger
+    let world: World
+    private let settings: ConnectorsSettings
+    private let state = Mutex(State())
+    /// Poked when something is to be written.
+    let dirtied = Signal()
+    /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.
+    private let onWritten = Mutex<@Sendable (ConnectorID, QueueMarks) -> Void>({ _, _ in })
+
+    init(ledger: Ledger, settings: ConnectorsSettings, world: World) {
+        self.ledger = ledger
+        self.settings = settings
+        self.world = world
+    }
+
+    func whenWritten(_ body: @escaping @Sendable (ConnectorID, QueueMarks) -> Void) { onWritten.withLock { $0 = body } }
+
+    func restore(_ contents: ConnectorDocuments.Contents) {
+        state.withLock { state in
+            for entry in contents.entries { state.registry.restore(entry) }
+            for work in contents.openWorks { state.works.load(work) }
+            for (id, marks) in contents.marks {
+                state.withSlot(id, settings, world) { slot in
+                    slot.marks = marks
+                }
+            }
+        }
+    }
+
+    /// Looks, or changes what need not be written.
+    func with<Value: Sendable>(_ body: (inout State) -> Value) -> Value { state.withLock { body(&$0) } }
+
+    /// Changes a queue's slot (made when missing), measures it and lets in whoever may.
+    @discardableResult
+    func withSlot<Value: Sendable>(_ id: ConnectorID, _ body: (inout QueueSlot, inout State) -> Value) -> Value {
+        let now = world.time.now
+        let wall = world.time.wall
+        let (value, released, transition, isDirty) = state.withLock { state in
+            let before = state.slots[id]?.gate.state
+            let (value, released, isDirty) = state.withSlot(id, settings, world) { slot, state in
+                let value = body(&slot, &state)
+                _ = slot.measure(at: wall)
+                return (value, slot.release(now: now), slot.isDirty)
+            }
+            if isDirty { state.dirty.insert(id) }
+            let gate = state.slots[id]?.gate
+            return (value, released, gate?.state == before ? nil : gate, isDirty)
+        }
+        for continuation in released { continuation.resume(returning: .admitted) }
+        if let transition {
+            world.log.notice(
+                "a connector's gate changed",
+                metadata: [
+                    "connector": "\(id)", "gate.state": "\(transition.state.rawValue)",
+                    "gate.reason": "\(transition.reason.code)", "gate.level": "\(transition.level ?? -1)",
+                ])
+        }
+        if isDirty { dirtied.poke() }
+        return value
+    }
+
+    // MARK: Writing down
+
+    /// Changes something and returns when that is durable.
+    /// - Parameter body: returns its answer and what is to be written besides the connector's works and marks.
+    func commit<Value: Sendable>(
+        _ id: ConnectorID, _ body: (inout State) throws(ConnectorFailure) -> (Value, [LedgerChange])
+    ) async throws(ConnectorFailure) -> Value {
+        let outcome = Mutex<Result<Value, ConnectorFailure>>(.failure(ConnectorFailure(.stopped, "Weir stops.")))
+        let written: Result<Void, StoreFailure> = await withCheckedContinuation { continuation in
+            let given = state.withLock { state -> Bool in
+                do throws(ConnectorFailure) {
+                    let (value, changes) = try body(&state)
+                    outcome.withLock { $0 = .success(value) }
+                    write(id, changes, &state) { continuation.resume(returning: $0) }
+                    return true
+                } catch {
+                    outcome.withLock { $0 = .failure(error) }
+                    return false
+                }
+            }
+            if !given { continuation.resume(returning: .success(())) }
+        }
+        let value = try outcome.withLock { $0 }.get()
+        if case .failure(let failure) = written { throw ConnectorFailure(failure) }
+        return value
+    }
+
+    /// Writes what changed of one connector, also when nothing did.
+    func write(_ id: ConnectorID) async throws(StoreFailure) {
+        let result: Result<Void, StoreFailure> = await withCheckedContinuation { continuation in
+            state.withLock { write(id, [], &$0) { continuation.resume(returning: $0) } }
+        }
+        try result.get()
+    }
+
+    /// Takes a work back from the ledger, when it is there and not in memory.
+    @discardableResult
+    func load(_ id: WorkID) async -> Work? {
+        if let work = state.withLock({ $0.works[id] }) { return work }
+        guard let document = try? await ledger.document(ConnectorDocuments.works, id),
+            let work = try? ConnectorDocuments.work(document)
+        else { return nil }
+        return state.withLock { state in
+            state.works.load(work)
+            return state.works[id]
+        }
+    }
+
+    /// Under the lock: gives the connector's changed works and its marks to the ledger, with what else is given.
+    private func write(
+        _ id: ConnectorID, _ changes: [LedgerChange], _ state: inout State,
+        done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void
+    ) {
+        var changes = changes
+        let works = state.works.takeChanged(of: id)
+        changes += works.map { ConnectorDocuments.put($0) }
+        if state.changedRecords.remove(id) != nil, let entry = state.registry[id] {
+            changes.append(ConnectorDocuments.put(entry))
+        }
+        let marks = state.slots[id]?.marks
+        if let marks { changes.append(ConnectorDocuments.put(marks, of: id)) }
+        state.slots[id]?.isDirty = false
+        state.dirty.remove(id)
+        ledger.commit(changes) { [self] result in
+            switch result {
+            case .success: if let marks { onWritten.withLock { $0 }(id, marks) }
+            case .failure: wereNotWritten(id, works)
+            }
+            done(result)
+        }
+    }
+
+    private func wereNotWritten(_ id: ConnectorID, _ works: [Work]) {
+        state.withLock { state in
+            state.works.wereNotWritten(works)
+            if state.registry[id] != nil { state.changedRecords.insert(id) }
+            if state.slots[id] != nil {
+                state.slots[id]?.isDirty = true
+                state.dirty.insert(id)
+            }
+        }
+    }
+
+    /// Writes what is not written of any queue and its works.
+    func flush() async throws(StoreFailure) {
+        let failures = Mutex<StoreFailure?>(nil)
+        let ids = state.withLock { $0.dirty.sorted() }
+        if ids.isEmpty { return }
+        let left = Mutex(ids.count)
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            for id in ids {
+                state.withLock { state in
+                    write(id, [], &state) { result in
+                        if case .failure(let failure) = result { failures.withLock { $0 = failure } }
+                        let isLast = left.withLock { left in
+                            left -= 1
+                            return left == 0
+                        }
+                        if isLast { continuation.resume() }
+                    }
+                }
+            }
+        }
+        if let failure = failures.withLock({ $0 }) { throw failure }
+    }
+
+    /// Writes all heartbeats that are not written.
+    func flushReports() async throws(StoreFailure) {
+        let records = state.withLock { $0.registry.takeDirtyReports() }
+        if records.isEmpty { return }
+        do throws(StoreFailure) {
+            try await ledger.commit(records.map { ConnectorDocuments.putReport($0) })
+        } catch {
+            state.withLock { $0.registry.reportsWereNotWritten(records.map(\.id)) }
+            throw error
+        }
+    }
+}
+
+extension ConnectorBook.State {
+    fileprivate mutating func withSlot<Value>(
+        _ id: ConnectorID, _ settings: ConnectorsSettings, _ world: World,
+        _ body: (inout QueueSlot, inout ConnectorBook.State) -> Value
+    ) -> Value {
+        var slot =
+            slots.removeValue(forKey: id)
+            ?? QueueSlot(gate: ConnectorGate(marks: settings.marks(of: id), at: world.time.wall))
+        defer { slots[id] = slot }
+        return body(&slot, &self)
+    }
+
+    fileprivate mutating func withSlot(
+        _ id: ConnectorID, _ settings: ConnectorsSettings, _ world: World, _ body: (inout QueueSlot) -> Void
+    ) {
+        withSlot(id, settings, world) { slot, _ in body(&slot) }
+    }
+}
+
+extension ConnectorFailure {
+    init(_ failure: StoreFailure) {
+        switch failure {
+        case .closed, .cancelled: self.init(.stopped, "Weir stops.")
+        default: self.init(.storage, "Weir could not write it down: \(failure). Nothing was taken; try again.")
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import WeirGates
+import WeirWorld
+
+extension Connectors {
+    static func gateID(_ id: ConnectorID) -> String { "connector/" + id }
+
+    func gateEntry(_ id: ConnectorID) -> GateRegistry.Entry {
+        GateRegistry.Entry(
+            id: Self.gateID(id),
+            read: { [book] in book.withSlot(id) { slot, _ in Self.reading(id, slot) } },
+            order: { [book, world] order in
+                let wall = world.time.wall
+                book.withSlot(id) { slot, _ in _ = slot.order(order, at: wall) }
+            })
+    }
+
+    private static func reading(_ id: ConnectorID, _ slot: QueueSlot) -> GateReading {
+        let gate = slot.gate
+        let level = slot.marks.level
+        var counters = FlowCounters()
+        counters.takenEvents = slot.marks.pushed.messages
+        counters.takenBytes = slot.marks.pushed.bytes
+        counters.deliveredEvents = slot.marks.settled.messages &- slot.marks.deadLettered
+        counters.deliveredBytes = slot.marks.settled.bytes
+        counters.deadLetteredEvents = slot.marks.deadLettered
+        counters.heldEvents = Int64(level.messages)
+        counters.transitions = slot.transitions
+        counters.blockedNanoseconds = slot.heldNanoseconds
+        return GateReading(
+            id: gateID(id), kind: .connector, state: gate.state, reason: gate.reason, since: gate.since,
+            level: gate.level, limit: gate.marks.threshold, reopens: reopens(gate),
+            details: [
+                .init("work queue", "\(level.messages) bundles, \(ConnectorGate.megabytes(level.bytes))"),
+                .init("runs are put off at", ConnectorGate.megabytes(gate.marks.threshold.amount)),
+                .init("pushes wait at", ConnectorGate.megabytes(gate.marks.hardLimit.amount)),
+                .init("pushes that wait now", "\(slot.waiting.count)"),
+                .init("pushes let in at their deadline", "\(slot.overdue)"),
+                .init("objects delivered since the start", "\(slot.objects)"),
+            ],
+            senders: [id], receiver: "routes", counters: counters)
+    }
+
+    private static func reopens(_ gate: ConnectorGate) -> String {
+        switch gate.state {
+        case .paused: "when somebody releases it"
+        case .unknown: "when the work queue can be read"
+        case .blocking where gate.trouble != nil: "when the disk takes bytes again"
+        case .blocking: "when less than \(ConnectorGate.megabytes(gate.marks.hardLimit.amount)) wait"
+        case .buffering: "when less than \(ConnectorGate.megabytes(gate.marks.threshold.amount)) wait"
+        default: "it is open"
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import WeirWorld
+
+/// Who is registered, with the state of each. Decides what a registration, a ping and a reset do; keeps nothing on
+/// disk.
+///
+/// The rules of state are OpenCTI's: a ping stores the state it brings, byte for byte, and the answer says what is
+/// stored. After a reset there is no state, and the next ping's is dropped, once, so that the process learns of it.
+struct Registry: Sendable {
+    struct Entry: Sendable {
+        var record: ConnectorRecord
+        /// A person has reset the state, and no ping has carried that to the process yet.
+        var isResetPending = false
+        /// The report or the heartbeat is newer than what is written down.
+        var isReportDirty = false
+    }
+
+    private(set) var entries: [ConnectorID: Entry] = [:]
+
+    /// More connectors are refused: each costs a few kilobytes of memory.
+    static let entriesMost = 100_000
+    /// A longer state is refused: it travels with every ping.
+    static let stateBytesMost = 16 << 20
+
+    subscript(id: ConnectorID) -> Entry? { entries[id] }
+
+    /// As read from the ledger.
+    mutating func restore(_ entry: Entry) { entries[entry.record.id] = entry }
+
+    /// Makes or renews; what an earlier registration has stays.
+    /// - Parameter userID: for a new one.
+    mutating func register(
+        _ registration: ConnectorRegistration, userID: String, at wall: WallTime
+    ) throws(ConnectorFailure) -> ConnectorRecord {
+        guard registration.id.isAllowedConnectorID else {
+            throw ConnectorFailure(
+                .invalid, "A connector's id has 1 to 256 bytes and no control characters; set another CONNECTOR_ID.")
+        }
+        if var entry = entries[registration.id] {
+            entry.record.registration = registration
+            entries[registration.id] = entry
+            return entry.record
+        }
+        guard entries.count < Self.entriesMost else {
+            throw ConnectorFailure(
+                .invalid, "\(Self.entriesMost) connectors are registered, which is the most; remove some first.")
+        }
+        let record = ConnectorRecord(registration: registration, userID: userID, registeredAt: wall)
+        entries[registration.id] = Entry(record: record)
+        return record
+    }
+
+    enum PingEffect: Sendable, Hashable {
+        /// Only the heartbeat and the report moved: to be written with the next batch.
+        case heartbeat
+        /// The state changed: to be written before the answer.
+        case stored
+        /// What was sent was dropped because of a reset: to be written before the answer.
+        case dropped
+    }
+
+    /// - Parameter state: what the process believes; `nil` when it says nothing of it.
+    /// - Returns: `nil` for an unknown connector.
+    mutating func ping(
+        _ id: ConnectorID, state: String?, report: ConnectorReport, at wall: WallTime
+    ) -> (record: ConnectorRecord, effect: PingEffect)? {
+        guard var entry = entries[id] else { return nil }
+        entry.record.report = report.finite
+        entry.record.lastPing = wall
+        entry.isReportDirty = true
+        var effect = PingEffect.heartbeat
+        if entry.isResetPending {
+            entry.isResetPending = false
+            effect = .dropped
+        } else if let state, state.isDifferent(from: entry.record.state) {
+            entry.record.state = state
+            effect = .stored
+        }
+        entries[id] = entry
+        return (entry.record, effect)
+    }
+
+    /// The reset could not be written down, and the process was not told.
+    mutating func resetAgain(_ id: ConnectorID) { entries[id]?.isResetPending = true }
+
+    /// - Returns: false for an unknown connector.
+    mutating func resetState(_ id: ConnectorID) -> Bool {
+        guard entries[id] != nil else { return false }
+        entries[id]?.record.state = nil
+        entries[id]?.isResetPending = true
+        return true
+    }
+
+    /// A run of a managed connector ended: what it leaves behind.
+    mutating func finish(_ id: ConnectorID, _ end: RunEnd) {
+        guard var entry = entries[id] else { return }
+        if let state = end.state, !entry.isResetPending { entry.record.state = state }
+        // A reset during the run: its state is dropped, once.
+        entry.isResetPending = false
+        var report = entry.record.report ?? ConnectorReport()
+        report.lastRun = end.lastRun ?? report.lastRun
+        report.nextRun = end.nextRun
+        entry.record.report = report
+        entry.isReportDirty = true
+        entries[id] = entry
+    }
+
+    mutating func remove(_ id: ConnectorID) { entries[id] = nil }
+
+    /// Those whose heartbeats are not written down; they count as written from now on.
+    mutating func takeDirtyReports() -> [ConnectorRecord] {
+        var dirty: [ConnectorRecord] = []
+        for (id, entry) in entries where entry.isReportDirty {
+            dirty.append(entry.record)
+            entries[id]?.isReportDirty = false
+        }
+        return dirty.sorted { $0.id < $1.id }
+    }
+
+    mutating func reportsWereNotWritten(_ ids: [ConnectorID]) {
+        for id in ids { entries[id]?.isReportDirty = true }
+    }
+}
+
+extension ConnectorReport {
+    /// JSON has no word for what is no finite number.
+    fileprivate var finite: ConnectorReport {
+        var report = self
+        if !report.queueThreshold.isFinite { report.queueThreshold = 0 }
+        if !report.queueSize.isFinite { report.queueSize = 0 }
+        return report
+    }
+}
+
+extension String {
+    /// By bytes: Swift's `==` takes texts that differ only in Unicode composition for equal.
+    fileprivate func isDifferent(from other: String?) -> Bool {
+        guard let other else { return true }
+        return !utf8.elementsEqual(other.utf8)
+    }
+}

@@ -1,0 +1,83 @@
+import Logging
+import Synchronization
+import WeirFlow
+import WeirStore
+import WeirWorld
+
+/// Takes bundles out of all work queues, fairly, and hands their objects to the routes.
+///
+/// Up to `turnsMost` queues are worked on at the same time, each by one turn: so the order within a queue is kept, and
+/// one whose receiver is stuck holds up nobody else.
+final class Workers: Sendable {
+    private struct State {
+        var turns = FairTurns<ConnectorID>()
+        var running = 0
+        var isStopping = false
+    }
+
+    let intake: any Intake
+    let book: ConnectorBook
+    let queues: WorkQueues
+    let settings: ConnectorsSettings
+    let world: World
+    let deadLetters: PoisonLetters
+    private let state = Mutex(State())
+    private let signal = Signal()
+
+    init(intake: any Intake, book: ConnectorBook, queues: WorkQueues, settings: ConnectorsSettings, world: World) {
+        self.intake = intake
+        self.book = book
+        self.queues = queues
+        self.settings = settings
+        self.world = world
+        deadLetters = PoisonLetters(
+            directory: ConnectorDirectory.deadLetters(root: queues.root), maxSize: settings.deadLettersMost,
+            minFree: settings.minFree, world: queues.world)
+    }
+
+    /// Something is in a queue.
+    func ready(_ id: ConnectorID) {
+        let share = FairTurns<ConnectorID>.share(
+            weight: settings.weightOf[id] ?? 1, priority: settings.priorityOf[id] ?? 0)
+        state.withLock { $0.turns.ready(id, share: share) }
+        signal.poke()
+    }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        signal.poke()
+    }
+
+    func close() async { await deadLetters.close() }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Until `stop`, and until the turns that run then are over.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            while !Task.isCancelled, !isStopping {
+                while let id = next() { group.addTask { await self.turn(id) } }
+                await signal.wait()
+            }
+            stop()
+            await group.waitForAll()
+        }
+    }
+
+    private func next() -> ConnectorID? {
+        state.withLock { state in
+            guard !state.isStopping, state.running < settings.turnsMost, let id = state.turns.next() else { return nil }
+            state.running += 1
+            return id
+        }
+    }
+
+    private func turn(_ id: ConnectorID) async {
+        let outcome = await WorkTurn(connector: id, workers: self).run()
+        state.withLock { state in
+            state.running -= 1
+            state.turns.finished(id, cost: outcome.cost, hasMore: outcome.hasMore)
+        }
+        signal.poke()
+    }
+}
