@@ -7,7 +7,8 @@ package struct GateReading: Sendable {
     package var state: GateState
     package var reason: Reason
     package var since: WallTime
-    /// In the limit's unit; `nil` when it cannot be measured.
+    /// In the limit's unit; `nil` when it cannot be measured. While a queue on disk is engaged, level and limit are
+    /// the queue's: that is what fills.
     package var level: Int64?
     package var limit: Limit
     /// What lets it go, as a sentence: "when the receiver answers; next attempt in 4 s".

@@ -7,9 +7,10 @@ import WeirWorld
 
 extension Node {
     package var sources: [SourceStatus] {
-        let held = gates.readings.first { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
+        let held = gates.readings.filter { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
         return sourceList.map { name, source in
             let reading = source.meter.reading
+            let held = held.first { $0.senders.contains(name) }
             let (state, reason) = state(of: name, waiting: reading.waiting, held: held)
             return SourceStatus(
                 reading: reading, addresses: source.addresses, canBeDelayed: source.canBeDelayed, state: state,

@@ -16,11 +16,11 @@ struct NodeAssembly {
 
     init(plan: NodePlan, means: DestinationMeans, gates: GateRegistry, storage: NodeStorage) {
         let resolver = LiveResolver(world: means.world)
-        let senders = NodeAssembly.senders(plan)
+        let senders = plan.senders
         chains = plan.receivers.map { receiver in
             DeliveryChain(
                 name: receiver.name, plan: receiver.plan, settings: receiver.settings,
-                limitOrigin: receiver.limitOrigin,
+                limitOrigin: receiver.limitOrigin, queueLimitOrigin: receiver.queueLimitOrigin,
                 type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name),
                 senders: senders[receiver.name] ?? [],
                 resolver: resolver, world: means.world, registry: gates)
@@ -86,19 +86,5 @@ struct NodeAssembly {
         case .fallback(let members):
             FallbackIntake(name: composite.name, members: members.compactMap { known[$0] })
         }
-    }
-
-    /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them
-    /// do.
-    private static func senders(_ plan: NodePlan) -> [String: [String]] {
-        let sources = plan.settings.sources.entries.map(\.name)
-        var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
-        var grows = true
-        while grows {
-            let members = plan.composites.filter { reached.contains($0.name) }.flatMap(\.plan.names)
-            grows = !reached.isSuperset(of: members)
-            reached.formUnion(members)
-        }
-        return Dictionary(reached.map { ($0, sources) }, uniquingKeysWith: { first, _ in first })
     }
 }

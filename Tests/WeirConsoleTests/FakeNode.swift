@@ -207,10 +207,11 @@ extension GateReading {
         for seconds in [0.002, 0.02, 0.02, 0.9, 75] { buckets.record(seconds) }
         return GateReading(
             id: "siem", kind: .stream, state: .queueing, reason: Reason("http_503", "2 of 2 hosts answer 503."),
-            since: FakeTime.start + .seconds(-131), level: 6_000_000,
-            limit: Limit(8_000_000, .bytes, origin: "weir.yaml:14"),
+            since: FakeTime.start + .seconds(-131), level: 1_860_000_000,
+            limit: Limit(5_000_000_000, .bytes, origin: "weir.yaml:14"),
             reopens: "when the receiver answers and the queue is empty; next attempt in 4 s",
-            details: [.init("in flight", "1 of 5 requests")], senders: ["edge"],
+            details: [.init("in memory", "51.7 kB of 8.00 MB"), .init("in flight", "1 of 5 requests")],
+            senders: ["edge"],
             receiver: "http://10.0.0.5/in and 1 more",
             counters: counters,
             queue: .init(

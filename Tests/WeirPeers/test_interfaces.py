@@ -18,7 +18,7 @@ def server(run_weir, tcp_receiver, http_receiver, port):
     """A Weir with one destination that works, one that queues, and events through both."""
     good, bad, listen = tcp_receiver(), http_receiver(default=Answer(503)), port()
     server = run_weir(flow(tcp_in(listen), {
-        "good": tcp_out(good), "bad": http_out(bad, buffer="1MiB", on_backpressure="queue", queue={"mode": "error"})},
+        "good": tcp_out(good), "bad": http_out(bad, buffer="1MiB", on_backpressure="queue", queue={"mode": "error", "max_size": "100MB"})},
         [{"name": "errors", "when": 'event.level == "error"', "to": "bad", "final": False}, {"name": "all", "to": "good"}]))
     server.listen = listen
     send_lines(listen, [json_event(n, level="error" if n % 10 == 0 else "info") for n in range(1000)])
@@ -80,7 +80,7 @@ def test_why(server):
     """`weir why` says state, since when, measured, limit and its line, what reopens it and what was not lost."""
     done = server.command("why", "bad")
     assert done.returncode in (0, 3), done
-    for word in ("bad is queueing since", "measured", "limit", "reopens", "not lost", "weir.yaml:"):
+    for word in ("bad is queueing since", "on disk", "100 MB", "reopens", "not lost", "weir.yaml:"):
         assert word in done.stdout, f"{word!r} is not in:\n{done.stdout}"
     unknown = server.command("why", "goood")
     assert unknown.returncode != 0 and "good" in unknown.stdout + unknown.stderr

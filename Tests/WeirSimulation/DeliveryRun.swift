@@ -254,10 +254,10 @@ final class DeliveryRun: Sendable {
         guard let chain else { return }
         let reading = chain.reading
         if reading.counters.unaccounted != 0 { fail("the law of conservation is broken: \(reading.counters)") }
-        let level = reading.details.first { $0.name == "in memory" }?.value ?? ""
+        let memory = chain.memory
         // A batch that is larger than the whole buffer is let in alone; the largest here has 12 events.
-        if let amount = reading.level, amount > max(reading.limit.amount, 12 * 330) {
-            fail("more is in memory than the buffer allows: \(level)")
+        if memory.bytes > max(memory.most, 12 * 330) {
+            fail("more is in memory than the buffer allows: \(memory)")
         }
         let (from, until) = state.withLock { ($0.pausedFrom, $0.pausedUntil) }
         // What was handed to a worker in the very moment of the answer may still go out.

@@ -35,7 +35,7 @@ enum ConsoleStyle {
         .tiles{display:grid;grid-template-columns:repeat(5,1fr);gap:10px;margin-bottom:16px}
         .tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 12px}
         .tile span{color:var(--mute);font-size:12px}
-        .tile strong{display:block;font-size:20px;font-variant-numeric:tabular-nums}
+        .tile strong{display:block;font-size:20px;font-variant-numeric:tabular-nums;white-space:nowrap}
         .panel{background:var(--panel);border:1px solid var(--line);border-radius:8px;margin-bottom:16px;overflow:auto}
         .panel h2{font-size:13px;margin:0;padding:10px 14px;border-bottom:1px solid var(--line)}
         .panel p{padding:4px 14px;max-width:70ch}
@@ -86,6 +86,7 @@ enum ConsoleStyle {
         @media (max-width:700px){
         header{gap:12px;padding:10px 14px}main{padding:14px 12px 32px}
         .tiles{grid-template-columns:repeat(2,1fr)}.tile strong{font-size:17px}
+        .tile:last-child:nth-child(odd){grid-column:1/-1}
         .graph{display:none}.flow-list{display:block}
         [role=table] thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
         [role=table],[role=table] tbody{display:block}

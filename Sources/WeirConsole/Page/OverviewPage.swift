@@ -152,8 +152,8 @@ struct Tiles: Sendable {
         all = [
             Tile(key: "open", label: "Gates open", value: "\(open) of \(seen.gates.count)"),
             Tile(
-                key: "rates", label: "Events in / out",
-                value: "\(Figures.rate(entering)) / \(Figures.rate(leaving)) per s"),
+                key: "rates", label: "Events in / out per s",
+                value: "\(Figures.rate(entering)) / \(Figures.rate(leaving))"),
             Tile(key: "disk", label: "Held on disk", value: Figures.bytes(seen.diskBytes)),
             Tile(key: "dropped", label: "Dropped since start", value: Figures.count(Int64(clamping: dropped))),
             Tile(

@@ -14,6 +14,9 @@ extension DeliveryChain {
         return shared.withLock { $0.reading(of: self, at: now, wall: wall) }
     }
 
+    /// What is in memory, and how much may be; the gate's own level while nothing is on disk.
+    package var memory: (bytes: Int, most: Int) { shared.withLock { ($0.state.level, $0.state.bufferMost) } }
+
     /// One endpoint, for people.
     package struct EndpointReading: Sendable, Hashable {
         package var name: String
@@ -177,22 +180,25 @@ extension DeliveryChain.Shared {
         let rateIn = state.rateIn.rate(at: now)
         let rateOut = state.rateOut.rate(at: now)
         var details = [
-            GateReading.Detail("in memory", "\(ByteCount(state.level)) of \(ByteCount(state.bufferMost))"),
+            GateReading.Detail(
+                "in memory", "\(ByteCount(state.level).shortText) of \(ByteCount(state.bufferMost).shortText)"),
             GateReading.Detail("in flight", "\(state.inFlight) of \(state.shape.concurrency) sends"),
-            GateReading.Detail("limit set by", gate.limit.origin),
-            GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)))/s"),
-            GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)))/s"),
+            GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)).shortText)/s"),
+            GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)).shortText)/s"),
             GateReading.Detail(
                 "endpoints", "\(state.usable.count { $0.breaker.isClosed }) of \(state.usable.count) work"),
         ]
         if !waiters.isEmpty { details.append(GateReading.Detail("senders waiting", "\(waiters.count)")) }
         for endpoint in state.usable where !endpoint.breaker.isClosed {
             guard let trouble = endpoint.breaker.reason else { continue }
+            // Most sentences begin with the endpoint's name.
+            let said = trouble.sentence.contains(endpoint.name)
             details.append(
                 GateReading.Detail(
-                    "endpoint \(endpoint.name)", "\(trouble.sentence) Failed attempts: \(endpoint.breaker.failures)."))
+                    "endpoint",
+                    "\(said ? "" : endpoint.name + ": ")\(trouble.sentence) Failed attempts: "
+                        + "\(endpoint.breaker.failures)."))
         }
-        details.append(GateReading.Detail("not lost", keptSentence))
         var forecast = GateReading.Forecast()
         let level = Double(state.level)
         if let queue, queue.isEngaged, queue.bytes > 0 {
@@ -202,26 +208,19 @@ extension DeliveryChain.Shared {
             } else if rateOut > rateIn + 1 {
                 forecast.drained = .milliseconds(Int64(min(1e12, Double(queue.bytes) / (rateOut - rateIn) * 1000)))
             }
-            details.append(GateReading.Detail("on disk", "\(ByteCount(queue.bytes)) of \(ByteCount(queue.maxBytes))"))
         } else if rateIn > rateOut + 1 {
             forecast.full = .milliseconds(
                 Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
         } else if rateOut > rateIn + 1, level > 0 {
             forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
         }
+        let spilled = queue.flatMap { $0.isEngaged ? $0 : nil }
         return GateReading(
-            id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since, level: gate.level,
-            limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders,
-            receiver: chain.name,
+            id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since,
+            level: spilled?.bytes ?? gate.level,
+            limit: spilled.map { Limit(max(1, $0.maxBytes), .bytes, origin: chain.queueLimitOrigin) } ?? gate.limit,
+            reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
             counters: counters, queue: queue, forecast: forecast, latency: latency, latencyBuckets: state.latency)
-    }
-
-    private var keptSentence: String {
-        let held = state.heldEvents
-        if held == 0 { return "Nothing is held." }
-        let disk = state.disk?.events ?? 0
-        if disk == 0 { return "\(held) events are held in memory." }
-        return "\(held) events are held: \(disk) on disk, \(held - disk) in memory."
     }
 
     private var latency: (median: Double, high: Double)? {
@@ -241,8 +240,10 @@ extension DeliveryChain.Shared {
 
     func reopens(at now: Moment) -> String {
         func after(_ moment: Moment) -> String {
-            let wait = max(.zero, moment - now)
-            return wait < .milliseconds(50) ? "now" : "in \(wait.shortText)"
+            let wait = max(.zero, moment - now).nanoseconds
+            // Whole seconds, rounded up: what is read is a second old.
+            return wait < 1_000_000_000
+                ? "within a second" : "in \(Duration.seconds((wait - 1) / 1_000_000_000 + 1).shortText)"
         }
         switch state.gate.state {
         case .open, .filling: return "It is open."
@@ -253,7 +254,8 @@ extension DeliveryChain.Shared {
         case .blocking, .dropping, .queueing, .buffering: break
         }
         if state.disk?.trouble != nil {
-            return "When there is room on the disk; next attempt \(state.disk?.retryAt.map(after) ?? "now")."
+            return
+                "When there is room on the disk; next attempt \(state.disk?.retryAt.map(after) ?? "within a second")."
         }
         if let pause = state.pause, pause.until > now {
             return "When the pause that the receiver asked for is over: \(after(pause.until))."
@@ -263,6 +265,6 @@ extension DeliveryChain.Shared {
         }
         if state.trouble(at: now) != nil { return "When the receiver takes a batch; an attempt is under way." }
         if state.gate.state == .queueing { return "When the queue is empty." }
-        return "When less than 75 % of the limit is held."
+        return "When less than \(ByteCount(Int64(state.bufferMost) * 3 / 4).shortText) (75 % of the limit) is held."
     }
 }

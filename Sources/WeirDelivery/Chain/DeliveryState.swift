@@ -181,7 +181,7 @@ struct DeliveryState: Sendable {
     }
 
     private var fullReason: Reason {
-        let sizes = "\(ByteCount(level)) of \(ByteCount(bufferMost))"
+        let sizes = "\(ByteCount(level).shortText) of \(ByteCount(bufferMost).shortText)"
         if inFlight >= shape.concurrency && !shape.isOrdered {
             return Reason(
                 "in_flight_limit",
