@@ -86,6 +86,16 @@ extension DeliveryChain {
             }
         }
         receipt?.settle(.kept)
+        lookAtDisk()
+    }
+
+    /// Now and then, where the queue changes: a look at its size, for the forecast.
+    private func lookAtDisk() {
+        let now = world.time.now
+        guard shared.withLock({ $0.state.disk?.heldTrend.wantsLook(at: now) ?? false }), let level = queue?.level else {
+            return
+        }
+        shared.withLock { $0.state.disk?.saw(level, at: now) }
     }
 
     private func dropOldest(of queue: DurableQueue, bytes: Int, code: String) {
@@ -117,6 +127,7 @@ extension DeliveryChain {
                     shared.state.didRead(records, writes: order.writes, damaged: damaged, at: now, wall: wall)
                 }
                 queue.acknowledge(useless)
+                lookAtDisk()
             } catch {
                 change { shared, now, _ in shared.state.readFailed(error, at: now) }
                 if shared.withLock({ $0.state.phase == .ended }) { return }

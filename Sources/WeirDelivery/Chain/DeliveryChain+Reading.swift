@@ -180,8 +180,7 @@ extension DeliveryChain.Shared {
         let rateIn = state.rateIn.rate(at: now)
         let rateOut = state.rateOut.rate(at: now)
         var details = [
-            GateReading.Detail(
-                "in memory", "\(ByteCount(state.level).shortText) of \(ByteCount(state.bufferMost).shortText)"),
+            GateReading.Detail("in memory", state.heldText),
             GateReading.Detail("in flight", "\(state.inFlight) of \(state.shape.concurrency) sends"),
             GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)).shortText)/s"),
             GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)).shortText)/s"),
@@ -199,21 +198,7 @@ extension DeliveryChain.Shared {
                     "\(said ? "" : endpoint.name + ": ")\(trouble.sentence) Failed attempts: "
                         + "\(endpoint.breaker.failures)."))
         }
-        var forecast = GateReading.Forecast()
-        let level = Double(state.level)
-        if let queue, queue.isEngaged, queue.bytes > 0 {
-            let room = Double(max(0, queue.maxBytes - queue.bytes))
-            if rateIn > rateOut + 1 {
-                forecast.full = .milliseconds(Int64(min(1e12, room / (rateIn - rateOut) * 1000)))
-            } else if rateOut > rateIn + 1 {
-                forecast.drained = .milliseconds(Int64(min(1e12, Double(queue.bytes) / (rateOut - rateIn) * 1000)))
-            }
-        } else if rateIn > rateOut + 1 {
-            forecast.full = .milliseconds(
-                Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
-        } else if rateOut > rateIn + 1, level > 0 {
-            forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
-        }
+        let forecast = forecast(disk: chain.queue?.level, maxBytes: queue?.maxBytes, rateIn, rateOut, at: now)
         let spilled = queue.flatMap { $0.isEngaged ? $0 : nil }
         return GateReading(
             id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since,
@@ -221,6 +206,28 @@ extension DeliveryChain.Shared {
             limit: spilled.map { Limit(max(1, $0.maxBytes), .bytes, origin: chain.queueLimitOrigin) } ?? gate.limit,
             reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
             counters: counters, queue: queue, forecast: forecast, latency: latency, latencyBuckets: state.latency)
+    }
+
+    /// At the present speeds: of the disk queue while it is engaged, else of the memory buffer.
+    private func forecast(
+        disk: QueueLevel?, maxBytes: Int64?, _ rateIn: Double, _ rateOut: Double, at now: Moment
+    ) -> GateReading.Forecast {
+        var forecast = GateReading.Forecast()
+        if let disk, let maxBytes, disk.bytes > 0, state.spill?.isEngaged == true, var seen = state.disk {
+            seen.saw(disk, at: now)
+            if (seen.heldTrend.perSecond ?? 0) < -1 {
+                forecast.drained = seen.heldTrend.time(for: -Double(disk.bytes))
+            } else if (seen.fileTrend.perSecond ?? 0) > 1 {
+                forecast.full = seen.fileTrend.time(for: Double(max(0, maxBytes - disk.diskBytes)))
+            }
+            return forecast
+        }
+        let level = Double(state.level)
+        let room = max(0, Double(state.bufferMost) - level)
+        let speed = rateIn - rateOut
+        if speed > 1 { forecast.full = .milliseconds(Int64(min(1e12, room / speed * 1000))) }
+        if speed < -1, level > 0 { forecast.drained = .milliseconds(Int64(min(1e12, level / -speed * 1000))) }
+        return forecast
     }
 
     private var latency: (median: Double, high: Double)? {
@@ -260,10 +267,15 @@ extension DeliveryChain.Shared {
         if let pause = state.pause, pause.until > now {
             return "When the pause that the receiver asked for is over: \(after(pause.until))."
         }
-        if let next = state.nextAttempt(at: now), state.trouble(at: now) != nil {
+        let trouble = state.trouble(at: now)
+        if let trouble, trouble.code.hasPrefix("dead_letter") {
+            return
+                "When the dead letters can be written; next attempt \(state.nextAttempt(at: now).map(after) ?? "now")."
+        }
+        if let next = state.nextAttempt(at: now), trouble != nil {
             return "When the receiver takes a batch; next attempt \(after(next))."
         }
-        if state.trouble(at: now) != nil { return "When the receiver takes a batch; an attempt is under way." }
+        if trouble != nil { return "When the receiver takes a batch; an attempt is under way." }
         if state.gate.state == .queueing { return "When the queue is empty." }
         return "When less than \(ByteCount(Int64(state.bufferMost) * 3 / 4).shortText) (75 % of the limit) is held."
     }

@@ -22,6 +22,7 @@ package final class DeliveryChain: Intake {
     package let senders: [String]
     package let tap = Tap()
     let shape: DeliveryShape
+    let bufferMost: Int
     let world: World
     let registry: GateRegistry
     let resolver: any AddressResolver
@@ -83,6 +84,7 @@ package final class DeliveryChain: Intake {
         self.queueDirectory = queueDirectory
         self.queueLimitOrigin = queueLimitOrigin
         shape = settings.shape(over: plan.shape)
+        bufferMost = max(1, settings.buffer.asInt)
         let workers = shape.isOrdered ? max(shape.concurrency, min(64, plan.endpoints.count)) : shape.concurrency
         shared = Mutex(
             Shared(

@@ -135,7 +135,7 @@ package struct DeadLetterSettings: Settings {
         case dropOldest = "drop_oldest"
         package var help: String {
             switch self {
-            case .block: "The destination stops until there is room."
+            case .block: "The destination waits until they can be written, also where the disk fails."
             case .dropNewest: "The refused event is dropped and counted."
             case .dropOldest: "The oldest dead letters make room, counted."
             }
