@@ -18,6 +18,9 @@ package struct GateReading: Sendable {
     /// Names of the sources that send through this gate, and of the receiver behind it: the edges of the flow graph.
     package var senders: [String]
     package var receiver: String
+    /// The gates that a composed destination sends to, whose states make its own; empty for every other gate. What it
+    /// counts is counted by them again, so a sum over gates leaves it out.
+    package var members: [String]
     package var counters: FlowCounters
     package var queue: QueueReading?
     package var forecast: Forecast
@@ -74,7 +77,7 @@ package struct GateReading: Sendable {
     package init(
         id: String, kind: GateKind, state: GateState, reason: Reason, since: WallTime, level: Int64?, limit: Limit,
         reopens: String, details: [Detail] = [], senders: [String] = [], receiver: String,
-        counters: FlowCounters = .init(),
+        members: [String] = [], counters: FlowCounters = .init(),
         queue: QueueReading? = nil, forecast: Forecast = .init(), latency: (median: Double, high: Double)? = nil,
         latencyBuckets: LatencyBuckets = .init()
     ) {
@@ -89,6 +92,7 @@ package struct GateReading: Sendable {
         self.details = details
         self.senders = senders
         self.receiver = receiver
+        self.members = members
         self.counters = counters
         self.queue = queue
         self.forecast = forecast

@@ -25,7 +25,9 @@ extension Node {
         return ("held", Reason("gate_\(held.state.rawValue)", "Held by the gate \(held.id): \(held.reason.sentence)"))
     }
 
-    package var destinations: [DestinationStatus] {
+    package var destinations: [DestinationStatus] { receivers + composed.map(status) }
+
+    private var receivers: [DestinationStatus] {
         chains.map { chain in
             DestinationStatus(
                 name: chain.name, type: chain.type, gate: gates.reading(chain.name),
@@ -35,6 +37,20 @@ extension Node {
                         concurrency: $0.concurrency, sentEvents: $0.sentEvents, trouble: $0.trouble)
                 }, deadLetters: chain.deadLetterLevel)
         }
+    }
+
+    /// Of a destination that owns others: its members stand where others have endpoints.
+    private func status(_ destination: ComposedDestination) -> DestinationStatus {
+        let sent = destination.sentEvents
+        return DestinationStatus(
+            name: destination.name, type: destination.kind.rawValue, gate: gates.reading(destination.name),
+            endpoints: destination.members.enumerated().map { place, member in
+                let gate = gates.reading(member.name)
+                let isHeld = gate?.state.isHeld ?? true
+                return EndpointStatus(
+                    name: member.name, weight: member.weight, breaker: isHeld ? "open" : "closed", inFlight: 0,
+                    concurrency: 0, sentEvents: sent?[place] ?? 0, trouble: isHeld ? gate?.reason : nil)
+            })
     }
 
     package var routes: [RouteStatus] {
@@ -76,6 +92,7 @@ extension Node {
 
     private func tapPlace(_ name: String) -> Tap? {
         if let chain = chains.first(where: { $0.name == name }) { return chain.tap }
+        if let destination = composed.first(where: { $0.name == name }) { return destination.tap }
         if let place = plan.rules.firstIndex(where: { $0.name == name }) { return router.taps[place] }
         return name == router.name ? router.tap : nil
     }

@@ -25,6 +25,7 @@ package final class Node: NodeAccess, Service {
     let means: DestinationMeans
     let sourceList: [(name: String, source: any Source)]
     let chains: [DeliveryChain]
+    let composed: [ComposedDestination]
     let router: Routes
     let storage: NodeStorage
     private let progress = Mutex(Progress())
@@ -47,6 +48,7 @@ package final class Node: NodeAccess, Service {
         storage = try await NodeStorage.open(plan.settings.data, world: means.world)
         let assembly = NodeAssembly(plan: plan, means: means, gates: gates, storage: storage)
         chains = assembly.chains
+        composed = assembly.composed
         router = assembly.routes
         sourceList = assembly.sources
     }
@@ -62,6 +64,7 @@ package final class Node: NodeAccess, Service {
                     "The destination `\(chain.name)` could not be opened: \(error).", help: "See the message above.")
             }
         }
+        for destination in composed { destination.publish() }
         await lookForOrphans()
         for (name, source) in sourceList {
             do throws(SourceFailure) {
@@ -123,6 +126,7 @@ package final class Node: NodeAccess, Service {
         } onGracefulShutdown: {
             self.stopping.settle(.kept)
         }
+        for destination in composed { destination.withdraw() }
         await storage.close()
     }
 

@@ -131,12 +131,11 @@ package final class Routes: Intake {
         var receipts: [Receipt] = []
         var waiting: [Offer] = []
         var refusal: IntakeRefusal?
-        let never = Moment(nanoseconds: .min)
         for offer in offers {
             var rest = offer
             while let part = rest.parts.first {
                 do throws(IntakeRefusal) {
-                    receipts.append(try await rest.intake.accept(part, deadline: never))
+                    receipts.append(try await rest.intake.accept(part, deadline: .distantPast))
                     rest.parts.removeFirst()
                 } catch {
                     refusal = error

@@ -3,12 +3,16 @@ import WeirExpressions
 import WeirSettings
 
 extension NodePlan {
-    /// For the flow graph: by destination, the sources whose events may come to it, in the configuration's order. A
-    /// condition that the source's name decides is decided here; any other may match.
+    /// For the flow graph: by destination, who sends to it, in the configuration's order: the sources whose events a
+    /// route may bring it, and the composed destinations that own it. A condition that the source's name decides is
+    /// decided here; any other may match.
     var senders: [String: [String]] {
         var senders: [String: [String]] = [:]
         for source in settings.sources.entries.map(\.name) {
             for destination in reach(of: source) { senders[destination, default: []].append(source) }
+        }
+        for composite in composites {
+            for member in Set(composite.plan.names) { senders[member, default: []].append(composite.name) }
         }
         return senders
     }
@@ -23,13 +27,6 @@ extension NodePlan {
             goesOn = answer == nil || !rule.isFinal
         }
         if goesOn, let fallback { reached.insert(fallback) }
-        // What a router or a balancer owns is reached with it.
-        var grows = true
-        while grows {
-            let members = composites.filter { reached.contains($0.name) }.flatMap(\.plan.names)
-            grows = !reached.isSuperset(of: members)
-            reached.formUnion(members)
-        }
         return reached
     }
 }
