@@ -25,7 +25,7 @@ struct HTTPTaking: Sendable {
         let deadline = world.time.now + wait
         var receipts: [Receipt] = []
         for batch in batches {
-            for piece in batch.pieces(ofAtMost: Handing.batchMost) {
+            for piece in batch.cuts(bytes: Handing.batchMost, events: .max).map(batch.slice) {
                 do throws(IntakeRefusal) {
                     let receipt = try await meter.waiting(world.time) { () async throws(IntakeRefusal) in
                         try await intake.accept(piece, deadline: deadline)
