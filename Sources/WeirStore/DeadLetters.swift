@@ -42,7 +42,7 @@ package final class DeadLetters: Sendable {
     /// - Parameter maxSize: bytes on disk; 1 GB.
     package static func open(
         directory: String, name: String, maxSize: Int64 = 1_000_000_000, onFull: OnFull = .dropOldest,
-        minFree: Int64 = 64 << 20,
+        minFree: Int64? = nil,
         world: World
     ) async throws(StoreFailure) -> DeadLetters {
         let queue = try await DurableQueue.open(

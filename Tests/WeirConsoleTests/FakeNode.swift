@@ -111,7 +111,7 @@ struct NoFiles: FileSystem {
     func list(_ directory: String) throws(FileFailure) -> [String] { throw missing(directory) }
     func status(_ path: String) throws(FileFailure) -> FileStatus? { nil }
     func syncDirectory(_ path: String) throws(FileFailure) { throw missing(path) }
-    func freeSpace(_ path: String) throws(FileFailure) -> Int64 { 0 }
+    func space(_ path: String) throws(FileFailure) -> DiskSpace { DiskSpace(total: 0, free: 0) }
     func lock(_ path: String) throws(FileFailure) -> (any FileLock)? { nil }
 }
 

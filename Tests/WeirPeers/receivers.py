@@ -67,6 +67,10 @@ class TCPReceiver:
             if self.bytes_per_second:
                 time.sleep(len(chunk) / self.bytes_per_second)
 
+    @property
+    def is_listening(self):
+        return self._server is not None
+
     def bytes(self):
         with self._lock:
             return bytes(self.data)

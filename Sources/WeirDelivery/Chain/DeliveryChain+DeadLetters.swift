@@ -25,7 +25,8 @@ extension DeliveryChain {
         let letters = try await DeadLetters.open(
             directory: queueDirectory + "/dead-letters", name: name + "-dead",
             maxSize: settings.deadLetters.maxSize.bytes,
-            onFull: settings.deadLetters.onFull == .dropOldest ? .dropOldest : .dropNewest, world: world)
+            onFull: settings.deadLetters.onFull == .dropOldest ? .dropOldest : .dropNewest,
+            minFree: settings.deadLetters.minFree?.bytes, world: world)
         self.letters.withLock { $0 = letters }
     }
 

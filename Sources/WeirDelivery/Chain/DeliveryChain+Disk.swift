@@ -11,7 +11,7 @@ extension DeliveryChain {
         guard let queueDirectory, let own = settings.queueInUse else { return }
         let settings = WeirStore.QueueSettings(
             name: name, segmentSize: own.segmentSizeInUse.asInt, maxSize: own.maxSize.bytes,
-            durability: own.durability.stored, compression: own.compress.stored)
+            durability: own.durability.stored, compression: own.compress.stored, minFree: own.minFree?.bytes)
         let queue = try await DurableQueue.open(directory: queueDirectory + "/queue", settings: settings, world: world)
         let level = queue.level
         disk.withLock { $0 = queue }
@@ -155,11 +155,6 @@ private final class FailureBox: Sendable {
     private let first = Mutex<StoreFailure?>(nil)
     func set(_ failure: StoreFailure) { first.withLock { if $0 == nil { $0 = failure } } }
     var failure: StoreFailure? { first.withLock { $0 } }
-}
-
-extension StoreFailure {
-    /// What `on_full` is about.
-    var isFull: Bool { if case .noSpace = self { true } else { false } }
 }
 
 extension DurabilitySetting {

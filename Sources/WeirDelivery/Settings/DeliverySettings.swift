@@ -142,12 +142,14 @@ package struct DeadLetterSettings: Settings {
         }
     }
     package var maxSize = ByteCount.gigabytes(1)
+    package var minFree: ByteCount?
     package var onFull = OnFull.dropOldest
 
     package init() {}
 
     package static let fields: [Field<Self>] = [
         field("max_size", \.maxSize, range: .mebibytes(1)..., "Bytes of dead letters kept for this destination."),
+        field("min_free", \.minFree, examples: ["1GB", "0"], DiskQueueSettings.minFreeHelp),
         field("on_full", \.onFull, "What happens when they are full."),
     ]
 }

@@ -171,17 +171,12 @@ package final class DurableQueue: Sendable {
                 return taken
             }
             if appends.isEmpty { break }
-            let failuresBefore = writer.syncFailures
             let count = writer.commit(appends)
-            let failures = writer.syncFailures - failuresBefore
-            if failures > 0 {
-                world.log.error("a sync failed", metadata: ["queue": "\(settings.name)", "failures": "\(failures)"])
-            }
+            lookAtSyncs()
             let consumer = shell.withLock { shell in
                 shell.waitingBytes -= appends.reduce(0) { $0 + $1.record.payloadBytes }
                 shell.counters.appendedEvents &+= UInt64(count.events)
                 shell.counters.appendedRecords &+= UInt64(count.records)
-                shell.counters.syncFailures &+= failures
                 return shell.wake()
             }
             consumer?.resume()
@@ -204,15 +199,31 @@ package final class DurableQueue: Sendable {
 
     private func syncNow() {
         shell.withLock { $0.timer = nil }
-        do throws(StoreFailure) {
-            try writer.syncNow()
-        } catch {
-            shell.withLock { $0.counters.syncFailures &+= 1 }
-            world.log.error(
-                "a sync failed; the last interval may be lost by a power cut",
-                metadata: ["queue": "\(settings.name)", "error.kind": "\(error.code)"])
-        }
+        // What it throws is counted: see `lookAtSyncs`.
+        try? writer.syncNow()
+        lookAtSyncs()
         startTimer()
+    }
+
+    /// On the writing lane: counts the syncs that failed, and says so.
+    private func lookAtSyncs() {
+        let (failures, doubtful) = shell.withLock { shell in
+            let failures = writer.syncFailures - shell.counters.syncFailures
+            let doubtful = writer.doubtfulEvents - shell.counters.doubtfulEvents
+            shell.counters.syncFailures = writer.syncFailures
+            shell.counters.doubtfulEvents = writer.doubtfulEvents
+            return (failures, doubtful)
+        }
+        guard failures > 0 else { return }
+        if doubtful == 0 {
+            world.log.error(
+                "a sync failed; what it was for was written again, or refused",
+                metadata: ["queue": "\(settings.name)", "failures": "\(failures)"])
+        } else {
+            world.log.error(
+                "a sync failed, and so did writing again: a power cut may take acknowledged events",
+                metadata: ["queue": "\(settings.name)", "failures": "\(failures)", "doubtful.events": "\(doubtful)"])
+        }
     }
 
     // MARK: Levels
@@ -249,6 +260,7 @@ package final class DurableQueue: Sendable {
             // Appends that came before are on the lane already, or in the list.
             write()
             writer.close()
+            lookAtSyncs()
         }
         await reading.answer { [self] in
             reader.close()
@@ -270,19 +282,6 @@ extension DurableQueue.Shell {
         defer { reader = nil }
         return reader
     }
-}
-
-/// What happened in a queue since it was opened. Recovered + appended = acknowledged + dropped + damaged + the level.
-package struct QueueCounters: Sendable, Hashable {
-    package var recoveredEvents: UInt64 = 0
-    package var appendedEvents: UInt64 = 0
-    package var appendedRecords: UInt64 = 0
-    package var acknowledgedEvents: UInt64 = 0
-    package var droppedEvents: UInt64 = 0
-    package var damagedEvents: UInt64 = 0
-    /// Damaged ranges that the reader met.
-    package var damagedRanges: UInt64 = 0
-    package var syncFailures: UInt64 = 0
 }
 
 extension BlockingLane {
