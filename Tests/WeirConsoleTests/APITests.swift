@@ -99,8 +99,35 @@ struct APITests {
         "A GET never changes anything",
         arguments: ["/api/v1/gates/relay/hold", "/gates/relay/hold", "/gates/relay/release"])
     func noUnsafeGet(uri: String) async throws {
-        #expect(try await ask(uri).status == 404)
+        let answer = try await ask(uri)
+        #expect(answer.status == 405)
+        #expect(answer.headers[.allow] == "POST")
         #expect(node.orders.isEmpty)
+    }
+
+    @Test(
+        "A wrong method on a known path is 405 and says which are right",
+        arguments: [
+            ("/api/v1/gates", "DELETE", "GET, HEAD"), ("/api/v1/gates/siem", "POST", "GET, HEAD"), ("/", "PUT", "GET, HEAD"),
+            ("/livez", "OPTIONS", "GET, HEAD"), ("/api/v1/dead-letters/siem/replay", "PATCH", "POST"),
+        ])
+    func wrongMethod(uri: String, method: String, allowed: String) async throws {
+        let answer = try await ask(uri, try #require(HTTPRequest.Method(method)))
+        #expect(answer.status == 405)
+        #expect(answer.headers[.allow] == allowed)
+        let problem = try decode(APIProblem.self, answer.body)
+        #expect(problem.code == "method_not_allowed")
+        #expect(problem.help == "Use \(allowed).")
+    }
+
+    @Test(
+        "HEAD answers as GET does, without the body",
+        arguments: ["/", "/livez", "/metrics", "/api/v1/gates", "/api/v1/gates/nope", "/api/v1/events", "/nothing"])
+    func head(uri: String) async throws {
+        let (head, get) = (try await ask(uri, .head), try await ask(uri))
+        #expect(head.status == get.status)
+        #expect(head.headers[.contentType] == get.headers[.contentType])
+        #expect(head.body.isEmpty)
     }
 
     @Test("The console's buttons give orders and lead back")

@@ -69,14 +69,21 @@ package struct ConsoleServer: Service {
     }
 
     var router: Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        // Laid twice: middleware must stand before the routes, and this one knows them.
+        let plain = Router(context: BasicRequestContext.self)
+        addRoutes(to: plain)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
-        router.add(middleware: ProblemAnswers())
+        router.add(middleware: ProblemAnswers(known: KnownPaths(plain)))
         router.add(middleware: RequestGuard())
+        addRoutes(to: router)
+        return router
+    }
+
+    private func addRoutes(to router: Router<BasicRequestContext>) {
         let streams = StreamLimit(capacity: Self.streamsMost)
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
-        return router
     }
 }
