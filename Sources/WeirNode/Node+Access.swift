@@ -68,8 +68,10 @@ extension Node {
                     name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
             }
         }
-        return owned + orphans
+        return owned + orphans.all
     }
+
+    package func drainQueue(_ name: String, to destination: String) -> Bool { orphans.drain(name, to: destination) }
 
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }

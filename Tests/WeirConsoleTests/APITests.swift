@@ -95,6 +95,33 @@ struct APITests {
         #expect(try await ask("/api/v1/gates/nope/hold", .post).status == 404)
     }
 
+    @Test("An orphaned queue is drained through a destination's gate: once, and no other queue")
+    func drain() async throws {
+        let answer = try await ask("/api/v1/queues/old/drain/archive", .post)
+        #expect(answer.status == 200)
+        #expect(try decode(StoredQueueView.self, answer.body).drainsTo == "archive")
+        let codes = [
+            ("/api/v1/queues/old/drain/archive", 409, "drains_already"),
+            ("/api/v1/queues/siem/drain/archive", 409, "not_an_orphan"),
+            ("/api/v1/queues/odl/drain/archive", 404, "unknown_queue"),
+            ("/api/v1/queues/old/drain/archiv", 404, "unknown_destination"),
+        ]
+        for (uri, status, code) in codes {
+            let refused = try await ask(uri, .post)
+            #expect(refused.status == status)
+            #expect(try decode(APIProblem.self, refused.body).code == code)
+        }
+    }
+
+    @Test("The page offers to drain an orphaned queue")
+    func drainByButton() async throws {
+        #expect(try await ask("/").body.contains(#"action="/queues/old/drain/siem""#))
+        #expect(try await ask("/queues/old/drain/siem", .post).status == 303)
+        let page = try await ask("/").body
+        #expect(page.contains("It drains through the gate siem."))
+        #expect(!page.contains(#"action="/queues/old"#))
+    }
+
     @Test(
         "A GET never changes anything",
         arguments: ["/api/v1/gates/relay/hold", "/gates/relay/hold", "/gates/relay/release"])
@@ -108,7 +135,8 @@ struct APITests {
     @Test(
         "A wrong method on a known path is 405 and says which are right",
         arguments: [
-            ("/api/v1/gates", "DELETE", "GET, HEAD"), ("/api/v1/gates/siem", "POST", "GET, HEAD"), ("/", "PUT", "GET, HEAD"),
+            ("/api/v1/gates", "DELETE", "GET, HEAD"), ("/api/v1/gates/siem", "POST", "GET, HEAD"),
+            ("/", "PUT", "GET, HEAD"),
             ("/livez", "OPTIONS", "GET, HEAD"), ("/api/v1/dead-letters/siem/replay", "PATCH", "POST"),
         ])
     func wrongMethod(uri: String, method: String, allowed: String) async throws {

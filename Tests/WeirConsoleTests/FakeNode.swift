@@ -72,6 +72,16 @@ final class FakeNode: NodeAccess {
         }
     }
 
+    func drainQueue(_ name: String, to destination: String) -> Bool {
+        contents.withLock { contents in
+            guard let place = contents.queues.firstIndex(where: { $0.name == name && $0.drainsTo == nil }) else {
+                return false
+            }
+            contents.queues[place].drainsTo = destination
+            return true
+        }
+    }
+
     func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView] {
         Array(contents.withLock { $0.letters }.prefix(limit))
     }
@@ -168,7 +178,12 @@ extension FakeNode {
                         ?? .init(
                             mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0,
                             isEngaged: false),
-                    isOrphan: false)
+                    isOrphan: false),
+                QueueStatus(
+                    name: "old", directory: "weir-data/queues/old",
+                    reading: .init(
+                        mode: "orphan", bytes: 45_100, events: 210, maxBytes: 65_536, oldest: start + .seconds(-7_200),
+                        segments: 1, isEngaged: false), isOrphan: true),
             ]
             contents.health = [
                 HealthCheck(name: "store", isOK: true, message: "2 queues open"),
@@ -278,7 +293,14 @@ extension FakeNode {
                     reading: SourceMeter(name: $0, type: $0).reading, addresses: [$0], canBeDelayed: true,
                     state: "reading")
             }
-            contents.destinations = hostileTexts.map { text in
+            contents.queues = hostileTexts.map { text in
+                QueueStatus(
+                    name: text, directory: text,
+                    reading: .init(
+                        mode: text, bytes: 1, events: 1, maxBytes: 1, oldest: nil, segments: 1, isEngaged: false,
+                        trouble: Reason("x", text)), isOrphan: true)
+            }
+            contents.destinations = hostileTexts.prefix(3).map { text in
                 DestinationStatus(
                     name: text, type: "http", gate: node.gates.reading(text),
                     endpoints: [

@@ -59,6 +59,25 @@ def test_openapi_describes_every_answer(server):
     assert {"code", "message", "help"} <= set(problem)
 
 
+def test_methods(server):
+    """A wrong method is 405 with `Allow`; HEAD is answered, with nothing after its head."""
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection.request("DELETE", "/api/v1/gates")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Allow")) == (405, "GET, HEAD"), answer.read()
+    assert json.loads(answer.read())["code"] == "method_not_allowed"
+    paths = {"/api/v1/gates": 200, "/": 200, "/livez": 200, "/api/v1/gates/nobody": 404, "/nothing": 404}
+    for path, status in paths.items():
+        # On one connection: a body after the head of an answer would be taken for the next answer.
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b""), path
+    connection.request("GET", "/livez")
+    assert connection.getresponse().read() == b"ok\n"
+    connection.close()
+
+
 def test_health(server):
     """Alive and ready, also with a gate that is held: a held gate does what it is for."""
     assert server.http("/livez")[0] == 200
@@ -84,21 +103,6 @@ def test_why(server):
         assert word in done.stdout, f"{word!r} is not in:\n{done.stdout}"
     unknown = server.command("why", "goood")
     assert unknown.returncode != 0 and "good" in unknown.stdout + unknown.stderr
-
-
-def test_queue_commands(server):
-    """ls, peek and verify of a running node's queues; peek shows the events."""
-    server.terminate()
-    data = server.data
-    if weir("queue", "--help").returncode != 0:
-        pytest.skip("MISSING SUBCOMMAND: this build has no `weir queue`")
-    listed = weir("queue", "ls", "--data", data, cwd=server.directory)
-    assert listed.returncode == 0 and "bad" in listed.stdout, listed
-    peeked = weir("queue", "peek", "bad", "--data", data, cwd=server.directory)
-    assert peeked.returncode == 0 and '"n":"0000000"' in peeked.stdout, peeked
-    assert weir("queue", "verify", "bad", "--data", data, cwd=server.directory).returncode == 0
-    exported = weir("queue", "export", "bad", "--data", data, cwd=server.directory)
-    assert exported.stdout.count("\n") >= 100, exported
 
 
 def test_tap(server):

@@ -58,7 +58,7 @@ enum ConsoleStyle {
         .susp{color:var(--susp);background:var(--suspbg)}.drop{color:var(--drop);background:var(--dropbg)}
         .rest{color:var(--rest);background:var(--restbg)}
         .head{display:flex;gap:12px;align-items:center;flex-wrap:wrap;margin-bottom:12px}.head h1{margin:0}
-        .gone{display:none}
+        .gone{display:none}.choice{display:inline-block;margin:2px 6px 2px 0}
         button{font:inherit;font-size:12px;color:var(--ink);background:var(--panel);border:1px solid var(--line);
         border-radius:6px;padding:3px 10px;min-height:26px;cursor:pointer}
         button:hover{border-color:var(--acc)}button.main{color:var(--panel);background:var(--acc);

@@ -24,6 +24,7 @@ struct OverviewPage: Sendable {
                     table(faces)
                 }
             }
+            if !seen.orphans.isEmpty { OrphanPanel(seen: seen).markup }
         }
     }
 
@@ -154,7 +155,9 @@ struct Tiles: Sendable {
             Tile(
                 key: "rates", label: "Events in / out per s",
                 value: "\(Figures.rate(entering)) / \(Figures.rate(leaving))"),
-            Tile(key: "disk", label: "Held on disk", value: Figures.bytes(seen.diskBytes)),
+            Tile(
+                key: "disk", label: "Held on disk",
+                value: Figures.bytes(seen.queues.reduce(0) { $0 &+ $1.reading.bytes })),
             Tile(key: "dropped", label: "Dropped since start", value: Figures.count(Int64(clamping: dropped))),
             Tile(
                 key: "uptime", label: "Up for",
