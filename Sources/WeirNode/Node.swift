@@ -52,8 +52,8 @@ package final class Node: NodeAccess, Service {
         router = assembly.routes
         sourceList = assembly.sources
         orphans = OrphanQueues(
-            shelf: QueueShelf(data: storage.directory, files: means.world.files), chains: assembly.chains,
-            world: means.world)
+            shelf: QueueShelf(data: storage.directory, files: means.world.files),
+            destinations: assembly.chains + assembly.composed, world: means.world)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves

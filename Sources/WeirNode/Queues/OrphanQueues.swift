@@ -19,13 +19,13 @@ final class OrphanQueues: Sendable {
     }
 
     private let shelf: QueueShelf
-    private let chains: [DeliveryChain]
+    private let destinations: [any Intake]
     private let world: World
     private let state = Mutex(State())
 
-    init(shelf: QueueShelf, chains: [DeliveryChain], world: World) {
+    init(shelf: QueueShelf, destinations: [any Intake], world: World) {
         self.shelf = shelf
-        self.chains = chains
+        self.destinations = destinations
         self.world = world
     }
 
@@ -47,7 +47,7 @@ final class OrphanQueues: Sendable {
 
     /// Looks for them on disk. What was found before and is gone (discarded by a person) is forgotten.
     func look() async {
-        let owned = Set(chains.map(\.name))
+        let owned = Set(destinations.map(\.name))
         let entries = try? await onDisk { shelf in
             try shelf.names().filter { !owned.contains($0) }.flatMap { try shelf.entries($0) }
                 .filter { $0.part == .queue && $0.survey.events > 0 }
@@ -82,7 +82,7 @@ final class OrphanQueues: Sendable {
     /// Orders that a queue be drained through the gate of a destination; `run` does it.
     /// - Returns: false when there is no such queue or destination, or it drains already.
     func drain(_ name: String, to destination: String) -> Bool {
-        guard chains.contains(where: { $0.name == destination }) else { return false }
+        guard destinations.contains(where: { $0.name == destination }) else { return false }
         return state.withLock { state in
             guard state.orders[name] == nil, let place = state.found.firstIndex(where: { $0.name == name }) else {
                 return false
@@ -118,7 +118,7 @@ final class OrphanQueues: Sendable {
 
     /// - Returns: why it could not be drained to the end; `nil` when it was, or when Weir stops.
     private func drain(_ name: String, through destination: String) async -> Reason? {
-        guard let chain = chains.first(where: { $0.name == destination }),
+        guard let gate = destinations.first(where: { $0.name == destination }),
             let directory = all.first(where: { $0.name == name })?.directory
         else { return Reason("gone", "The queue or the destination is gone.") }
         let log = world.log
@@ -130,7 +130,7 @@ final class OrphanQueues: Sendable {
             log.notice(
                 "A queue without a destination is drained.",
                 metadata: ["queue": "\(name)", "destination": "\(destination)", "queue.events": "\(before)"])
-            let failure = await move(queue, into: chain)
+            let failure = await move(queue, into: gate)
             let left = queue.level.events
             state.withLock { $0.draining = nil }
             await queue.close()
@@ -156,7 +156,7 @@ final class OrphanQueues: Sendable {
         var lost: Reason? { state.withLock { $0.lost } }
     }
 
-    private func move(_ queue: DurableQueue, into chain: DeliveryChain) async -> Reason? {
+    private func move(_ queue: DurableQueue, into gate: any Intake) async -> Reason? {
         let flight = Flight()
         do {
             while flight.lost == nil, !Task.isCancelled {
@@ -168,7 +168,7 @@ final class OrphanQueues: Sendable {
                         queue.acknowledge([record])
                         continue
                     }
-                    let receipt = try await chain.accept(batch, deadline: nil)
+                    let receipt = try await gate.accept(batch, deadline: nil)
                     flight.state.withLock { $0.open += 1 }
                     receipt.whenSettled { settlement in
                         if settlement == .kept { queue.acknowledge([record]) }
