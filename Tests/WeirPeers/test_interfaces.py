@@ -1,6 +1,14 @@
 """What machines and people ask a running Weir: metrics, health, the API and its description, the commands."""
+import fcntl
 import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
 import subprocess
+import termios
 
 import openapi_spec_validator
 import pytest
@@ -10,7 +18,7 @@ from daemons import program
 from events import json_event, send_lines, text
 from receivers import Answer
 from waiting import until
-from weir import flow, http_out, tcp_in, tcp_out, weir
+from weir import BINARY, flow, http_out, tcp_in, tcp_out, weir
 
 
 @pytest.fixture
@@ -137,6 +145,99 @@ def test_unknown_subcommand_suggests_the_nearest():
     """A mistyped subcommand: the nearest known one, exit code 64."""
     done = weir("chek")
     assert done.returncode == 64 and "check" in done.stderr
+
+
+def subcommands():
+    """Every command line that `weir help` knows of."""
+    found = [()]
+    for path in found:
+        said = weir("help", *path).stdout.partition("SUBCOMMANDS:")[2]
+        found += [(*path, line.split()[0]) for line in said.splitlines() if re.match(r"  \S", line) and "See" not in line]
+    return found
+
+
+def test_every_help_has_examples():
+    """Each subcommand's help shows how it is used, and no line of it was broken by the width of a terminal."""
+    found = subcommands()
+    assert len(found) >= 24, found
+    for path in found:
+        said = weir("help", *path).stdout
+        examples = re.search(r"(EXAMPLES|First steps):\n((?:.+\n)+)", said)
+        assert examples, f"weir help {' '.join(path)}:\n{said}"
+        for line in examples[2].splitlines():
+            assert line.startswith("  "), f"weir help {' '.join(path)}: {line!r} was broken"
+
+
+def test_exit_codes_are_explained():
+    said = weir("help", "exit-codes").stdout
+    for number in (0, 1, 2, 3, 64, 69, 75, 77, 78):
+        assert re.search(rf"^ +{number}  \w", said, re.M), said
+    assert weir("exit-codes").stdout.count("\n") == 9
+
+
+class Terminal:
+    """A command in a pseudo-terminal: what it writes, keys that are pressed, a size that changes."""
+
+    def __init__(self, *arguments, columns=100, rows=20):
+        self.master, slave = pty.openpty()
+        self.resize(columns, rows)
+        self.process = subprocess.Popen([BINARY, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                        env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.mode = termios.tcgetattr(slave)
+        self.slave = slave
+        self.text = ""
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys):
+        os.write(self.master, keys.encode())
+
+    def shows(self, part):
+        while select.select([self.master], [], [], 0)[0]:
+            self.text += os.read(self.master, 65536).decode()
+        return part in self.text
+
+    def forget(self):
+        self.text = ""
+
+
+@pytest.mark.parametrize("leave", ["q", "\x03"], ids=["q", "ctrl-c"])
+def test_top_in_a_terminal(server, leave):
+    """`weir top` draws the gates, follows the size, and gives the terminal back as it was, by q and by Ctrl-C."""
+    screen = Terminal("top", "--address", f"http://127.0.0.1:{server.port}")
+    until("it is drawn", lambda: screen.shows("queueing") and screen.shows("q quits"))
+    assert "\x1b[?1049h" in screen.text and "\x1b[?25l" in screen.text
+    screen.forget()
+    screen.resize(44, 20)
+    until("it is drawn anew", lambda: screen.shows("GATE"))
+    plain = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", screen.text.split("\x1b[H")[1])
+    assert max(len(line) for line in plain.splitlines()) <= 44, plain
+    screen.press(leave)
+    assert screen.process.wait(timeout=5) == 0
+    assert screen.shows("\x1b[?25h") and screen.shows("\x1b[?1049l")
+    assert termios.tcgetattr(screen.slave)[3] == screen.mode[3], "echo and lines are as they were"
+
+
+def test_top_leaves_a_node_that_does_not_answer(server):
+    """The node is stopped in the middle: q still works, at once."""
+    screen = Terminal("top", "--address", f"http://127.0.0.1:{server.port}")
+    until("it is drawn", lambda: screen.shows("queueing"))
+    server.send_signal(signal.SIGSTOP)
+    try:
+        screen.press("q")
+        assert screen.process.wait(timeout=5) == 0
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+
+def test_top_without_a_terminal(server):
+    """Once, or a line for each gate every interval, with its time; and no node is exit code 69."""
+    assert "bad" in server.command("top", "--once").stdout
+    with subprocess.Popen([BINARY, "top", "--address", f"127.0.0.1:{server.port}"], stdout=subprocess.PIPE, text=True) as process:
+        assert re.match(r"\d{4}-\d\d-\d\dT\S+Z bad +queueing", process.stdout.readline())
+        process.terminate()
+    assert weir("top", "--address", "127.0.0.1:1").returncode == 69
 
 
 def test_nothing_secret_is_shown(run_weir, http_receiver, port, tmp_path):

@@ -93,7 +93,7 @@ enum ConsoleStyle {
         [role=table] tr{display:flex;flex-wrap:wrap;gap:6px 14px;align-items:center;padding:12px 14px;
         border-top:1px solid var(--line)}
         [role=table] tbody tr:first-child{border-top:0}
-        [role=table] th,[role=table] td{display:block;padding:0;border:0}
+        [role=table] th,[role=table] td{display:block;padding:0;border:0;white-space:normal}
         [role=table] tbody th{flex:1}.stack tbody th{flex-basis:100%!important}
         td[data-label]::before{content:attr(data-label) ": ";color:var(--mute);font-size:12px}
         .facts th,.facts td{display:block;border:0;padding:0 14px}.facts tr{display:block;padding:8px 0;

@@ -48,11 +48,17 @@ struct OrphanPanel: Sendable {
         return "\(Figures.count(orphan.reading.events)) events, \(Figures.bytes(orphan.reading.bytes))\(age)"
     }
 
-    private func advice(_ orphan: QueueStatus) -> String {
-        if let destination = orphan.drainsTo { return "It drains through the gate \(destination)." }
-        let trouble = orphan.reading.trouble.map { "Draining ended: \($0.sentence) " } ?? ""
-        return trouble + "Configure \(orphan.name) again, drain it through another gate, or use "
-            + "`weir queue export \(orphan.name)` and `weir queue discard \(orphan.name)`."
+    @MarkupBuilder private func advice(_ orphan: QueueStatus) -> Markup {
+        if let destination = orphan.drainsTo {
+            "It drains through the gate \(destination)."
+        } else {
+            orphan.reading.trouble.map { "Draining ended: \($0.sentence) " } ?? ""
+            "Configure it again, drain it through another gate, or use "
+            tag("code") { "weir queue export" }
+            " and "
+            tag("code") { "weir queue discard" }
+            "."
+        }
     }
 
     @MarkupBuilder private func buttons(_ orphan: QueueStatus) -> Markup {

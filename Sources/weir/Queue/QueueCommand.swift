@@ -4,6 +4,7 @@ import NIOCore
 import WeirConsole
 import WeirExpressions
 import WeirNode
+import WeirSettings
 import WeirStore
 import WeirWorld
 
@@ -13,16 +14,16 @@ struct QueueCommand: AsyncParsableCommand {
         commandName: "queue",
         abstract: "Look into queues and dead letters on disk; drain, replay, repair and export them.",
         discussion: """
-            Most of it works on the data directory, also while a node runs; `repair` and `discard` want a queue that no
-            node uses. `drain` and `replay` ask a running node, because they send through its gates.
+            Most of it works on the data directory, also while a node runs; `repair` and `discard` want a queue that \
+            no node uses. `drain` and `replay` ask a running node, because they send through its gates.
 
             EXAMPLES:
               weir queue ls
               weir queue peek siem --limit 5
-              weir queue show siem 2 --dead-letters        one dead letter whole: status, reason, attempts, event
+              weir queue show siem 2 --dead-letters        one dead letter, whole
               weir queue export siem --dead-letters > refused.ndjson
-              weir queue replay siem                       its dead letters again through its gate
-              weir queue drain old --to siem               what a removed destination left, through another gate
+              weir queue replay siem                       its dead letters once more
+              weir queue drain old --to siem               what nobody owns, elsewhere
             """,
         subcommands: [
             List.self, Peek.self, Show.self, Drain.self, Replay.self, Verify.self, Repair.self, Export.self,
@@ -47,11 +48,11 @@ struct QueueCommand: AsyncParsableCommand {
         func check(_ name: String) throws {
             let names = try shelf.names()
             guard names.contains(name), try !shelf.entries(name).filter({ $0.part == part }).isEmpty else {
-                let nearest = Nearest.name(to: name, in: names.filter { $0 != name })
+                let nearest = Nearest.word(name, among: names.filter { $0 != name })
                 Terminal.error.line(
                     "weir: there is no \(what) of '\(Printable.line(name))' in \(data)."
                         + (nearest.map { " Did you mean '\($0)'?" } ?? " `weir queue ls` lists what is there."))
-                throw ExitCode(1)
+                throw ExitCode.failed
             }
         }
     }

@@ -23,7 +23,7 @@ extension QueueCommand {
                 }
                 Terminal.error.line(
                     "weir: this deletes \(events) events. Say `--yes \(name)` when that is what you want.")
-                throw ExitCode(64)
+                throw ExitCode.usage
             }
             try options.shelf.discard(name, options.part)
             Terminal.out.line("\(name): deleted")

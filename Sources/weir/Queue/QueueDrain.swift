@@ -6,8 +6,9 @@ extension QueueCommand {
         static let configuration = CommandConfiguration(
             abstract: "Send what a removed destination left on disk through another destination's gate.",
             discussion: """
-                A running node does it, with all that the gate does (it may hold, queue and retry). What the destination
-                has is taken out; when the queue is empty it is removed. Ending this command does not end the draining.
+                A running node does it, with all that the gate does (it may hold, queue and retry). What the \
+                destination has is taken out; when the queue is empty it is removed. Ending this command does not \
+                end the draining.
 
                 EXAMPLES:
                   weir get queues                       orphaned queues are marked

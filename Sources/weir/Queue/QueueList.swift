@@ -18,8 +18,9 @@ extension QueueCommand {
 
         func run() throws {
             // Every destination has a log of dead letters; one that never had any says nothing.
-            let entries = try options.shelf.entries().filter {
-                $0.part == .queue || $0.survey.events > 0 || !$0.survey.isSound
+            let entries = try options.shelf.entries().filter { entry in
+                if options.deadLetters && entry.part != .deadLetters { return false }
+                return entry.part == .queue || entry.survey.events > 0 || !entry.survey.isSound
             }
             if json {
                 let rows = entries.map { entry in

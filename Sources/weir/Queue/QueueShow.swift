@@ -12,7 +12,7 @@ extension QueueCommand {
             discussion: """
                 EXAMPLES:
                   weir queue show siem                       the oldest event of the queue
-                  weir queue show siem 2 --dead-letters      the second, as `peek --dead-letters` counts
+                  weir queue show siem 2 --dead-letters      as `peek` counts
                   weir queue show siem --dead-letters --json | jq .status
                 """)
         @Argument(help: "Name of the destination.") var name: String

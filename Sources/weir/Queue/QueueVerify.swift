@@ -39,7 +39,7 @@ extension QueueCommand {
             if !damaged.isEmpty {
                 Terminal.out.line(
                     "`weir queue repair NAME` puts the damage aside; a node that starts does the same by itself.")
-                throw ExitCode(3)
+                throw ExitCode.held
             }
         }
     }
