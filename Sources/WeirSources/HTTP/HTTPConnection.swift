@@ -6,9 +6,9 @@ internal import WeirWorld
 
 /// One HTTP/1.1 connection. Lives on its event loop.
 ///
-/// Bodies are handed on while they come (`HTTPUpload`); while the routes have no room, nothing is read. Every wait has a
-/// limit: for a request, for its head, for its body (a least rate), for the answer. HTTP/1.1 is spoken with NIO's own
-/// codec because the limits stand on its states; a framework would hide them.
+/// Bodies are handed on while they come (`HTTPUpload`); while there is no room for them, nothing is read. Every wait
+/// has a limit: for a request, for its head, for its body (a least rate), for the answer. HTTP/1.1 is spoken with NIO's
+/// own codec because the limits stand on its states; a framework would hide them.
 final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never

@@ -69,8 +69,8 @@ package final class HTTPSource: Source {
             ),
             field(
                 "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(16),
-                "What all bodies together hold in memory. Over it, a body waits until what came of it is handed on, and "
-                    + "one of which no event is whole yet is answered with `busy_status`."),
+                "What all bodies together hold in memory. Over it, a body waits until what came of it is handed on, "
+                    + "and one of which no event is whole yet is answered with `busy_status`."),
             field(
                 "max_connections", \.connectionsMost, range: 1...1_000_000,
                 "Connections at a time; more are closed at once and counted as refused."),
