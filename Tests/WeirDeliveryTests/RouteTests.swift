@@ -180,6 +180,7 @@ private final class GaugedRecorder: GaugedIntake {
     var isPassable: Bool { passable.withLock { $0 } }
     func hasRoom(for bytes: Int) -> Bool { true }
     var roomMost: Int { .max }
+    var takesWhole: Bool { true }
     func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         try await intake.accept(batch, deadline: deadline)
     }

@@ -136,8 +136,8 @@ final class DeliveryRun: Sendable {
                 simulation.note("the disk has room")
             }
             if plan.failsSyncs, step % 4 == 1 { disk.failSyncs(1 + Int(simulation.random() % 3)) }
-            if plan.holdsAndReleases, step == 4 { chain?.order(.hold(by: "a test")) }
-            if plan.holdsAndReleases, step == 7 { release() }
+            if plan.holds.dropFirst(step).first == true { chain?.order(.hold(by: "a test")) }
+            if step >= 2, plan.holds.dropFirst(step - 2).first == true { release() }
             if step % 3 == 2, chain?.gateState == .suspended {
                 for receiver in receivers { receiver.mendCredentials() }
                 release()
@@ -297,7 +297,7 @@ final class DeliveryRun: Sendable {
             fail("an event arrived that nobody sent: \(strange)")
         }
         let missing = state.kept.subtracting(arrived).filter { !$0.hasPrefix("bad") }
-        if plan.settings.onBackpressure == .drop {
+        if plan.settings.onBackpressure == .drop || plan.settings.queue.map({ $0.onFull != .block }) ?? false {
             if missing.count > Int(state.dropped) {
                 fail("\(missing.count) events are missing, \(state.dropped) were dropped")
             }

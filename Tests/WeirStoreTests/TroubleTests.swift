@@ -50,6 +50,29 @@ import WeirWorld
         #expect(queue.unaccounted == 0)
     }
 
+    @Test("Nothing overtakes an append that failed: what was chosen before the failure fails too")
+    func noOvertaking() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let queue = try await open(disk)
+        func append(_ text: String, since failures: UInt64) async -> String {
+            let result: Result<QueueOffset, StoreFailure> = await withCheckedContinuation { continuation in
+                queue.append(record(text), unlessFailedSince: failures) { continuation.resume(returning: $0) }
+            }
+            if case .failure(let failure) = result { return failure.code }
+            return "ok"
+        }
+        let before = queue.writeFailures
+        #expect(await append("one", since: before) == "ok")
+        disk.setCapacity(0)
+        #expect(await append("two", since: before) == "disk_full")
+        disk.setCapacity(.max)
+        #expect(await append("three", since: before) == "disk_full")
+        let after = queue.writeFailures
+        #expect(await append("two", since: after) == "ok")
+        #expect(await append("three", since: after) == "ok")
+        #expect(try await drain(queue).map(text) == ["one", "two", "three"])
+    }
+
     @Test("The reserve is kept free for the rest of the machine")
     func reserve() async throws {
         let disk = SimulatedDisk(seed: 1, capacity: 100_000)

@@ -27,6 +27,8 @@ struct DeliveryState: Sendable {
     let settings: DeliverySettings
     let shape: DeliveryShape
     let bufferMost: Int
+    /// Bytes of one parcel: what one send takes, and an eighth of the disk queue, which frees as much at a time.
+    let parcelMost: Int
 
     var phase = Phase.running
     var gate: Gate
@@ -73,6 +75,7 @@ struct DeliveryState: Sendable {
         self.settings = settings
         self.shape = shape
         bufferMost = max(1, settings.buffer.asInt)
+        parcelMost = min(shape.bytesMost, settings.queueInUse.map { max(1, $0.maxSize.asInt / 8) } ?? .max)
         gate = Gate(limit: Limit(Int64(bufferMost), .bytes, origin: limitOrigin), at: wall)
         ramp = DrainRamp(bytesMost: shape.bytesMost)
         slots = Array(repeating: nil, count: workers)
@@ -116,10 +119,10 @@ struct DeliveryState: Sendable {
         let size = batch.byteCount
         rateIn.add(size, at: now)
         enteredBytes &+= UInt64(size)
-        guard size > shape.bytesMost || batch.count > shape.eventsMost else { return queue(batch, at: now) }
+        guard size > parcelMost || batch.count > shape.eventsMost else { return queue(batch, at: now) }
         // More than one send takes goes as parcels of its own, each to whichever endpoint can take it; the sender's
         // receipt waits for all.
-        let runs = batch.cuts(bytes: shape.bytesMost, events: shape.eventsMost)
+        let runs = batch.cuts(bytes: parcelMost, events: shape.eventsMost)
         return .joined(runs.map { queue(batch.slice($0), at: now) })
     }
 

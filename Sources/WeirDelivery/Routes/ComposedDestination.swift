@@ -45,6 +45,7 @@ package final class ComposedDestination: GaugedIntake {
     package var isPassable: Bool { inner.isPassable }
     package func hasRoom(for bytes: Int) -> Bool { inner.hasRoom(for: bytes) }
     package var roomMost: Int { inner.roomMost }
+    package var takesWhole: Bool { inner.takesWhole }
 
     package func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         tap.saw(batch)

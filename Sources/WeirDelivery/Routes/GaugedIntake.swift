@@ -10,11 +10,14 @@ package protocol GaugedIntake: Intake {
     func hasRoom(for bytes: Int) -> Bool
     /// The largest batch, in bytes, that it takes at once when it is empty.
     var roomMost: Int { get }
+    /// True where a refused batch was refused whole: where it is not divided among several.
+    var takesWhole: Bool { get }
 }
 
 extension DeliveryChain: GaugedIntake {
     package var isPassable: Bool { !gateState.isHeld }
     package var roomMost: Int { bufferMost }
+    package var takesWhole: Bool { true }
 }
 
 extension Routes: GaugedIntake {
@@ -24,6 +27,7 @@ extension Routes: GaugedIntake {
         targets.allSatisfy { ($0 as? any GaugedIntake)?.hasRoom(for: bytes) ?? true }
     }
     package var roomMost: Int { targets.compactMap { ($0 as? any GaugedIntake)?.roomMost }.min() ?? .max }
+    package var takesWhole: Bool { false }
     private var targets: [any Intake] { rules.flatMap(\.to) + (otherwise.map { [$0] } ?? []) }
 }
 
@@ -40,6 +44,7 @@ extension ChoosingIntake {
     package var isPassable: Bool { members.contains { $0.isPassable } }
     package func hasRoom(for bytes: Int) -> Bool { members.contains { $0.isPassable && $0.hasRoom(for: bytes) } }
     package var roomMost: Int { members.map(\.roomMost).min() ?? .max }
+    package var takesWhole: Bool { members.allSatisfy(\.takesWhole) }
 
     package func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         let room = roomMost
@@ -77,13 +82,15 @@ extension ChoosingIntake {
                 }
             }
             let last = choose(among: { members[$0].isPassable }) ?? choose(among: { _ in true }) ?? 0
-            let until = min(time.now + patience, deadline ?? .distantFuture)
+            // A router might have handed on a part already: it is not left again.
+            let looksRound = members[last].takesWhole
+            let until = looksRound ? min(time.now + patience, deadline ?? .distantFuture) : deadline
             do throws(IntakeRefusal) {
                 let receipt = try await members[last].accept(batch, deadline: until)
                 gave(batch, to: last)
                 return receipt
             } catch {
-                guard case .full = error, time.now < deadline ?? .distantFuture else { throw error }
+                guard looksRound, case .full = error, time.now < deadline ?? .distantFuture else { throw error }
                 patience = min(patience * 2, .seconds(60))
             }
         }

@@ -33,6 +33,9 @@ package final class DurableQueue: Sendable {
         var waiting: [SegmentWriter.Append] = []
         var waitingBytes = 0
         var isWriting = false
+        /// Writes that failed, and the last reason.
+        var writeFailures: UInt64 = 0
+        var writeFailure = StoreFailure.closed
         /// Read ahead of the consumer.
         var ready = CircularBuffer<StoredRecord>()
         var readFailure: StoreFailure?
@@ -137,19 +140,23 @@ package final class DurableQueue: Sendable {
 
     /// Gives a record to the queue and returns at once; `done` is called when it is durable as asked, on the queue's
     /// writing thread: it must be quick. Appends are written in the order in which they were given, and their answers
-    /// come in that order. When one fails, all that wait behind it in the same write fail too. The caller bounds how
-    /// much it lets wait (`level.waitingBytes`).
+    /// come in that order. When one fails, all that wait behind it fail too, so that nothing overtakes it. The caller
+    /// bounds how much it lets wait (`level.waitingBytes`).
+    /// - Parameter failures: `writeFailures` as the caller saw it when it chose this record to be next; when another
+    ///   write has failed since then, this one fails too.
     package func append(
-        _ record: QueueRecord, done: @escaping @Sendable (Result<QueueOffset, StoreFailure>) -> Void
+        _ record: QueueRecord, unlessFailedSince failures: UInt64? = nil,
+        done: @escaping @Sendable (Result<QueueOffset, StoreFailure>) -> Void
     ) {
-        let (isClosed, mustStart) = shell.withLock { shell -> (Bool, Bool) in
-            if shell.isClosed { return (true, false) }
+        let (failure, mustStart) = shell.withLock { shell -> (StoreFailure?, Bool) in
+            if shell.isClosed { return (.closed, false) }
+            if let failures, failures != shell.writeFailures { return (shell.writeFailure, false) }
             shell.waiting.append(SegmentWriter.Append(record: record, done: done))
             shell.waitingBytes += record.payloadBytes
             defer { shell.isWriting = true }
-            return (false, !shell.isWriting)
+            return (nil, !shell.isWriting)
         }
-        if isClosed { return done(.failure(.closed)) }
+        if let failure { return done(.failure(failure)) }
         if mustStart { writing.enqueue { [self] in write() } }
     }
 
@@ -173,6 +180,7 @@ package final class DurableQueue: Sendable {
             if appends.isEmpty { break }
             let count = writer.commit(appends)
             lookAtSyncs()
+            if let failure = writer.failure { failWaiting(failure) }
             let consumer = shell.withLock { shell in
                 shell.waitingBytes -= appends.reduce(0) { $0 + $1.record.payloadBytes }
                 shell.counters.appendedEvents &+= UInt64(count.events)
@@ -183,6 +191,20 @@ package final class DurableQueue: Sendable {
         }
         startTimer()
     }
+
+    private func failWaiting(_ failure: StoreFailure) {
+        let behind = shell.withLock { shell in
+            shell.writeFailures &+= 1
+            shell.writeFailure = failure
+            defer { shell.waiting = [] }
+            shell.waitingBytes -= shell.waiting.reduce(0) { $0 + $1.record.payloadBytes }
+            return shell.waiting
+        }
+        for append in behind { append.done(.failure(failure)) }
+    }
+
+    /// Counts failed writes: for `append(_:unlessFailedSince:)`.
+    package var writeFailures: UInt64 { shell.withLock { $0.writeFailures } }
 
     private func startTimer() {
         guard case .interval(let interval) = settings.durability, writer.hasUnsynced else { return }

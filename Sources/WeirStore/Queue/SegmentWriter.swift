@@ -43,6 +43,8 @@ final class SegmentWriter: @unchecked Sendable {
     /// After a failed sync, until one has worked: nothing is acknowledged without a sync, whatever `durability` says.
     var mustProve = false
     private var answered = (records: 0, events: 0)
+    /// Why the last commit did not take everything; records that are too large by themselves aside.
+    private(set) var failure: StoreFailure?
     /// Bytes that may be written before the free space is asked for again.
     var spaceChecked: Int64 = 0
     var syncFailures: UInt64 = 0
@@ -69,6 +71,7 @@ final class SegmentWriter: @unchecked Sendable {
     /// - Returns: what was answered with success.
     func commit(_ appends: [Append]) -> (records: Int, events: Int) {
         answered = (0, 0)
+        failure = nil
         commitAll(appends)
         return answered
     }
@@ -91,6 +94,7 @@ final class SegmentWriter: @unchecked Sendable {
                 // Those written before it are whole; everything behind it fails too, so that the order holds when it
                 // is tried again.
                 finish()
+                failure = error
                 for append in appends[index...] { append.done(.failure(error)) }
                 return
             }
@@ -101,6 +105,8 @@ final class SegmentWriter: @unchecked Sendable {
     /// Writes as many as fit into one call. - Returns: the index after the last one written.
     private func write(_ appends: [Append], from first: Int) throws(StoreFailure) -> Int {
         try makeRoom(for: RecordEncoder.bound(appends[first].record))
+        // What was written before this one may have been lost with its segment: nothing may overtake it.
+        if let failure { throw failure }
         guard var segment = open else { throw .closed }
         encoder.clear()
         var index = first
@@ -189,6 +195,7 @@ final class SegmentWriter: @unchecked Sendable {
         } catch {
             // A second failure in a row: the disk does not keep what it is given.
             abandon()
+            self.failure = error
             for append in appends { append.done(.failure(error)) }
             return
         }
