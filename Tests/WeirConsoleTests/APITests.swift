@@ -201,7 +201,7 @@ struct APITests {
         ])
     func hosts(authority: String, isWelcome: Bool) {
         let host = RequestGuard<BasicRequestContext>.host(of: authority)
-        #expect((host.map(ListenAddress.isLoopback) ?? false) == isWelcome)
+        #expect((host.map(APIAddress.isLoopback) ?? false) == isWelcome)
     }
 
     @Test("A tap shows events as text, or as base64 where they are none")

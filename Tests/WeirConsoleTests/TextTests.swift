@@ -157,7 +157,7 @@ struct TextTests {
     }
 
     @Test("Only loopback is listened on", arguments: ["127.0.0.1:9471", "[::1]:0", "localhost:1", "127.9.9.9:65535"])
-    func loopback(text: String) throws { _ = try ListenAddress(text) }
+    func loopback(text: String) throws { _ = try APIAddress(text) }
 
     @Test(
         "Other addresses are refused with a reason",
@@ -166,5 +166,5 @@ struct TextTests {
             "127.0.0.1:65536", ":1",
             "127.0.0:1", "",
         ])
-    func notLoopback(text: String) { #expect(throws: ConsoleFailure.self) { try ListenAddress(text) } }
+    func notLoopback(text: String) { #expect(throws: APIAddress.Refusal.self) { try APIAddress(text) } }
 }

@@ -93,6 +93,17 @@ struct NodePlanTests {
         #expect(made.problems.contains { $0.contains("warning") && $0.contains("no_route") })
     }
 
+    @Test("listens on loopback only, and says how to reach it from elsewhere")
+    func loopback() {
+        let made = Self.plan(
+            "api: { listen: \"0.0.0.0:9471\" }\n" + Self.sources + "destinations: { out: { type: drop } }")
+        #expect(made.plan == nil)
+        #expect(made.problems.first?.contains("weir.yaml:1:") == true)
+        #expect(made.problems.first?.contains("ssh -L 9471:127.0.0.1:9471") == true)
+        #expect(
+            Self.plan("api: { listen: off }\n" + Self.sources + "destinations: { out: { type: drop } }").plan != nil)
+    }
+
     @Test("knows which sources may reach a destination: what a source's name decides is decided")
     func reach() throws {
         let plan = try #require(

@@ -45,7 +45,7 @@ struct OrphanPanel: Sendable {
 
     static func holds(_ orphan: QueueStatus, at now: WallTime) -> String {
         let age = orphan.reading.oldest.map { ", the oldest \(Figures.duration((now - $0).inSeconds)) old" } ?? ""
-        return "\(Figures.count(orphan.reading.events)) events, \(Figures.bytes(orphan.reading.bytes))\(age)"
+        return "\(Figures.events(orphan.reading.events)), \(Figures.bytes(orphan.reading.bytes))\(age)"
     }
 
     @MarkupBuilder private func advice(_ orphan: QueueStatus) -> Markup {

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import WeirNode
 
 /// Keeps other web pages out of an API without sign-in.
 ///
@@ -11,7 +12,7 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard let authority = request.head.authority, let host = Self.host(of: authority),
-            ListenAddress.isLoopback(host)
+            APIAddress.isLoopback(host)
         else {
             return Answer.problem(
                 APIProblem(

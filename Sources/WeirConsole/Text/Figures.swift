@@ -17,6 +17,9 @@ package enum Figures {
         return text
     }
 
+    /// `1 event`, `1,284 events`.
+    package static func events(_ number: Int64) -> String { "\(count(number)) event\(number == 1 ? "" : "s")" }
+
     /// A rate: `0`, `0.4`, `903`, `1,284`, `1.52 M`.
     package static func rate(_ perSecond: Double) -> String {
         guard perSecond.isFinite, perSecond > 0 else { return "0" }

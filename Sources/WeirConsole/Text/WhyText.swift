@@ -84,7 +84,7 @@ package struct WhyText: Sendable, Hashable {
     private static func queue(_ queue: QueueView) -> Line {
         let age = queue.oldestSeconds.map { ", the oldest \(Figures.duration($0)) old" } ?? ""
         return Line(
-            "queue", "\(Figures.count(queue.events)) events\(age)",
+            "queue", "\(Figures.events(queue.events))\(age)",
             note: queue.trouble.map { "\($0.code): \($0.sentence)" } ?? "mode \(queue.mode)")
     }
 
@@ -95,8 +95,8 @@ package struct WhyText: Sendable, Hashable {
             held == 0
             ? "nothing is held"
             : onDisk == 0
-                ? "\(Figures.count(held)) events are held in memory"
-                : "\(Figures.count(held)) events are held: \(Figures.count(onDisk)) on disk, "
+                ? "\(Figures.events(held)) \(held == 1 ? "is" : "are") held in memory"
+                : "\(Figures.events(held)) \(held == 1 ? "is" : "are") held: \(Figures.count(onDisk)) on disk, "
                     + "\(Figures.count(held - onDisk)) in memory"
         return Line("not lost", text)
     }

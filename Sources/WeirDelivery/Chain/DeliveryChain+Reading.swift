@@ -249,8 +249,7 @@ extension DeliveryChain.Shared {
         func after(_ moment: Moment) -> String {
             let wait = max(.zero, moment - now).nanoseconds
             // Whole seconds, rounded up: what is read is a second old.
-            return wait < 1_000_000_000
-                ? "within a second" : "in \(Duration.seconds((wait - 1) / 1_000_000_000 + 1).shortText)"
+            return wait < 1_000_000_000 ? "within a second" : "in \((wait - 1) / 1_000_000_000 + 1) s"
         }
         switch state.gate.state {
         case .open, .filling: return "It is open."

@@ -24,23 +24,23 @@ extension QueueCommand {
             try await node.withClient { client in
                 let path = "/api/v1/queues/\(PathSegment.encode(name))/drain/\(PathSegment.encode(to))"
                 var queue = try await client.post(StoredQueueView.self, path)
-                let events = Figures.count(queue.queue.events)
-                guard wait else { return Terminal.out.line("\(events) events of \(name) go through the gate \(to).") }
+                let events = Figures.events(queue.queue.events)
+                guard wait else { return Terminal.out.line("\(events) of \(name) go through the gate \(to).") }
                 while queue.drainsTo != nil {
-                    progress("\(Figures.count(queue.queue.events)) of \(events) events are left")
+                    progress("\(Figures.count(queue.queue.events)) of \(events) are left")
                     try await Task.sleep(for: .milliseconds(500))
                     let queues = try await client.get([StoredQueueView].self, "/api/v1/queues")
                     guard let left = queues.first(where: { $0.name == name && $0.orphan }) else {
                         progress("")
                         return Terminal.out.line(
-                            "\(events) events of \(name) went through the gate \(to); the queue is removed.")
+                            "\(events) of \(name) went through the gate \(to); the queue is removed.")
                     }
                     queue = left
                 }
                 progress("")
                 let reason = queue.queue.trouble?.sentence ?? "The node stopped draining it."
                 throw APIClient.Failure(
-                    text: "\(Figures.count(queue.queue.events)) events of \(name) are left. \(reason)", exit: .tryAgain)
+                    text: "\(Figures.events(queue.queue.events)) of \(name) are left. \(reason)", exit: .tryAgain)
             }
         }
 
