@@ -165,8 +165,8 @@ let package = Package(
             .product(name: "HummingbirdTesting", package: "hummingbird"),
         ]),
         tests("WeirSimulation", [
-            "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirTestKit", .nioCore,
-            .logging,
+            "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld",
+            "WeirTestKit", .nioCore, .logging,
         ]),
         tests("WeirHouseTests", []),
     ],

@@ -91,6 +91,30 @@ package struct Batch: Sendable {
         return low
     }
 
+    /// Where to cut so that each run of events takes at most `bytes` (separators included) and has at most `events`; an
+    /// event that is larger by itself stands alone. Usually one run.
+    /// - Precondition: both are positive.
+    package func cuts(bytes: Int, events: Int) -> [Range<Int>] {
+        precondition(bytes > 0 && events > 0, "nothing fits into \(bytes) bytes and \(events) events")
+        if isEmpty { return [] }
+        if byteCount <= bytes && count <= events { return [0..<count] }
+        var runs: [Range<Int>] = []
+        var start = 0
+        while start < count {
+            let base = start == 0 ? 0 : Int(ends[start - 1])
+            var low = start + 1
+            var high = start + min(events, count - start)
+            // The most events whose bytes fit; at least one.
+            while low < high {
+                let middle = (low + high + 1) / 2
+                if Int(ends[middle - 1]) - base <= bytes { low = middle } else { high = middle - 1 }
+            }
+            runs.append(start..<low)
+            start = low
+        }
+        return runs
+    }
+
     /// The same events in a slab of their own: for a small part that must not keep a large slab alive.
     package func detached() -> Batch {
         var bytes = ByteBuffer()

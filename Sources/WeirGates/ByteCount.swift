@@ -124,38 +124,19 @@ extension ByteCount {
         return nil
     }
 
-    /// About three digits, decimal, for tables and sentences: `8.39MB`, `512B`, `1.46GB`. Rounded down, so that a level
+    /// Three figures, decimal, for tables and sentences: `8.38 MB`, `512 B`, `65.5 kB`. Rounded down, so that a level
     /// just under its limit never reads as the limit.
     package var shortText: String {
         let magnitude = bytes.magnitude
         let sign = bytes < 0 ? "-" : ""
         guard let unit = ByteCount.decimalUnits.first(where: { magnitude >= UInt64($0.bytes) }) else {
-            return "\(sign)\(magnitude)B"
+            return "\(sign)\(magnitude) B"
         }
         let (whole, rest) = magnitude.quotientAndRemainder(dividingBy: UInt64(unit.bytes))
-        let digits = whole >= 100 ? 0 : whole >= 10 ? 1 : 2
-        let scale: UInt64 = digits == 0 ? 1 : digits == 1 ? 10 : 100
-        let fraction = digits == 0 ? 0 : rest / (UInt64(unit.bytes) / scale)
-        if fraction == 0 { return "\(sign)\(whole)\(unit.name)" }
-        var text = String(fraction)
-        while text.count < digits { text = "0" + text }
-        while text.last == "0" { text.removeLast() }
-        return "\(sign)\(whole).\(text)\(unit.name)"
-    }
-
-    /// Both ways of counting, where the difference matters: `8MB (7.62MiB)`, `8MiB (8.38MB)`.
-    package var bothText: String {
-        let exact = exactText
-        guard bytes >= 1_000 else { return exact }
-        if exact.hasSuffix("iB") { return "\(exact) (\(shortText))" }
-        guard let unit = ByteCount.binaryUnits.first(where: { bytes >= $0.bytes }) else { return exact }
-        let hundredths = Int64((Double(bytes) / Double(unit.bytes) * 100).rounded(.down))
-        var text = "\(hundredths / 100)"
-        let fraction = hundredths % 100
-        if fraction != 0 {
-            text += fraction % 10 == 0 ? ".\(fraction / 10)" : fraction < 10 ? ".0\(fraction)" : ".\(fraction)"
-        }
-        return "\(exact) (\(text)\(unit.name))"
+        guard whole < 100 else { return "\(sign)\(whole) \(unit.name)" }
+        let isTens = whole >= 10
+        let fraction = String(rest / UInt64(unit.bytes / (isTens ? 10 : 100)))
+        return "\(sign)\(whole).\(isTens || fraction.count == 2 ? "" : "0")\(fraction) \(unit.name)"
     }
 }
 

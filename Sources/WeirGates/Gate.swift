@@ -88,14 +88,12 @@ package struct Gate: Sendable {
         }
         if let trouble = seen.trouble { return (seen.held, trouble) }
         if isFull {
-            let standard = {
-                Reason("\(limit.unit.rawValue)_limit", "\(level) of \(limit.amount) \(limit.unit) are held.")
-            }
+            let standard = { Reason("\(limit.unit.rawValue)_limit", "\(limit.text(level)) are held.") }
             return (seen.held, seen.full ?? standard())
         }
         if seen.isQueueing { return (.queueing, Reason("draining", "The receiver accepts; the queue drains first.")) }
         if isFilling {
-            return (.filling, Reason("filling", "\(level) of \(limit.amount) \(limit.unit) are held; all passes."))
+            return (.filling, Reason("filling", "\(limit.text(level)) are held; all passes."))
         }
         return (.open, Reason("open", "The receiver accepts."))
     }

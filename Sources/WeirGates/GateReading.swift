@@ -7,7 +7,8 @@ package struct GateReading: Sendable {
     package var state: GateState
     package var reason: Reason
     package var since: WallTime
-    /// In the limit's unit; `nil` when it cannot be measured.
+    /// In the limit's unit; `nil` when it cannot be measured. While a queue on disk is engaged, level and limit are
+    /// the queue's: that is what fills.
     package var level: Int64?
     package var limit: Limit
     /// What lets it go, as a sentence: "when the receiver answers; next attempt in 4 s".
@@ -17,6 +18,9 @@ package struct GateReading: Sendable {
     /// Names of the sources that send through this gate, and of the receiver behind it: the edges of the flow graph.
     package var senders: [String]
     package var receiver: String
+    /// The gates that a composed destination sends to, whose states make its own; empty for every other gate. What it
+    /// counts is counted by them again, so a sum over gates leaves it out.
+    package var members: [String]
     package var counters: FlowCounters
     package var queue: QueueReading?
     package var forecast: Forecast
@@ -73,7 +77,7 @@ package struct GateReading: Sendable {
     package init(
         id: String, kind: GateKind, state: GateState, reason: Reason, since: WallTime, level: Int64?, limit: Limit,
         reopens: String, details: [Detail] = [], senders: [String] = [], receiver: String,
-        counters: FlowCounters = .init(),
+        members: [String] = [], counters: FlowCounters = .init(),
         queue: QueueReading? = nil, forecast: Forecast = .init(), latency: (median: Double, high: Double)? = nil,
         latencyBuckets: LatencyBuckets = .init()
     ) {
@@ -88,6 +92,7 @@ package struct GateReading: Sendable {
         self.details = details
         self.senders = senders
         self.receiver = receiver
+        self.members = members
         self.counters = counters
         self.queue = queue
         self.forecast = forecast

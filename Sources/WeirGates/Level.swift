@@ -16,4 +16,10 @@ package struct Limit: Sendable, Hashable {
         self.unit = unit
         self.origin = origin
     }
+
+    /// A level beside this limit, for sentences: `237kB of 262kB`, `5 of 5 requests`.
+    package func text(_ level: Int64) -> String {
+        guard unit == .bytes else { return "\(level) of \(amount) \(unit.rawValue)" }
+        return "\(ByteCount(level).shortText) of \(ByteCount(amount).shortText)"
+    }
 }

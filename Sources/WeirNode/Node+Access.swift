@@ -7,9 +7,10 @@ import WeirWorld
 
 extension Node {
     package var sources: [SourceStatus] {
-        let held = gates.readings.first { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
+        let held = gates.readings.filter { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
         return sourceList.map { name, source in
             let reading = source.meter.reading
+            let held = held.first { $0.senders.contains(name) }
             let (state, reason) = state(of: name, waiting: reading.waiting, held: held)
             return SourceStatus(
                 reading: reading, addresses: source.addresses, canBeDelayed: source.canBeDelayed, state: state,
@@ -24,7 +25,9 @@ extension Node {
         return ("held", Reason("gate_\(held.state.rawValue)", "Held by the gate \(held.id): \(held.reason.sentence)"))
     }
 
-    package var destinations: [DestinationStatus] {
+    package var destinations: [DestinationStatus] { receivers + composed.map(status) }
+
+    private var receivers: [DestinationStatus] {
         chains.map { chain in
             DestinationStatus(
                 name: chain.name, type: chain.type, gate: gates.reading(chain.name),
@@ -34,6 +37,20 @@ extension Node {
                         concurrency: $0.concurrency, sentEvents: $0.sentEvents, trouble: $0.trouble)
                 }, deadLetters: chain.deadLetterLevel)
         }
+    }
+
+    /// Of a destination that owns others: its members stand where others have endpoints.
+    private func status(_ destination: ComposedDestination) -> DestinationStatus {
+        let sent = destination.sentEvents
+        return DestinationStatus(
+            name: destination.name, type: destination.kind.rawValue, gate: gates.reading(destination.name),
+            endpoints: destination.members.enumerated().map { place, member in
+                let gate = gates.reading(member.name)
+                let isHeld = gate?.state.isHeld ?? true
+                return EndpointStatus(
+                    name: member.name, weight: member.weight, breaker: isHeld ? "open" : "closed", inFlight: 0,
+                    concurrency: 0, sentEvents: sent?[place] ?? 0, trouble: isHeld ? gate?.reason : nil)
+            })
     }
 
     package var routes: [RouteStatus] {
@@ -51,8 +68,10 @@ extension Node {
                     name: chain.name, directory: storage.chainDirectory(chain.name), reading: $0, isOrphan: false)
             }
         }
-        return owned + orphans
+        return owned + orphans.all
     }
+
+    package func drainQueue(_ name: String, to destination: String) -> Bool { orphans.drain(name, to: destination) }
 
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
@@ -75,6 +94,7 @@ extension Node {
 
     private func tapPlace(_ name: String) -> Tap? {
         if let chain = chains.first(where: { $0.name == name }) { return chain.tap }
+        if let destination = composed.first(where: { $0.name == name }) { return destination.tap }
         if let place = plan.rules.firstIndex(where: { $0.name == name }) { return router.taps[place] }
         return name == router.name ? router.tap : nil
     }

@@ -25,15 +25,16 @@ package final class Node: NodeAccess, Service {
     let means: DestinationMeans
     let sourceList: [(name: String, source: any Source)]
     let chains: [DeliveryChain]
+    let composed: [ComposedDestination]
     let router: Routes
     let storage: NodeStorage
+    let orphans: OrphanQueues
     private let progress = Mutex(Progress())
 
     private struct Progress {
         var isOpen = false
         var openSources: Set<String> = []
         var failures: [String: Reason] = [:]
-        var orphans: [QueueStatus] = []
     }
 
     /// - Throws: `NodeFailure` when the data directory cannot be used.
@@ -47,8 +48,12 @@ package final class Node: NodeAccess, Service {
         storage = try await NodeStorage.open(plan.settings.data, world: means.world)
         let assembly = NodeAssembly(plan: plan, means: means, gates: gates, storage: storage)
         chains = assembly.chains
+        composed = assembly.composed
         router = assembly.routes
         sourceList = assembly.sources
+        orphans = OrphanQueues(
+            shelf: QueueShelf(data: storage.directory, files: means.world.files),
+            destinations: assembly.chains + assembly.composed, world: means.world)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
@@ -62,7 +67,9 @@ package final class Node: NodeAccess, Service {
                     "The destination `\(chain.name)` could not be opened: \(error).", help: "See the message above.")
             }
         }
-        await lookForOrphans()
+        for destination in composed { destination.publish() }
+        await orphans.look()
+        orphans.tell()
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
@@ -75,37 +82,6 @@ package final class Node: NodeAccess, Service {
         progress.withLock { $0.isOpen = true }
     }
 
-    // What a destination that is no longer configured left behind is nobody's to deliver: it is shown until a person
-    // configures the destination again, exports or discards it.
-    private func lookForOrphans() async {
-        let lane = world.blocking.lane("orphans")
-        defer { lane.close() }
-        let owned = Set(chains.map(\.name))
-        let shelf = QueueShelf(data: storage.directory, files: world.files)
-        let found = try? await lane.run {
-            try shelf.entries().filter { !owned.contains($0.name) && $0.part == .queue && $0.survey.events > 0 }
-        }
-        let orphans = (found ?? []).map { entry in
-            QueueStatus(
-                name: entry.name, directory: entry.directory,
-                reading: GateReading.QueueReading(
-                    mode: "orphan", bytes: entry.survey.bytes, events: entry.survey.events,
-                    maxBytes: max(1, entry.survey.diskBytes), oldest: entry.survey.oldest,
-                    segments: entry.survey.segments.count, isEngaged: false), isOrphan: true)
-        }
-        for orphan in orphans {
-            world.log.warning(
-                "A queue on disk belongs to no destination.",
-                metadata: [
-                    "queue": "\(orphan.name)", "queue.events": "\(orphan.reading.events)",
-                    "help": "configure the destination again to deliver it, or use `weir queue export` and `discard`",
-                ])
-        }
-        progress.withLock { $0.orphans = orphans }
-    }
-
-    var orphans: [QueueStatus] { progress.withLock { $0.orphans } }
-
     /// Moves events until the service group shuts down or the task is cancelled.
     package func run() async throws {
         let stopWithin = plan.settings.stopWithin
@@ -113,6 +89,8 @@ package final class Node: NodeAccess, Service {
             // The chains outlive the sources: what a source had read is still delivered.
             await withTaskGroup(of: Void.self) { outer in
                 for chain in chains { outer.addTask { await chain.run() } }
+                // Cancelled as soon as the sources have stopped.
+                async let _ = orphans.run()
                 await withTaskGroup(of: Void.self) { inner in
                     for (name, source) in sourceList { inner.addTask { await self.run(source, name) } }
                     // A node without sources, or whose sources have ended (stdin), goes on until it is told to stop.
@@ -123,6 +101,7 @@ package final class Node: NodeAccess, Service {
         } onGracefulShutdown: {
             self.stopping.settle(.kept)
         }
+        for destination in composed { destination.withdraw() }
         await storage.close()
     }
 

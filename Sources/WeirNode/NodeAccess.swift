@@ -24,6 +24,10 @@ package protocol NodeAccess: Sendable {
     /// - Returns: `nil` when nothing has that name.
     func tap(_ name: String, limit: Int, duration: Duration) -> AsyncStream<TapEvent>?
 
+    /// Begins to send what an orphaned queue holds through the gate of a destination.
+    /// - Returns: false when there is no such orphan or destination, or it drains already.
+    func drainQueue(_ name: String, to destination: String) -> Bool
+
     /// Dead letters of a destination, oldest first.
     func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView]
     /// Sends dead letters again through the destination's own gate; returns how many.
@@ -122,6 +126,8 @@ package struct QueueStatus: Sendable, Hashable {
     package var reading: GateReading.QueueReading
     /// True where no destination of the configuration owns it.
     package var isOrphan: Bool
+    /// For an orphan: the destination whose gate its events go through now.
+    package var drainsTo: String?
 
     package init(name: String, directory: String, reading: GateReading.QueueReading, isOrphan: Bool) {
         self.name = name

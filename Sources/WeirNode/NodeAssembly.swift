@@ -11,25 +11,33 @@ import WeirWorld
 /// the sources. Nothing is opened.
 struct NodeAssembly {
     let chains: [DeliveryChain]
+    /// Members before those who own them.
+    let composed: [ComposedDestination]
     let routes: Routes
     let sources: [(name: String, source: any Source)]
 
     init(plan: NodePlan, means: DestinationMeans, gates: GateRegistry, storage: NodeStorage) {
         let resolver = LiveResolver(world: means.world)
-        let senders = NodeAssembly.senders(plan)
+        let senders = plan.senders
         chains = plan.receivers.map { receiver in
             DeliveryChain(
                 name: receiver.name, plan: receiver.plan, settings: receiver.settings,
-                limitOrigin: receiver.limitOrigin,
+                limitOrigin: receiver.limitOrigin, queueLimitOrigin: receiver.queueLimitOrigin,
                 type: receiver.type, queueDirectory: storage.chainDirectory(receiver.name),
                 senders: senders[receiver.name] ?? [],
                 resolver: resolver, world: means.world, registry: gates)
         }
         var intakes: [String: any GaugedIntake] = Dictionary(
             chains.map { ($0.name, $0 as any GaugedIntake) }, uniquingKeysWith: { first, _ in first })
+        var composed: [ComposedDestination] = []
         for composite in NodeAssembly.ordered(plan.composites) {
-            intakes[composite.name] = NodeAssembly.intake(composite, among: intakes, time: means.world.time)
+            let destination = ComposedDestination(
+                composite.kind, NodeAssembly.intake(composite, among: intakes, time: means.world.time),
+                members: composite.members, senders: senders[composite.name] ?? [], registry: gates)
+            intakes[composite.name] = destination
+            composed.append(destination)
         }
+        self.composed = composed
         let known = intakes
         routes = Routes(
             name: "routes",
@@ -84,21 +92,26 @@ struct NodeAssembly {
                 members: members.compactMap { member in known[member.destination].map { ($0, member.weight) } },
                 time: time)
         case .fallback(let members):
-            FallbackIntake(name: composite.name, members: members.compactMap { known[$0] })
+            FallbackIntake(name: composite.name, members: members.compactMap { known[$0] }, time: time)
+        }
+    }
+}
+
+extension NodePlan.Composite {
+    fileprivate var kind: ComposedGate.Kind {
+        switch plan {
+        case .router: .router
+        case .balance: .balance
+        case .fallback: .fallback
         }
     }
 
-    /// For the flow graph: which sources may reach which destination. Any source may match any route, so all of them
-    /// do.
-    private static func senders(_ plan: NodePlan) -> [String: [String]] {
-        let sources = plan.settings.sources.entries.map(\.name)
-        var reached = Set(plan.rules.flatMap(\.to) + [plan.fallback].compactMap { $0 })
-        var grows = true
-        while grows {
-            let members = plan.composites.filter { reached.contains($0.name) }.flatMap(\.plan.names)
-            grows = !reached.isSuperset(of: members)
-            reached.formUnion(members)
+    /// Each once, in the order of the settings: two rules of a router may lead to one place.
+    fileprivate var members: [ComposedDestination.Member] {
+        if case .balance(let members) = plan {
+            return members.map { ComposedDestination.Member(name: $0.destination, weight: $0.weight) }
         }
-        return Dictionary(reached.map { ($0, sources) }, uniquingKeysWith: { first, _ in first })
+        var seen: Set<String> = []
+        return plan.names.filter { seen.insert($0).inserted }.map { ComposedDestination.Member(name: $0) }
     }
 }

@@ -1,4 +1,5 @@
-/// The known word nearest to a mistyped one, at most two edits away (insert, delete, replace, swap neighbours).
+/// The known word nearest to a mistyped one: at most two edits away (insert, delete, replace, swap neighbours), or one
+/// that it is the beginning of.
 package enum Nearest {
     /// "did you mean `action`?"; `nil` when nothing is near.
     package static func sentence(_ word: String, among known: [String]) -> String? {
@@ -18,7 +19,8 @@ package enum Nearest {
             let allowed = min(2, max(1, min(folded.count, other.count) - 2))
             if distance <= allowed && distance < (best?.distance ?? .max) { best = (candidate, distance) }
         }
-        return best?.word
+        if let best { return best.word }
+        return folded.count < 3 ? nil : known.filter { fold($0).starts(with: folded) }.min()
     }
 
     /// Letters in lower case, `-` and space as `_`: `maxSize`, `max-size` and `Max_Size` are all near `max_size`.

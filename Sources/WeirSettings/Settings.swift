@@ -69,7 +69,7 @@ extension Settings {
             let written = entries.filter { $0.key == field.name || field.aliases.contains($0.key) }
             guard let entry = written.first else {
                 if field.isRequired {
-                    let help = field.describe(value).help
+                    let help = "add `\(field.name)`: \(field.describe(value).help)"
                     reading.problem(
                         "`\(field.name)` is missing from \(reading.place)", at: reading.holder(or: node), help: help)
                 }

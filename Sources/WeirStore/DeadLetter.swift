@@ -53,7 +53,7 @@ package struct DeadLetter: Sendable, Hashable {
     }
 
     /// `nil` where the record is no dead letter.
-    init?(_ record: StoredRecord) {
+    package init?(_ record: StoredRecord) {
         var attributes = record.attributes
         guard attributes.readInteger(as: UInt8.self) == 1,
             let status = attributes.readInteger(endianness: .little, as: Int32.self),

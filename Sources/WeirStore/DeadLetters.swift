@@ -42,7 +42,7 @@ package final class DeadLetters: Sendable {
     /// - Parameter maxSize: bytes on disk; 1 GB.
     package static func open(
         directory: String, name: String, maxSize: Int64 = 1_000_000_000, onFull: OnFull = .dropOldest,
-        minFree: Int64 = 64 << 20,
+        minFree: Int64? = nil,
         world: World
     ) async throws(StoreFailure) -> DeadLetters {
         let queue = try await DurableQueue.open(
@@ -50,14 +50,19 @@ package final class DeadLetters: Sendable {
             settings: QueueSettings(name: name, segmentSize: 16_000_000, maxSize: maxSize, minFree: minFree),
             world: world)
         let file = AtomicFile(path: directory + "/removed", files: world.files)
-        let read: Result<ByteBuffer?, StoreFailure> = await queue.reading.answer {
-            Result { () throws(StoreFailure) in try file.read() }
-        }
-        // A list that cannot be read brings replayed letters back into view: told by nothing but their age, and
-        // harmless.
-        let removed = (try? read.get()).flatMap { $0 }.flatMap { Checkpoints.decode($0) } ?? [:]
-        return DeadLetters(
-            queue: queue, onFull: onFull, removedFile: file, removed: Set(removed.keys.lazy.compactMap { UInt64($0) }))
+        let removed: Set<UInt64> = await queue.reading.answer { Self.removed(by: file) }
+        return DeadLetters(queue: queue, onFull: onFull, removedFile: file, removed: removed)
+    }
+
+    /// Positions of the letters that were taken out and still lie in the log, for those who look at it from outside.
+    package static func removed(in directory: String, files: any FileSystem) -> Set<UInt64> {
+        removed(by: AtomicFile(path: directory + "/removed", files: files))
+    }
+
+    // A list that cannot be read brings replayed letters back into view: told by nothing but their age, and harmless.
+    private static func removed(by file: AtomicFile) -> Set<UInt64> {
+        let removed = (try? file.read()).flatMap { $0 }.flatMap { Checkpoints.decode($0) } ?? [:]
+        return Set(removed.keys.lazy.compactMap { UInt64($0) })
     }
 
     /// Keeps letters, with one sync for all.

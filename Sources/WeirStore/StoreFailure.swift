@@ -66,6 +66,9 @@ package enum StoreFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
     package var reason: Reason { Reason(code, description) }
 
+    /// What `on_full` is about.
+    package var isFull: Bool { if case .noSpace = self { true } else { false } }
+
     /// True where the same call may succeed later without a person.
     package var isTransient: Bool {
         switch self {

@@ -62,20 +62,47 @@ package final class CompressionDecoder: @unchecked Sendable {
         }
     }
 
-    /// Takes packed bytes and appends what comes out to `plain`.
-    package func append(_ bytes: ByteBuffer, to plain: inout ByteBuffer) throws(CompressionFailure) {
-        guard let first = bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) else { return }
+    /// Packed bytes that were given and not yet unpacked.
+    private var pending = ByteBuffer()
+    /// The library may hold more than it had room to give.
+    private var mayHoldMore = false
+
+    package var pendingBytes: Int { pending.readableBytes }
+    /// True while `take` may bring more without another `give`.
+    package var hasMore: Bool { pending.readableBytes > 0 || mayHoldMore }
+
+    /// Puts packed bytes in line; nothing is unpacked yet.
+    package func give(_ bytes: ByteBuffer) {
         bytesIn += bytes.readableBytes
+        if pending.readableBytes == 0 { pending = bytes } else { pending.writeImmutableBuffer(bytes) }
+    }
+
+    /// Unpacks what was given and appends about `most` bytes of it to `plain`, or all if that is less.
+    package func take(into plain: inout ByteBuffer, most: Int = .max) throws(CompressionFailure) {
+        guard hasMore else { return }
         let handle: Handle
-        if let known = self.handle { handle = known } else { handle = .zlib(try Self.deflater(first)) }
+        if let known = self.handle {
+            handle = known
+        } else {
+            guard let first = pending.getInteger(at: pending.readerIndex, as: UInt8.self) else { return }
+            handle = .zlib(try Self.deflater(first))
+        }
         self.handle = handle
-        let failure = bytes.withUnsafeReadableBytes { input in
+        let (consumed, failure) = pending.withUnsafeReadableBytes { input in
             switch handle {
-            case .zlib(let stream): inflateAll(stream, input, &plain)
-            case .zstd(let context): zstdAll(context, input, &plain)
+            case .zlib(let stream): inflateSome(stream, input, &plain, most)
+            case .zstd(let context): zstdSome(context, input, &plain, most)
             }
         }
+        pending.moveReaderIndex(forwardBy: consumed)
+        if pending.readableBytes == 0 { pending = ByteBuffer() }
         if let failure { throw failure }
+    }
+
+    /// Takes packed bytes and appends what comes out to `plain`.
+    package func append(_ bytes: ByteBuffer, to plain: inout ByteBuffer) throws(CompressionFailure) {
+        give(bytes)
+        try take(into: &plain)
     }
 
     /// Says that nothing more comes.
@@ -121,20 +148,29 @@ package final class CompressionDecoder: @unchecked Sendable {
         return nil
     }
 
-    private func inflateAll(
-        _ stream: UnsafeMutablePointer<z_stream>, _ input: UnsafeRawBufferPointer, _ plain: inout ByteBuffer
-    ) -> CompressionFailure? {
-        guard input.count <= Int(Int32.max) else { return .tooLarge(limit: Int(Int32.max)) }
+    /// - Returns: how much of the input was taken, and why it went no further.
+    private func inflateSome(
+        _ stream: UnsafeMutablePointer<z_stream>, _ input: UnsafeRawBufferPointer, _ plain: inout ByteBuffer,
+        _ outMost: Int
+    ) -> (consumed: Int, CompressionFailure?) {
+        guard input.count <= Int(Int32.max) else { return (0, .tooLarge(limit: Int(Int32.max))) }
         stream.pointee.next_in = UnsafeMutablePointer(mutating: input.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(input.count)
         defer { stream.pointee.next_in = nil }
+        var left: Int { Int(stream.pointee.avail_in) }
+        var out = 0
+        mayHoldMore = false
         while true {
             if isComplete {
-                guard stream.pointee.avail_in > 0 else { return nil }
+                guard left > 0 else { return (input.count, nil) }
                 // Several gzip members in a row are one file (RFC 1952 section 2.2); zlib streams are not.
-                guard coding == .gzip else { return .corrupt("data after the end") }
-                guard inflateReset(stream) == Z_OK else { return .unavailable }
+                guard coding == .gzip else { return (input.count - left, .corrupt("data after the end")) }
+                guard inflateReset(stream) == Z_OK else { return (input.count - left, .unavailable) }
                 isComplete = false
+            }
+            if out >= outMost {
+                mayHoldMore = true
+                return (input.count - left, nil)
             }
             var code = Z_OK
             let most = stepMost
@@ -145,25 +181,37 @@ package final class CompressionDecoder: @unchecked Sendable {
                 return most - Int(stream.pointee.avail_out)
             }
             bytesOut += written
-            if let excess { return excess }
+            out += written
+            if let excess { return (input.count - left, excess) }
             switch code {
             case Z_STREAM_END:
                 isComplete = true
-                bytesInWhole = bytesIn - Int(stream.pointee.avail_in)
+                bytesInWhole = bytesIn - left
             case Z_OK, Z_BUF_ERROR:
-                if stream.pointee.avail_in == 0, stream.pointee.avail_out > 0 { return nil }
-                if code == Z_BUF_ERROR, written == 0 { return nil }
-            case Z_MEM_ERROR: return .unavailable
-            default: return .corrupt(stream.pointee.msg.map { String(cString: $0) } ?? "inflate says \(code)")
+                if left == 0, stream.pointee.avail_out > 0 { return (input.count, nil) }
+                if code == Z_BUF_ERROR, written == 0 { return (input.count - left, nil) }
+            case Z_MEM_ERROR: return (input.count - left, .unavailable)
+            default:
+                return (
+                    input.count - left,
+                    .corrupt(stream.pointee.msg.map { String(cString: $0) } ?? "inflate says \(code)")
+                )
             }
         }
     }
 
-    private func zstdAll(
-        _ context: OpaquePointer, _ input: UnsafeRawBufferPointer, _ plain: inout ByteBuffer
-    ) -> CompressionFailure? {
+    /// As `inflateSome`.
+    private func zstdSome(
+        _ context: OpaquePointer, _ input: UnsafeRawBufferPointer, _ plain: inout ByteBuffer, _ outMost: Int
+    ) -> (consumed: Int, CompressionFailure?) {
         var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        var out = 0
+        mayHoldMore = false
         while true {
+            if out >= outMost {
+                mayHoldMore = true
+                return (source.pos, nil)
+            }
             var left = 0
             let most = stepMost
             let written = plain.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { room in
@@ -171,12 +219,13 @@ package final class CompressionDecoder: @unchecked Sendable {
                 left = ZSTD_decompressStream(context, &target, &source)
                 return ZSTD_isError(left) == 0 ? target.pos : 0
             }
-            if ZSTD_isError(left) != 0 { return .corrupt(String(cString: ZSTD_getErrorName(left))) }
+            if ZSTD_isError(left) != 0 { return (source.pos, .corrupt(String(cString: ZSTD_getErrorName(left)))) }
             bytesOut += written
-            if let excess { return excess }
+            out += written
+            if let excess { return (source.pos, excess) }
             isComplete = left == 0
             if isComplete { bytesInWhole = bytesIn - (source.size - source.pos) }
-            if source.pos == source.size, isComplete || written < most { return nil }
+            if source.pos == source.size, isComplete || written < most { return (source.pos, nil) }
         }
     }
 }

@@ -4,6 +4,7 @@ package import NIOCore
 /// object.
 ///
 /// It counts brackets and looks at quotes; what stands between is not checked. No recursion, so depth costs nothing.
+/// `JSONValueStream` does the same for a text that comes in pieces.
 package enum JSONSplitter {
     /// Where the text stops being JSON.
     package struct Mistake: Error, Sendable, Hashable {
@@ -22,24 +23,9 @@ package enum JSONSplitter {
     /// array.
     package static func values(in bytes: UnsafeRawBufferPointer) -> Values {
         var values = Values()
-        var index = skipSpace(bytes, 0)
-        let isArray = index < bytes.count && bytes[index] == 0x5B
-        if isArray { index = skipSpace(bytes, index + 1) }
-        while index < bytes.count {
-            if isArray && bytes[index] == 0x5D {
-                index = skipSpace(bytes, index + 1)
-                if index < bytes.count { values.mistake = Mistake(valuesBefore: values.ranges.count, offset: index) }
-                return values
-            }
-            guard let end = end(ofValueAt: index, in: bytes) else {
-                values.mistake = Mistake(valuesBefore: values.ranges.count, offset: index)
-                return values
-            }
-            values.ranges.append(index..<end)
-            index = skipSpace(bytes, end)
-            if index < bytes.count && bytes[index] == 0x2C { index = skipSpace(bytes, index + 1) }
-        }
-        if isArray { values.mistake = Mistake(valuesBefore: values.ranges.count, offset: index) }
+        var stream = JSONValueStream()
+        stream.scan(bytes, isLast: true) { values.ranges.append($0) }
+        values.mistake = stream.mistake
         return values
     }
 
@@ -99,14 +85,14 @@ package enum JSONSplitter {
         }
     }
 
-    private static func isWord(_ byte: UInt8) -> Bool {
+    static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x61...0x7A, 0x41...0x5A, 0x2B, 0x2D, 0x2E: true
         default: false
         }
     }
 
-    private static func endOfString(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> Int? {
+    static func endOfString(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> Int? {
         var index = start + 1
         while index < bytes.count {
             switch bytes[index] {

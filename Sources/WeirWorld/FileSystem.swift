@@ -15,8 +15,8 @@ package protocol FileSystem: Sendable {
     func status(_ path: String) throws(FileFailure) -> FileStatus?
     /// Makes creations, renames and removals in a directory durable.
     func syncDirectory(_ path: String) throws(FileFailure)
-    /// What is free for an unprivileged user on the file system that holds `path`, in bytes.
-    func freeSpace(_ path: String) throws(FileFailure) -> Int64
+    /// The file system that holds `path`.
+    func space(_ path: String) throws(FileFailure) -> DiskSpace
     /// Makes the file when missing and takes its exclusive lock, which ends with `release()` or with the process.
     /// - Returns: `nil` when another process (or another part of this one) holds it.
     func lock(_ path: String) throws(FileFailure) -> (any FileLock)?
@@ -68,6 +68,18 @@ package struct FileStatus: Sendable, Hashable {
         self.device = device
         self.inode = inode
         self.permissions = permissions
+    }
+}
+
+/// The size of a file system, in bytes.
+package struct DiskSpace: Sendable, Hashable {
+    package var total: Int64
+    /// For an unprivileged user.
+    package var free: Int64
+
+    package init(total: Int64, free: Int64) {
+        self.total = total
+        self.free = free
     }
 }
 

@@ -7,6 +7,7 @@ package struct Moment: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     package static let zero = Moment(nanoseconds: 0)
     package static let distantFuture = Moment(nanoseconds: .max)
+    package static let distantPast = Moment(nanoseconds: .min)
 
     package static func < (left: Moment, right: Moment) -> Bool { left.nanoseconds < right.nanoseconds }
 

@@ -10,10 +10,10 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure Weir's own parts on this machine: conditions, a gate, the disk queue.",
         discussion: """
-            One process, no network, events of 250 bytes in batches of 1,024. It says what the disk and the cores can
-            do, not how fast a whole flow is; `make bench` compares whole flows with other servers.
+            One process, no network, events of 250 bytes in batches of 1,024. It says what the disk and the cores \
+            can do, not how fast a whole flow is; `make bench` compares whole flows with other servers.
 
-            Examples:
+            EXAMPLES:
               weir bench
               weir bench --data /var/lib/weir --seconds 5
               weir bench --json

@@ -8,11 +8,11 @@ struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check a configuration without starting anything.",
         discussion: """
-            Reads it, checks every setting, compiles every expression, follows every name and looks for circles. All
-            problems
-            are listed at once, with file, line and column. Exit code 0 when a node would start, 78 when not.
+            Reads it, checks every setting, compiles every expression, follows every name and looks for circles. All \
+            problems are listed at once, with file, line and column. Exit code 0 when a node would start, 78 when \
+            not.
 
-            Examples:
+            EXAMPLES:
               weir check weir.yaml
               weir check --offline weir.yaml        secrets are not fetched
               weir check --strict weir.yaml         warnings count as errors

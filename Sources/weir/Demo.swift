@@ -14,12 +14,11 @@ struct Demo: AsyncParsableCommand {
         abstract:
             "Run a Weir to look at: real lines, three destinations, one healthy, one slow, one that fails for a while.",
         discussion: """
-            Sends this machine's own package log and the project's examples through a real node to receivers that Weir
-            plays
-            itself. Nothing leaves this machine, nothing is installed. Ctrl-C stops it; its files stay in the data
-            directory.
+            Sends this machine's own package log and the project's examples through a real node to receivers that \
+            Weir plays itself. Nothing leaves this machine, nothing is installed. Ctrl-C stops it; its files stay in \
+            the data directory.
 
-            Examples:
+            EXAMPLES:
               weir demo
               weir demo --listen 127.0.0.1:9999 --data /tmp/weir-demo
               weir why siem                   while it runs, in another terminal
@@ -41,7 +40,7 @@ struct Demo: AsyncParsableCommand {
         let origins = lines.origins
         let code = try await stage.play(directory: data, listen: listen) { text in
             let path = data + "/weir.yaml"
-            try Stdio.save(text, to: path, files: world.files)
+            try Self.save(text, to: path, files: world.files)
             let host = NodeHost(environment: [:])
             return await host.run(
                 load: { $0.load(path: path) }, report: { Terminal.error.write($0) },
@@ -52,6 +51,15 @@ struct Demo: AsyncParsableCommand {
             }
         }
         throw ExitCode(code)
+    }
+
+    private static func save(_ text: String, to path: String, files: any FileSystem) throws {
+        if let cut = path.lastIndex(of: "/") { try files.makeDirectory(String(path[..<cut])) }
+        let file = try files.open(path, .write(create: true, exclusive: false))
+        defer { file.close() }
+        try file.truncate(to: 0)
+        let bytes = Array(text.utf8)
+        try bytes.withUnsafeBytes { try file.write([$0], at: 0) }
     }
 
     /// Says what runs and, as soon as the gates show something, which of them are held.

@@ -9,12 +9,11 @@ struct Eval: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Evaluate an expression over an event.",
         discussion: """
-            Prints {"value":…,"type":…}, or {"error":…} and exits with 1. The language is CEL; `event`, `source` and
-            `meta` are
-            what a route sees.
+            Prints {"value":…,"type":…}, or {"error":…} and exits with 1. The language is CEL; `event`, `source` and \
+            `meta` are what a route sees.
 
-            Examples:
-              echo '{"level":3,"host":"a"}' | weir eval 'event.level < 4 && event.host == "a"'
+            EXAMPLES:
+              echo '{"level":3,"host":"a"}' | weir eval 'event.level < 4'
               weir eval 'event.app' --event message.txt --kind syslog
               echo '{"expr":"x + 1","bindings":{"x":41}}' | weir eval --lines
             """)
@@ -49,11 +48,11 @@ struct Eval: AsyncParsableCommand {
 
     func run() async throws {
         guard let expression else { return answerLines() }
-        var bytes = try event.map { try Stdio.contents(ofFile: $0) } ?? Stdio.standardInput()
+        var bytes = try event.map { try Input.file($0) } ?? Input.piped()
         if bytes.last == 0x0A { bytes.removeLast() }
         let answer = ExpressionTrial.evaluate(expression, event: bytes, kind: kind.record, received: LiveTime().wall)
         Terminal.out.write(answer.json + "\n")
-        if answer.problem != nil { throw ExitCode(1) }
+        if answer.problem != nil { throw ExitCode.failed }
     }
 
     private func answerLines() {

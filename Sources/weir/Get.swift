@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import WeirConsole
+import WeirSettings
 
 /// What can be listed.
 enum Kind: String, CaseIterable, Sendable {
@@ -13,7 +14,7 @@ enum Kind: String, CaseIterable, Sendable {
         let found = Self.allCases.first { $0.rawValue == name || $0.singular == name }
         guard let found else {
             let all = Self.allCases.map(\.rawValue)
-            let nearest = Nearest.name(to: name, in: all)
+            let nearest = Nearest.word(name, among: all)
             throw ValidationError(
                 "'\(Printable.line(name))' cannot be listed. "
                     + (nearest.map { "Did you mean '\($0)'?" } ?? "There are \(all.joined(separator: ", "))."))
@@ -93,7 +94,7 @@ struct Get: AsyncParsableCommand {
 /// A name that does not exist, with the nearest one that does.
 enum Unknown {
     static func failure(_ kind: String, _ name: String, _ known: [String]) -> APIClient.Failure {
-        let nearest = Nearest.name(to: name, in: known).map { " Did you mean '\($0)'?" }
+        let nearest = Nearest.word(name, among: known).map { " Did you mean '\($0)'?" }
         let all =
             known.isEmpty ? " There are none." : " There are: \(known.sorted().prefix(20).joined(separator: ", "))."
         return APIClient.Failure(text: "there is no \(kind) named '\(name)'.\(nearest ?? all)", exit: .failed)

@@ -5,8 +5,8 @@ struct Hold: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Hold everything at a gate until it is released.",
         discussion: """
-            What the sender does then is the destination's on_backpressure: it waits, or its events go to the
-            queue. Nothing is lost that would not be lost by a receiver that is away.
+            What the sender does then is the destination's on_backpressure: it waits, or its events go to the queue. \
+            Nothing is lost that would not be lost by a receiver that is away.
 
             EXAMPLES:
               weir hold siem

@@ -8,13 +8,11 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a node.",
         discussion: """
-            Reads the configuration, opens queues and listeners, and moves events until SIGTERM or SIGINT; then it
-            reads no
-            more, delivers what it holds (`stop_within`), and ends. Problems of the configuration are listed all at
-            once,
-            and nothing is started.
+            Reads the configuration, opens queues and listeners, and moves events until SIGTERM or SIGINT; then it \
+            reads no more, delivers what it holds (`stop_within`), and ends. Problems of the configuration are \
+            listed all at once, and nothing is started.
 
-            Examples:
+            EXAMPLES:
               weir run --config weir.yaml
               weir run --config /etc/weir/          every .yaml in the folder
               WEIR__DESTINATIONS__SIEM__BUFFER=16MiB weir run --config weir.yaml

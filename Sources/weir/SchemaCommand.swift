@@ -7,7 +7,7 @@ struct SchemaCommand: ParsableCommand {
         commandName: "schema",
         abstract: "Print the JSON Schema or the reference of the configuration.",
         discussion: """
-            Examples:
+            EXAMPLES:
               weir schema > weir.schema.json        for editors
               weir schema --markdown                the reference page
             """)

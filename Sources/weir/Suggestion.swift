@@ -1,5 +1,6 @@
 import ArgumentParser
 import WeirConsole
+import WeirSettings
 
 /// Names the nearest subcommand for one that does not exist; the argument parser does that for options only.
 enum Suggestion {
@@ -18,9 +19,9 @@ enum Suggestion {
             let path = command == root ? root._commandName : "\(root._commandName) \(command._commandName)"
             // `weir gates` is meant as `weir get gates`.
             let kinds = command == root ? Kind.allCases.map { "get \($0.rawValue)" } : []
-            let kind = Nearest.name(to: "get " + argument, in: kinds)
+            let kind = Nearest.word("get " + argument, among: kinds)
             let nearest =
-                (Nearest.name(to: argument, in: children.flatMap(names) + ["help"]) ?? kind)
+                (Nearest.word(argument, among: children.flatMap(names) + ["help"]) ?? kind)
                 .map { " Did you mean '\(path) \($0)'?" } ?? ""
             return "'\(Printable.line(argument))' is not a subcommand of \(path).\(nearest) See '\(path) --help'."
         }

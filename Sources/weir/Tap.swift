@@ -34,6 +34,7 @@ struct Tap: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit is from 1 to 10000.") }
+        guard output == .table || output == .jsonl else { throw ValidationError("A tap is printed as table or jsonl.") }
         guard (1...600).contains(duration) else { throw ValidationError("--duration is from 1 to 600 seconds.") }
     }
 

@@ -5,8 +5,8 @@ struct Top: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch the gates of a running node, most pressed first.",
         discussion: """
-            On a terminal the screen is drawn again every interval; into a pipe every interval writes its lines, each
-            with the time.
+            On a terminal the screen is drawn again every interval, until q or Ctrl-C; into a pipe every interval \
+            writes its lines, each with the time.
 
             EXAMPLES:
               weir top
@@ -29,41 +29,81 @@ struct Top: AsyncParsableCommand {
     func run() async throws {
         let out = Terminal.out
         try await node.withClient { client in
+            if out.isTerminal, !once { return try await watch(client, out) }
             while true {
-                let gates = try await client.get([GateView].self, "/api/v1/gates")
-                let health = try await client.get(HealthView.self, "/api/v1/health")
-                if out.isTerminal, !once {
-                    draw(gates, health, out)
-                } else {
-                    lines(gates, health, out)
-                }
+                lines(try await Looked(client), out)
                 guard !once else { return }
                 try await Task.sleep(for: .seconds(interval))
             }
         }
     }
 
-    /// Home, each line with the rest of it wiped, then the rest of the screen: no flicker, and nothing to restore at
-    /// the end.
-    private func draw(_ gates: [GateView], _ health: HealthView, _ out: Terminal) {
-        let size = out.size ?? (80, 24)
-        var lines = [Summary.line(gates, health), ""]
-        lines += Listing.gates(gates, hasSigns: out.hasSigns).lines(width: size.columns, hasColours: out.hasColours)
-        if lines.count > size.rows - 1 {
-            let hidden = lines.count - (size.rows - 2)
-            lines = lines.prefix(size.rows - 2) + ["… and \(hidden) more gates"]
+    /// What was seen in one look.
+    private struct Looked: Sendable {
+        var gates: [GateView]
+        var health: HealthView
+
+        init(_ client: APIClient) async throws {
+            gates = try await client.get([GateView].self, "/api/v1/gates")
+            health = try await client.get(HealthView.self, "/api/v1/health")
         }
-        out.write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J")
     }
 
-    private func lines(_ gates: [GateView], _ health: HealthView, _ out: Terminal) {
-        if once {
-            out.line(Summary.line(gates, health))
-            out.table(Listing.gates(gates, hasSigns: out.hasSigns))
-            return
+    /// Until a person has enough, also while the node does not answer.
+    private func watch(_ client: APIClient, _ out: Terminal) async throws {
+        let screen = Screen(out)
+        defer { screen.close() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true {
+                    try await look(client, out)
+                }
+            }
+            group.addTask {
+                while !screen.isLeft { try await Task.sleep(for: .milliseconds(100)) }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
-        for line in Listing.gates(gates).lines(width: nil, hasColours: false).dropFirst() {
-            out.line("\(health.at) \(line)")
+    }
+
+    /// One look, drawn again whenever the terminal has another size, until it is time for the next.
+    private func look(_ client: APIClient, _ out: Terminal) async throws {
+        let looked = try await Looked(client)
+        var drawn: (columns: Int, rows: Int)?
+        for _ in 0..<(interval * 10) {
+            let size = out.size ?? (80, 24)
+            if drawn == nil || drawn?.columns != size.columns || drawn?.rows != size.rows {
+                draw(looked, size, out)
+                drawn = size
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Home, each line with the rest of it wiped, then the rest of the screen: no flicker.
+    private func draw(_ looked: Looked, _ size: (columns: Int, rows: Int), _ out: Terminal) {
+        let summary = Display.cut(Summary.line(looked.gates, looked.health) + "   q quits", to: size.columns)
+        var lines = [summary, ""]
+        if looked.gates.isEmpty { lines.append("No gates: no destination is configured.") }
+        let table = Listing.gates(looked.gates, hasSigns: out.hasSigns)
+        if !table.isEmpty { lines += table.lines(width: size.columns, hasColours: out.hasColours) }
+        let room = max(size.rows - 1, 1)
+        if lines.count > room {
+            let hidden = lines.count - room + 1
+            lines = lines.prefix(room - 1) + [Display.cut("… and \(hidden) more gates", to: size.columns)]
+        }
+        out.write("\u{1B}[H" + lines.joined(separator: "\u{1B}[K\r\n") + "\u{1B}[K\u{1B}[J")
+    }
+
+    private func lines(_ looked: Looked, _ out: Terminal) {
+        if once {
+            out.line(Summary.line(looked.gates, looked.health))
+            if looked.gates.isEmpty { return }
+            return out.table(Listing.gates(looked.gates, hasSigns: out.hasSigns))
+        }
+        for line in Listing.gates(looked.gates).lines(width: nil, hasColours: false).dropFirst() {
+            out.line("\(looked.health.at) \(line)")
         }
     }
 }

@@ -11,20 +11,19 @@ struct Weir: AsyncParsableCommand {
         abstract: "Moves events between systems that cannot all keep up, and never sends one more than it can take.",
         discussion: """
             First steps:
-              weir demo                       a running Weir to look at, nothing leaves this machine
+              weir demo                       a running Weir to look at
               weir check weir.yaml            is this configuration right?
               weir run --config weir.yaml     run it
               weir get gates                  what is held, and why
               weir why siem                   one gate, explained
 
-            Exit codes: 0 ok, 1 failed, 2 differences, 3 held or unhealthy, 64 usage, 69 unreachable, 75 try again,
-            77 not allowed, 78 configuration.
+            Exit codes: 0 ok, 1 failed, 2 differences, 3 held or unhealthy, 64 usage, 69 unreachable, 75 try again, \
+            77 not allowed, 78 configuration; `weir exit-codes` says more.
             """,
         version: Release.version,
         subcommands: [
             Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self,
-            Top.self,
-            Hold.self, ReleaseCommand.self, QueueCommand.self, Bench.self,
+            Top.self, Hold.self, ReleaseCommand.self, QueueCommand.self, Bench.self, ExitCodes.self,
         ])
 
     static func main() async {

@@ -5,8 +5,8 @@ struct Why: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say why a gate is as it is, and what lets it go.",
         discussion: """
-            Shows what was measured, the limit and the line that set it, since when, what reopens it, the forecast, and
-            what was not lost.
+            Shows what was measured, the limit and the line that set it, since when, what reopens it, the forecast, \
+            and what was not lost.
 
             EXAMPLES:
               weir why siem

@@ -95,12 +95,67 @@ struct APITests {
         #expect(try await ask("/api/v1/gates/nope/hold", .post).status == 404)
     }
 
+    @Test("An orphaned queue is drained through a destination's gate: once, and no other queue")
+    func drain() async throws {
+        let answer = try await ask("/api/v1/queues/old/drain/archive", .post)
+        #expect(answer.status == 200)
+        #expect(try decode(StoredQueueView.self, answer.body).drainsTo == "archive")
+        let codes = [
+            ("/api/v1/queues/old/drain/archive", 409, "drains_already"),
+            ("/api/v1/queues/siem/drain/archive", 409, "not_an_orphan"),
+            ("/api/v1/queues/odl/drain/archive", 404, "unknown_queue"),
+            ("/api/v1/queues/old/drain/archiv", 404, "unknown_destination"),
+        ]
+        for (uri, status, code) in codes {
+            let refused = try await ask(uri, .post)
+            #expect(refused.status == status)
+            #expect(try decode(APIProblem.self, refused.body).code == code)
+        }
+    }
+
+    @Test("The page offers to drain an orphaned queue")
+    func drainByButton() async throws {
+        #expect(try await ask("/").body.contains(#"action="/queues/old/drain/siem""#))
+        #expect(try await ask("/queues/old/drain/siem", .post).status == 303)
+        let page = try await ask("/").body
+        #expect(page.contains("It drains through the gate siem."))
+        #expect(!page.contains(#"action="/queues/old"#))
+    }
+
     @Test(
         "A GET never changes anything",
         arguments: ["/api/v1/gates/relay/hold", "/gates/relay/hold", "/gates/relay/release"])
     func noUnsafeGet(uri: String) async throws {
-        #expect(try await ask(uri).status == 404)
+        let answer = try await ask(uri)
+        #expect(answer.status == 405)
+        #expect(answer.headers[.allow] == "POST")
         #expect(node.orders.isEmpty)
+    }
+
+    @Test(
+        "A wrong method on a known path is 405 and says which are right",
+        arguments: [
+            ("/api/v1/gates", "DELETE", "GET, HEAD"), ("/api/v1/gates/siem", "POST", "GET, HEAD"),
+            ("/", "PUT", "GET, HEAD"),
+            ("/livez", "OPTIONS", "GET, HEAD"), ("/api/v1/dead-letters/siem/replay", "PATCH", "POST"),
+        ])
+    func wrongMethod(uri: String, method: String, allowed: String) async throws {
+        let answer = try await ask(uri, try #require(HTTPRequest.Method(method)))
+        #expect(answer.status == 405)
+        #expect(answer.headers[.allow] == allowed)
+        let problem = try decode(APIProblem.self, answer.body)
+        #expect(problem.code == "method_not_allowed")
+        #expect(problem.help == "Use \(allowed).")
+    }
+
+    @Test(
+        "HEAD answers as GET does, without the body",
+        arguments: ["/", "/livez", "/metrics", "/api/v1/gates", "/api/v1/gates/nope", "/api/v1/events", "/nothing"])
+    func head(uri: String) async throws {
+        let (head, get) = (try await ask(uri, .head), try await ask(uri))
+        #expect(head.status == get.status)
+        #expect(head.headers[.contentType] == get.headers[.contentType])
+        #expect(head.body.isEmpty)
     }
 
     @Test("The console's buttons give orders and lead back")
@@ -146,7 +201,7 @@ struct APITests {
         ])
     func hosts(authority: String, isWelcome: Bool) {
         let host = RequestGuard<BasicRequestContext>.host(of: authority)
-        #expect((host.map(ListenAddress.isLoopback) ?? false) == isWelcome)
+        #expect((host.map(APIAddress.isLoopback) ?? false) == isWelcome)
     }
 
     @Test("A tap shows events as text, or as base64 where they are none")

@@ -72,6 +72,16 @@ final class FakeNode: NodeAccess {
         }
     }
 
+    func drainQueue(_ name: String, to destination: String) -> Bool {
+        contents.withLock { contents in
+            guard let place = contents.queues.firstIndex(where: { $0.name == name && $0.drainsTo == nil }) else {
+                return false
+            }
+            contents.queues[place].drainsTo = destination
+            return true
+        }
+    }
+
     func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView] {
         Array(contents.withLock { $0.letters }.prefix(limit))
     }
@@ -111,7 +121,7 @@ struct NoFiles: FileSystem {
     func list(_ directory: String) throws(FileFailure) -> [String] { throw missing(directory) }
     func status(_ path: String) throws(FileFailure) -> FileStatus? { nil }
     func syncDirectory(_ path: String) throws(FileFailure) { throw missing(path) }
-    func freeSpace(_ path: String) throws(FileFailure) -> Int64 { 0 }
+    func space(_ path: String) throws(FileFailure) -> DiskSpace { DiskSpace(total: 0, free: 0) }
     func lock(_ path: String) throws(FileFailure) -> (any FileLock)? { nil }
 }
 
@@ -168,7 +178,12 @@ extension FakeNode {
                         ?? .init(
                             mode: "error", bytes: 0, events: 0, maxBytes: 1, oldest: nil, segments: 0,
                             isEngaged: false),
-                    isOrphan: false)
+                    isOrphan: false),
+                QueueStatus(
+                    name: "old", directory: "weir-data/queues/old",
+                    reading: .init(
+                        mode: "orphan", bytes: 45_100, events: 210, maxBytes: 65_536, oldest: start + .seconds(-7_200),
+                        segments: 1, isEngaged: false), isOrphan: true),
             ]
             contents.health = [
                 HealthCheck(name: "store", isOK: true, message: "2 queues open"),
@@ -207,10 +222,11 @@ extension GateReading {
         for seconds in [0.002, 0.02, 0.02, 0.9, 75] { buckets.record(seconds) }
         return GateReading(
             id: "siem", kind: .stream, state: .queueing, reason: Reason("http_503", "2 of 2 hosts answer 503."),
-            since: FakeTime.start + .seconds(-131), level: 6_000_000,
-            limit: Limit(8_000_000, .bytes, origin: "weir.yaml:14"),
+            since: FakeTime.start + .seconds(-131), level: 1_860_000_000,
+            limit: Limit(5_000_000_000, .bytes, origin: "weir.yaml:14"),
             reopens: "when the receiver answers and the queue is empty; next attempt in 4 s",
-            details: [.init("in flight", "1 of 5 requests")], senders: ["edge"],
+            details: [.init("in memory", "51.7 kB of 8.00 MB"), .init("in flight", "1 of 5 requests")],
+            senders: ["edge"],
             receiver: "http://10.0.0.5/in and 1 more",
             counters: counters,
             queue: .init(
@@ -277,7 +293,14 @@ extension FakeNode {
                     reading: SourceMeter(name: $0, type: $0).reading, addresses: [$0], canBeDelayed: true,
                     state: "reading")
             }
-            contents.destinations = hostileTexts.map { text in
+            contents.queues = hostileTexts.map { text in
+                QueueStatus(
+                    name: text, directory: text,
+                    reading: .init(
+                        mode: text, bytes: 1, events: 1, maxBytes: 1, oldest: nil, segments: 1, isEngaged: false,
+                        trouble: Reason("x", text)), isOrphan: true)
+            }
+            contents.destinations = hostileTexts.prefix(3).map { text in
                 DestinationStatus(
                     name: text, type: "http", gate: node.gates.reading(text),
                     endpoints: [

@@ -129,7 +129,7 @@ struct RouteTests {
     func fallback() async throws {
         let first = GaugedRecorder("first")
         let second = GaugedRecorder("second")
-        let fallback = FallbackIntake(name: "either", members: [first, second])
+        let fallback = FallbackIntake(name: "either", members: [first, second], time: ManualTime())
         _ = try await fallback.accept(batch(["a"]))
         first.setPassable(false)
         _ = try await fallback.accept(batch(["b"]))
@@ -179,6 +179,8 @@ private final class GaugedRecorder: GaugedIntake {
     func setPassable(_ isPassable: Bool) { passable.withLock { $0 = isPassable } }
     var isPassable: Bool { passable.withLock { $0 } }
     func hasRoom(for bytes: Int) -> Bool { true }
+    var roomMost: Int { .max }
+    var takesWhole: Bool { true }
     func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         try await intake.accept(batch, deadline: deadline)
     }

@@ -68,5 +68,5 @@ struct NoFiles: FileSystem {
     func status(_ path: String) throws(FileFailure) -> FileStatus? { nil }
     func syncDirectory(_ path: String) throws(FileFailure) { throw nothing("sync", path) }
     func lock(_ path: String) throws(FileFailure) -> (any FileLock)? { nil }
-    func freeSpace(_ path: String) throws(FileFailure) -> Int64 { 0 }
+    func space(_ path: String) throws(FileFailure) -> DiskSpace { DiskSpace(total: 0, free: 0) }
 }

@@ -61,6 +61,27 @@ struct BatchTests {
         #expect(texts(batch.slice(1..<3).detached()) == ["bb", ""])
     }
 
+    @Test("is cut so that every run fits, is as long as it can be, and none is empty")
+    func cutting() {
+        let words = (0..<60).map { String(repeating: "x", count: $0 * 7 % 13) }
+        let batch = Batch.texts(words, context: context)
+        for bytes in 1..<40 {
+            for events in [1, 2, 3, 7, 60, .max] {
+                let runs = batch.cuts(bytes: bytes, events: events)
+                #expect(runs.flatMap { Array($0) } == Array(0..<60), "in order, without a gap")
+                for (place, run) in runs.enumerated() {
+                    let size = batch.slice(run).byteCount
+                    #expect(run.count == 1 || (run.count <= events && size <= bytes))
+                    guard place + 1 < runs.count else { continue }
+                    let more = batch.slice(run.lowerBound..<(run.upperBound + 1))
+                    #expect(more.byteCount > bytes || more.count > events, "one more event would have fitted")
+                }
+            }
+        }
+        #expect(batch.cuts(bytes: 1 << 20, events: 60) == [0..<60])
+        #expect(batch.slice(0..<0).cuts(bytes: 1, events: 1).isEmpty)
+    }
+
     @Test("is bare as soon as one event contains a line feed, and keeps every byte")
     func bareFraming() {
         let batch = Batch.texts(["one", "two\nlines", ""], context: context)

@@ -23,11 +23,8 @@ struct Allowance {
             path: "Sources/WeirSources/Stream/StreamHandler.swift", rule: "bare Task",
             reason: "hands batches on from the event loop; kept and cancelled by the connection"),
         Allowance(
-            path: "Sources/WeirSources/HTTP/HTTPTaking.swift", rule: "bare Task",
-            reason: "waiting for a receipt cannot be cancelled; it ends when the receipt is settled"),
-        Allowance(
-            path: "Sources/WeirSources/HTTP/HTTPConnection.swift", rule: "bare Task",
-            reason: "answers one call at a time; kept and cancelled by the connection"),
+            path: "Sources/WeirSources/HTTP/HTTPUpload.swift", rule: "bare Task",
+            reason: "hands on one run of batches at a time; kept and cancelled by the upload"),
         Allowance(
             path: "Sources/WeirTestKit/Simulation/Simulation.swift", rule: "bare Task",
             reason: "the simulation's own root task, on its own executor"),

@@ -93,6 +93,45 @@ struct NodePlanTests {
         #expect(made.problems.contains { $0.contains("warning") && $0.contains("no_route") })
     }
 
+    @Test("listens on loopback only, and says how to reach it from elsewhere")
+    func loopback() {
+        let made = Self.plan(
+            "api: { listen: \"0.0.0.0:9471\" }\n" + Self.sources + "destinations: { out: { type: drop } }")
+        #expect(made.plan == nil)
+        #expect(made.problems.first?.contains("weir.yaml:1:") == true)
+        #expect(made.problems.first?.contains("ssh -L 9471:127.0.0.1:9471") == true)
+        #expect(
+            Self.plan("api: { listen: off }\n" + Self.sources + "destinations: { out: { type: drop } }").plan != nil)
+    }
+
+    @Test("knows which sources may reach a destination: what a source's name decides is decided")
+    func reach() throws {
+        let plan = try #require(
+            Self.plan(
+                """
+                sources:
+                  a: { type: tcp, listen: "127.0.0.1:0" }
+                  b: { type: tcp, listen: "127.0.0.1:0" }
+                destinations:
+                  some: { type: drop }
+                  mine: { type: drop }
+                  both: { type: balance, members: [ { to: one }, { to: two } ] }
+                  one: { type: drop }
+                  two: { type: drop }
+                routes:
+                  - { name: some, when: "has(event.level) && event.level == 3", to: some }
+                  - { name: mine, when: "source == 'b'", to: mine }
+                  - { name: mixed, when: "source == 'b' && event.level == 3", to: some }
+                  - { name: rest, to: both }
+                """
+            ).plan)
+        let senders = plan.senders
+        #expect(senders["some"] == ["a", "b"], "an event may match")
+        #expect(senders["mine"] == ["b"])
+        #expect(senders["both"] == ["a"], "those of b were taken before")
+        #expect(senders["one"] == ["both"] && senders["two"] == ["both"])
+    }
+
     @Test("shares `memory` among the gates whose buffer nobody set, 8 MiB for one at the most")
     func memory() throws {
         let destinations = (0..<32).map { "  d\($0): { type: tcp, address: \"127.0.0.1:1\" }\n" }.joined()

@@ -112,6 +112,10 @@ struct NodeTests {
             #expect(node.queues.map(\.name) == ["out"] && node.queues.map(\.isOrphan) == [true])
             #expect(node.queues.first?.reading.events == 3)
         }
+        let other = source + "destinations: { other: { type: drop } }"
+        try await Self.run(other, in: folder, world) { node, _ in
+            #expect(!node.drainQueue("out", to: "nobody") && !node.drainQueue("nothing", to: "other"))
+        }
         let shelf = QueueShelf(data: folder, files: world.files)
         var texts: [String] = []
         try shelf.events("out", .queue) { event in
@@ -119,7 +123,14 @@ struct NodeTests {
             return true
         }
         #expect(texts == ["one", "two", "three"])
-        try shelf.discard("out", .queue)
+        // Through another destination's gate, and then it is gone; asked for twice, it is done once.
+        try await Self.run(other, in: folder, world) { node, _ in
+            #expect(node.drainQueue("out", to: "other"))
+            #expect(!node.drainQueue("out", to: "other"))
+            #expect(node.queues.first?.drainsTo == "other")
+            #expect(await Self.until(node) { node.queues.isEmpty })
+            #expect(node.gates.reading("other")?.counters.deliveredEvents == 3)
+        }
         #expect(try shelf.entries("out").filter { $0.part == .queue }.isEmpty)
     }
 }

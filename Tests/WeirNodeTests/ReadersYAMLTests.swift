@@ -144,7 +144,7 @@ struct ReadersYAMLTests {
                 weir.yaml:19:3: error: `path` is missing from `destinations.fourth`
                  19 |   fourth: { type: filesystem, pth: x }
                     |   ^^^^^^
-                    = The folder.
+                    = add `path`: The folder.
 
                 weir.yaml:19:31: error: `pth` is not a setting of `destinations.fourth`
                  19 |   fourth: { type: filesystem, pth: x }
@@ -169,7 +169,7 @@ struct ReadersYAMLTests {
                 weir.yaml:23:5: error: `name` is missing from `routes[1]`
                  23 |   - to: [siem, [a]]
                     |     ^^
-                    = For messages.
+                    = add `name`: For messages.
 
                 weir.yaml:23:16: error: `to[1]` must be text, not a list
                  23 |   - to: [siem, [a]]

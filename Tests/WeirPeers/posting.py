@@ -8,8 +8,9 @@ from events import json_event
 class Poster:
     """Posts batches of numbered events, one after the other, until told to stop or until the server is gone."""
 
-    def __init__(self, port, size=20, first=0, timeout=10):
+    def __init__(self, port, size=20, first=0, timeout=10, more=""):
         self.port, self.size, self.next, self.timeout = port, size, first, timeout
+        self.more = {"more": more} if more else {}
         self.acknowledged = set()
         self.offered = first
         self.refusals = []
@@ -19,7 +20,7 @@ class Poster:
     def post(self, connection):
         """One batch. -> its status; raises OSError or HTTPException when the server is gone."""
         numbers = range(self.next, self.next + self.size)
-        body = "".join(json_event(n) + "\n" for n in numbers).encode()
+        body = "".join(json_event(n, **self.more) + "\n" for n in numbers).encode()
         self.offered = max(self.offered, numbers.stop)
         connection.request("POST", "/", body, {"Content-Type": "application/x-ndjson"})
         answer = connection.getresponse()

@@ -67,6 +67,10 @@ class TCPReceiver:
             if self.bytes_per_second:
                 time.sleep(len(chunk) / self.bytes_per_second)
 
+    @property
+    def is_listening(self):
+        return self._server is not None
+
     def bytes(self):
         with self._lock:
             return bytes(self.data)
@@ -137,6 +141,7 @@ class HTTPReceiver:
         self.requests = []
         self.bulk = bulk
         self._taken = []
+        self._connections = []
         self._lock = threading.Lock()
         self._server = None
 
@@ -183,6 +188,11 @@ class HTTPReceiver:
             daemon_threads = True
             allow_reuse_address = True
             request_queue_size = 64
+
+            def get_request(self):
+                connection, address = super().get_request()
+                receiver._connections.append(connection)
+                return connection, address
 
             def handle_error(self, request, address):
                 pass                      # a receiver that resets its own connections has errors by design
@@ -242,3 +252,10 @@ class HTTPReceiver:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+            # Kept-alive connections have threads of their own, which would go on answering.
+            for connection in self._connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass                  # closed already
+            self._connections = []

@@ -1,6 +1,14 @@
 """What machines and people ask a running Weir: metrics, health, the API and its description, the commands."""
+import fcntl
 import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
 import subprocess
+import termios
 
 import openapi_spec_validator
 import pytest
@@ -10,7 +18,7 @@ from daemons import program
 from events import json_event, send_lines, text
 from receivers import Answer
 from waiting import until
-from weir import flow, http_out, tcp_in, tcp_out, weir
+from weir import BINARY, flow, http_out, tcp_in, tcp_out, weir
 
 
 @pytest.fixture
@@ -18,7 +26,7 @@ def server(run_weir, tcp_receiver, http_receiver, port):
     """A Weir with one destination that works, one that queues, and events through both."""
     good, bad, listen = tcp_receiver(), http_receiver(default=Answer(503)), port()
     server = run_weir(flow(tcp_in(listen), {
-        "good": tcp_out(good), "bad": http_out(bad, buffer="1MiB", on_backpressure="queue", queue={"mode": "error"})},
+        "good": tcp_out(good), "bad": http_out(bad, buffer="1MiB", on_backpressure="queue", queue={"mode": "error", "max_size": "100MB"})},
         [{"name": "errors", "when": 'event.level == "error"', "to": "bad", "final": False}, {"name": "all", "to": "good"}]))
     server.listen = listen
     send_lines(listen, [json_event(n, level="error" if n % 10 == 0 else "info") for n in range(1000)])
@@ -59,6 +67,25 @@ def test_openapi_describes_every_answer(server):
     assert {"code", "message", "help"} <= set(problem)
 
 
+def test_methods(server):
+    """A wrong method is 405 with `Allow`; HEAD is answered, with nothing after its head."""
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection.request("DELETE", "/api/v1/gates")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("Allow")) == (405, "GET, HEAD"), answer.read()
+    assert json.loads(answer.read())["code"] == "method_not_allowed"
+    paths = {"/api/v1/gates": 200, "/": 200, "/livez": 200, "/api/v1/gates/nobody": 404, "/nothing": 404}
+    for path, status in paths.items():
+        # On one connection: a body after the head of an answer would be taken for the next answer.
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b""), path
+    connection.request("GET", "/livez")
+    assert connection.getresponse().read() == b"ok\n"
+    connection.close()
+
+
 def test_health(server):
     """Alive and ready, also with a gate that is held: a held gate does what it is for."""
     assert server.http("/livez")[0] == 200
@@ -80,25 +107,10 @@ def test_why(server):
     """`weir why` says state, since when, measured, limit and its line, what reopens it and what was not lost."""
     done = server.command("why", "bad")
     assert done.returncode in (0, 3), done
-    for word in ("bad is queueing since", "measured", "limit", "reopens", "not lost", "weir.yaml:"):
+    for word in ("bad is queueing since", "on disk", "100 MB", "reopens", "not lost", "weir.yaml:"):
         assert word in done.stdout, f"{word!r} is not in:\n{done.stdout}"
     unknown = server.command("why", "goood")
     assert unknown.returncode != 0 and "good" in unknown.stdout + unknown.stderr
-
-
-def test_queue_commands(server):
-    """ls, peek and verify of a running node's queues; peek shows the events."""
-    server.terminate()
-    data = server.data
-    if weir("queue", "--help").returncode != 0:
-        pytest.skip("MISSING SUBCOMMAND: this build has no `weir queue`")
-    listed = weir("queue", "ls", "--data", data, cwd=server.directory)
-    assert listed.returncode == 0 and "bad" in listed.stdout, listed
-    peeked = weir("queue", "peek", "bad", "--data", data, cwd=server.directory)
-    assert peeked.returncode == 0 and '"n":"0000000"' in peeked.stdout, peeked
-    assert weir("queue", "verify", "bad", "--data", data, cwd=server.directory).returncode == 0
-    exported = weir("queue", "export", "bad", "--data", data, cwd=server.directory)
-    assert exported.stdout.count("\n") >= 100, exported
 
 
 def test_tap(server):
@@ -133,6 +145,99 @@ def test_unknown_subcommand_suggests_the_nearest():
     """A mistyped subcommand: the nearest known one, exit code 64."""
     done = weir("chek")
     assert done.returncode == 64 and "check" in done.stderr
+
+
+def subcommands():
+    """Every command line that `weir help` knows of."""
+    found = [()]
+    for path in found:
+        said = weir("help", *path).stdout.partition("SUBCOMMANDS:")[2]
+        found += [(*path, line.split()[0]) for line in said.splitlines() if re.match(r"  \S", line) and "See" not in line]
+    return found
+
+
+def test_every_help_has_examples():
+    """Each subcommand's help shows how it is used, and no line of it was broken by the width of a terminal."""
+    found = subcommands()
+    assert len(found) >= 24, found
+    for path in found:
+        said = weir("help", *path).stdout
+        examples = re.search(r"(EXAMPLES|First steps):\n((?:.+\n)+)", said)
+        assert examples, f"weir help {' '.join(path)}:\n{said}"
+        for line in examples[2].splitlines():
+            assert line.startswith("  "), f"weir help {' '.join(path)}: {line!r} was broken"
+
+
+def test_exit_codes_are_explained():
+    said = weir("help", "exit-codes").stdout
+    for number in (0, 1, 2, 3, 64, 69, 75, 77, 78):
+        assert re.search(rf"^ +{number}  \w", said, re.M), said
+    assert weir("exit-codes").stdout.count("\n") == 9
+
+
+class Terminal:
+    """A command in a pseudo-terminal: what it writes, keys that are pressed, a size that changes."""
+
+    def __init__(self, *arguments, columns=100, rows=20):
+        self.master, slave = pty.openpty()
+        self.resize(columns, rows)
+        self.process = subprocess.Popen([BINARY, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                        env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"}, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.mode = termios.tcgetattr(slave)
+        self.slave = slave
+        self.text = ""
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys):
+        os.write(self.master, keys.encode())
+
+    def shows(self, part):
+        while select.select([self.master], [], [], 0)[0]:
+            self.text += os.read(self.master, 65536).decode()
+        return part in self.text
+
+    def forget(self):
+        self.text = ""
+
+
+@pytest.mark.parametrize("leave", ["q", "\x03"], ids=["q", "ctrl-c"])
+def test_top_in_a_terminal(server, leave):
+    """`weir top` draws the gates, follows the size, and gives the terminal back as it was, by q and by Ctrl-C."""
+    screen = Terminal("top", "--address", f"http://127.0.0.1:{server.port}")
+    until("it is drawn", lambda: screen.shows("queueing") and screen.shows("q quits"))
+    assert "\x1b[?1049h" in screen.text and "\x1b[?25l" in screen.text
+    screen.forget()
+    screen.resize(44, 20)
+    until("it is drawn anew", lambda: screen.shows("GATE"))
+    plain = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", screen.text.split("\x1b[H")[1])
+    assert max(len(line) for line in plain.splitlines()) <= 44, plain
+    screen.press(leave)
+    assert screen.process.wait(timeout=5) == 0
+    assert screen.shows("\x1b[?25h") and screen.shows("\x1b[?1049l")
+    assert termios.tcgetattr(screen.slave)[3] == screen.mode[3], "echo and lines are as they were"
+
+
+def test_top_leaves_a_node_that_does_not_answer(server):
+    """The node is stopped in the middle: q still works, at once."""
+    screen = Terminal("top", "--address", f"http://127.0.0.1:{server.port}")
+    until("it is drawn", lambda: screen.shows("queueing"))
+    server.send_signal(signal.SIGSTOP)
+    try:
+        screen.press("q")
+        assert screen.process.wait(timeout=5) == 0
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+
+def test_top_without_a_terminal(server):
+    """Once, or a line for each gate every interval, with its time; and no node is exit code 69."""
+    assert "bad" in server.command("top", "--once").stdout
+    with subprocess.Popen([BINARY, "top", "--address", f"127.0.0.1:{server.port}"], stdout=subprocess.PIPE, text=True) as process:
+        assert re.match(r"\d{4}-\d\d-\d\dT\S+Z bad +queueing", process.stdout.readline())
+        process.terminate()
+    assert weir("top", "--address", "127.0.0.1:1").returncode == 69
 
 
 def test_nothing_secret_is_shown(run_weir, http_receiver, port, tmp_path):

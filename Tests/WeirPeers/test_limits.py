@@ -49,7 +49,8 @@ def test_ten_thousand_idle_connections(run_weir, receiver, port):
 
 
 def test_file_descriptors_run_out(run_weir, receiver, port):
-    """`ulimit -n 64`: no more connections are taken, nothing spins, and when some are closed it goes on."""
+    """`ulimit -n 64`: no more connections are taken, nothing spins, API and page still answer, and when some are closed
+    it goes on. The same with connections to the API."""
     listen = port()
     server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver)}),
                       limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
@@ -66,6 +67,20 @@ def test_file_descriptors_run_out(run_weir, receiver, port):
     time.sleep(2)
     used = (server.cpu_seconds() - before) / (time.monotonic() - began)
     assert used < 0.3, f"{used:.0%} of a core while it waits for a file descriptor"
+    assert server.http("/livez")[0] == 200 and "Gates, most pressed first" in server.http("/")[1]
+    idle = []
+    for _ in range(40):
+        connection = socket.socket()
+        connection.settimeout(0.5)
+        try:
+            connection.connect(("127.0.0.1", server.port))
+            idle.append(connection)
+        except OSError:
+            connection.close()
+    assert server.process.is_alive
+    for connection in idle:
+        connection.close()
+    until("the API answers again", server.is_ready, 10)
     for connection in crowd:
         connection.close()
     until("it serves again", lambda: _try(listen), 10)

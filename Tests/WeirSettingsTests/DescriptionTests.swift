@@ -135,11 +135,12 @@ struct DescriptionTests {
 @Suite("Nearest known word")
 struct NearestTests {
     @Test(
-        "Two edits at most, one for short words, swaps count as one",
+        "Two edits at most, one for short words, swaps count as one; or the beginning of a word",
         arguments: [
             ("actoin", "action"), ("concurency", "concurrency"), ("maxSize", "max_size"), ("max-size", "max_size"),
             ("URL", "url"), ("ulr", "url"), ("to", nil),
             ("xyz", nil), ("", nil), ("concurrencyyyy", nil), ("ur", "url"), ("on", nil),
+            ("conc", "concurrency"), ("action ", "action"),
         ] as [(String, String?)])
     func nearest(word: String, expected: String?) {
         #expect(Nearest.word(word, among: ["action", "concurrency", "max_size", "url"]) == expected)

@@ -22,7 +22,8 @@ struct DeliveryWorld: Sendable, CustomStringConvertible {
     var losesPower: Bool
     var fillsDisk: Bool
     var failsSyncs: Bool
-    var holdsAndReleases: Bool
+    /// In which steps of the trouble a person holds the gate; it is released two steps later.
+    var holds: [Bool]
 
     init(_ random: inout SplitMix) {
         func chance(_ part: Double) -> Bool { Double(random.next() >> 11) * 0x1p-53 < part }
@@ -40,8 +41,9 @@ struct DeliveryWorld: Sendable, CustomStringConvertible {
             queue.drainRate = chance(0.2) ? pick(200...5_000) : nil
             queue.after = .seconds(pick(1...30))
             queue.durability = chance(0.8) ? .commit : .interval(.milliseconds(100))
-            queue.maxSize = chance(0.2) ? .kibibytes(256) : .gigabytes(5)
-            queue.onFull = .block
+            let isSmall = chance(0.4)
+            queue.maxSize = isSmall ? .kibibytes(Int64(pick(16...64))) : .gigabytes(5)
+            queue.onFull = isSmall ? [.block, .dropNewest, .dropOldest][pick(0...2)] : .block
             settings.queue = queue
         }
         shape.isOrdered = isOrdered
@@ -78,17 +80,23 @@ struct DeliveryWorld: Sendable, CustomStringConvertible {
         losesPower = chance(0.5)
         fillsDisk = settings.onBackpressure == .queue && chance(0.25)
         failsSyncs = settings.onBackpressure == .queue && chance(0.25)
-        holdsAndReleases = chance(0.2)
+        holds = (0..<12).map { _ in chance(0.15) }
+        if chance(0.6) { holds = [] }
         if losesPower, crashes > 0 { settings.queue?.durability = .commit }
     }
 
     var description: String {
-        """
-        \(endpoints) endpoints \(weights), \(isOrdered ? "ordered" : "unordered"), \(settings.onBackpressure.rawValue) \
-        \(settings.queue?.mode.rawValue ?? "") buffer \(settings.buffer), \(producers) x \(batches) batches\
-        \(hasBadEvents ? ", bad events" : "")\
-        \(crashes > 0 ? ", \(crashes) \(losesPower ? "power cuts" : "kills")" : "")\
-        \(fillsDisk ? ", disk full" : "")\(failsSyncs ? ", sync errors" : "")
-        """
+        let queue = settings.queue.map { " \($0.mode.rawValue)/\($0.onFull.rawValue)/\($0.maxSize)" } ?? ""
+        let order = isOrdered ? "ordered" : "unordered"
+        var parts = [
+            "\(endpoints) endpoints \(weights)", order, "\(settings.onBackpressure.rawValue)\(queue)",
+            "buffer \(settings.buffer)", "\(producers) x \(batches) batches",
+        ]
+        if hasBadEvents { parts.append("bad events") }
+        if crashes > 0 { parts.append("\(crashes) \(losesPower ? "power cuts" : "kills")") }
+        if holds.contains(true) { parts.append("holds") }
+        if fillsDisk { parts.append("disk full") }
+        if failsSyncs { parts.append("sync errors") }
+        return parts.joined(separator: ", ")
     }
 }

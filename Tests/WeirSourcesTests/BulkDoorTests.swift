@@ -95,14 +95,36 @@ struct BulkDoorTests {
             let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
                 parts[Int.random(in: 0..<parts.count, using: &random)]
             }.joined()
+            // As a whole, and cut in two anywhere: the same documents, or the same mistake.
+            let whole = documents([text])
+            let cut = Int.random(in: 0...text.utf8.count, using: &random)
             let bytes = Array(text.utf8)
-            bytes.withUnsafeBytes { bytes in
-                let body = try? BulkBody(bytes, index: "i", eventMost: 20)
-                for item in body?.items ?? [] {
-                    #expect((item.document == nil) != (item.problem == nil))
-                    if let document = item.document { #expect(document.upperBound <= bytes.count) }
+            let parts = documents([
+                String(decoding: bytes[..<cut], as: UTF8.self), String(decoding: bytes[cut...], as: UTF8.self),
+            ])
+            #expect(whole == parts, "\(text.debugDescription) cut at \(cut)")
+        }
+    }
+
+    private func documents(_ pieces: [String]) -> [String] {
+        var body = BulkBody(index: "i", eventMost: 20)
+        var found: [String] = []
+        var rest: [UInt8] = []
+        for (place, piece) in pieces.enumerated() {
+            rest += Array(piece.utf8)
+            let mistake = rest.withUnsafeBytes { bytes -> String? in
+                do throws(BulkBody.Mistake) {
+                    try body.read(bytes, isLast: place == pieces.count - 1) { range, index in
+                        found.append(index + String(decoding: bytes[range], as: UTF8.self))
+                    }
+                    return nil
+                } catch {
+                    return error.reason
                 }
             }
+            if let mistake { return found + [mistake] }
+            rest.removeFirst(body.consumed)
         }
+        return found + body.items.map { "\($0.action) \(String(describing: $0.problem))" }
     }
 }

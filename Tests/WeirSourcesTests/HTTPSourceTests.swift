@@ -39,6 +39,7 @@ struct HTTPSourceTests {
             let broken = try await request(
                 port, headers: ["Content-Type: application/json"], text: "[{\"a\":7}, {\"a\":")
             #expect(broken.status == 400 && broken.body.contains("invalid_json"))
+            #expect(broken.body.hasSuffix(",\"accepted\":1}"))
             let empty = try await request(port, text: "")
             #expect(empty.body == "{\"accepted\":0}")
             return
@@ -46,9 +47,9 @@ struct HTTPSourceTests {
         #expect(
             intake.texts == [
                 "{\"a\":1}", "{\"a\":2}", "odd", "{\"a\":3}", "{\"a\":[\"]\",4]}", "{\"a\":5}", "{\"a\":6}", "one",
-                "two", "three",
+                "two", "three", "{\"a\":7}",
             ])
-        #expect(intake.batches.map(\.kind) == [.json, .raw, .json, .json, .raw])
+        #expect(intake.batches.map(\.kind) == [.json, .raw, .json, .json, .raw, .json])
     }
 
     @Test("Packed bodies are read; a bomb is refused with little memory", arguments: ContentCoding.allCases)
@@ -70,7 +71,9 @@ struct HTTPSourceTests {
             #expect(odd.status == 415)
             return
         }
-        #expect(intake.texts == ["one", "two"])
+        // One line of a bomb may come through before it shows what it is: cut to the longest event.
+        #expect(intake.texts.prefix(2) == ["one", "two"])
+        #expect(intake.texts.dropFirst(2).count <= 1 && intake.bytes <= 2 << 20)
         #expect(tested.heldBytes == 0)
     }
 

@@ -16,6 +16,7 @@ final class RecordingIntake: Intake {
         var nextID = 0
         var bytes = 0
         var refusal: IntakeRefusal?
+        var isRefusedAfter = 0
         var settlement: Settlement? = .kept
         var delay: Duration?
     }
@@ -26,7 +27,7 @@ final class RecordingIntake: Intake {
     init(time: any TimeSource) { self.time = time }
 
     func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
-        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+        if let refusal = state.withLock({ $0.batches.count >= $0.isRefusedAfter ? $0.refusal : nil }) { throw refusal }
         if let delay = state.withLock({ $0.delay }) { try? await time.sleep(for: delay) }
         while state.withLock({ $0.isClosed }) {
             if Task.isCancelled { throw .stopped }
@@ -82,7 +83,13 @@ final class RecordingIntake: Intake {
         for each in waiting { each.continuation.resume(returning: true) }
     }
 
-    func refuse(_ refusal: IntakeRefusal?) { state.withLock { $0.refusal = refusal } }
+    /// - Parameter count: batches that are taken before.
+    func refuse(_ refusal: IntakeRefusal?, after count: Int = 0) {
+        state.withLock {
+            $0.refusal = refusal
+            $0.isRefusedAfter = count
+        }
+    }
     func settleAll(as settlement: Settlement?) { state.withLock { $0.settlement = settlement } }
     func slow(_ delay: Duration?) { state.withLock { $0.delay = delay } }
     func settleOpen(_ settlement: Settlement) {

@@ -19,13 +19,13 @@ struct SourceTLSTests {
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
         let script = """
             set -e
-            openssl req -x509 \(key) -keyout ca.key -out ca.pem -days 2 -subj /CN=ca -addext
-            basicConstraints=critical,CA:TRUE
+            openssl req -x509 \(key) -keyout ca.key -out ca.pem -days 2 -subj /CN=ca \
+              -addext basicConstraints=critical,CA:TRUE
             for name in server client; do
               openssl req \(key) -keyout $name.key -out $name.csr -subj /CN=$name
               echo subjectAltName=IP:127.0.0.1 > $name.ext
-              openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out $name.pem -extfile
-              $name.ext
+              openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out $name.pem \
+                -extfile $name.ext
             done
             """
         let process = Process()

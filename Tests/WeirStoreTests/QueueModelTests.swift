@@ -12,6 +12,7 @@ import WeirWorld
         var owed: [Int] = []
         /// Everything that was ever given to the queue.
         var given: Set<Int> = []
+        /// Since the last crash.
         var acknowledged: Set<Int> = []
         /// Answered with a failure in this life.
         var refused: Set<Int> = []
@@ -20,6 +21,10 @@ import WeirWorld
         var lastRead = -1
         /// What a failed sync left behind and what was written again may both survive.
         var hasFailedSyncs = false
+        /// Acknowledged before a clean stop: it may not come again until the next crash.
+        var settled: Set<Int> = []
+        /// The disk may die at any step: a stop is not clean then.
+        var isMortal = false
         var next = 0
     }
 
@@ -65,6 +70,7 @@ import WeirWorld
                     #expect(model.given.contains(id), place)
                     // What was refused may only come back by a power cut that tore away its removal.
                     #expect(!model.refused.contains(id), place)
+                    #expect(!model.settled.contains(id), place)
                     #expect(id > model.lastRead || (model.hasFailedSyncs && id == model.lastRead), place)
                     // Nothing that is owed was left out on the way here.
                     let held = Set(model.held.lazy.map(\.id))
@@ -97,13 +103,18 @@ import WeirWorld
             case 17:
                 disk.failSyncs(1 + roll(3))
                 model.hasFailedSyncs = true
-            case 18: disk.setLife(operations: 1 + roll(12))
+            case 18:
+                disk.setLife(operations: 1 + roll(12))
+                model.isMortal = true
             default:
                 // Down and up again: by hand, by kill or by the power.
                 let way = roll(3)
                 disk.setCapacity(.max)
                 disk.failSyncs(0)
                 if way == 0 { await queue.close() }
+                if way != 0 || model.isMortal || model.hasFailedSyncs { model.acknowledged = [] }
+                model.settled = model.acknowledged
+                model.isMortal = false
                 if way == 2 { disk.crash() } else { disk.kill() }
                 queue = try await DurableQueue.open(directory: "/q", settings: settings, world: world)
                 model.lastRead = -1

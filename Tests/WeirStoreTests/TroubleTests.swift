@@ -1,6 +1,6 @@
 import NIOCore
 import Testing
-import WeirStore
+@testable import WeirStore
 import WeirTestKit
 import WeirWorld
 
@@ -50,6 +50,29 @@ import WeirWorld
         #expect(queue.unaccounted == 0)
     }
 
+    @Test("Nothing overtakes an append that failed: what was chosen before the failure fails too")
+    func noOvertaking() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let queue = try await open(disk)
+        func append(_ text: String, since failures: UInt64) async -> String {
+            let result: Result<QueueOffset, StoreFailure> = await withCheckedContinuation { continuation in
+                queue.append(record(text), unlessFailedSince: failures) { continuation.resume(returning: $0) }
+            }
+            if case .failure(let failure) = result { return failure.code }
+            return "ok"
+        }
+        let before = queue.writeFailures
+        #expect(await append("one", since: before) == "ok")
+        disk.setCapacity(0)
+        #expect(await append("two", since: before) == "disk_full")
+        disk.setCapacity(.max)
+        #expect(await append("three", since: before) == "disk_full")
+        let after = queue.writeFailures
+        #expect(await append("two", since: after) == "ok")
+        #expect(await append("three", since: after) == "ok")
+        #expect(try await drain(queue).map(text) == ["one", "two", "three"])
+    }
+
     @Test("The reserve is kept free for the rest of the machine")
     func reserve() async throws {
         let disk = SimulatedDisk(seed: 1, capacity: 100_000)
@@ -57,9 +80,20 @@ import WeirWorld
         var written = 0
         while await code(queue, String(repeating: "x", count: 900)) == "ok" { written += 1 }
         #expect((8...10).contains(written))
-        #expect(try disk.freeSpace("/data/q") >= 90_000)
+        #expect(try disk.space("/data/q").free >= 90_000)
         disk.setCapacity(200_000)
         #expect(await code(queue, "again") == "ok")
+    }
+
+    @Test("Unless told, a hundredth of the disk is kept free, between 16 MiB and 1 GiB")
+    func reserveByDefault() {
+        let settings = QueueSettings()
+        let mib: Int64 = 1 << 20
+        #expect(settings.reserve(of: 100 * mib) == 16 * mib)
+        #expect(settings.reserve(of: 20_000 * mib) == 200 * mib)
+        #expect(settings.reserve(of: 4_000_000 * mib) == 1_024 * mib)
+        #expect(QueueSettings(minFree: 5).reserve(of: 4_000_000 * mib) == 5)
+        #expect(QueueSettings(minFree: 0).reserve(of: 4_000_000 * mib) == 0)
     }
 
     @Test("A read-only disk and a process without file descriptors are states that pass")
@@ -280,6 +314,57 @@ import WeirWorld
         }
         disk.put(cursor, in: "/data/q/cursor")
         #expect(try await drain(try await open(disk, seed: 6)).map { number(text($0)) } == Array(4..<10))
+    }
+
+    @Test("What was acknowledged out of order does not come again after a clean restart; after a crash it may")
+    func sparse() async throws {
+        for isClean in [true, false] {
+            let disk = SimulatedDisk(seed: 1)
+            var queue = try await open(disk, segmentSize: 4_096)
+            for number in 0..<40 {
+                #expect(await code(queue, "event \(number) " + String(repeating: "s", count: 300)) == "ok")
+            }
+            let records = try await drain(queue)
+            for index in 0..<40 where index % 3 == 0 && index != 3 { queue.acknowledge(records[index].offsets) }
+            if isClean { await queue.close() } else { disk.kill() }
+            queue = try await open(disk, seed: 2)
+            let left = (0..<40).filter { $0 % 3 != 0 || $0 == 3 }
+            if isClean {
+                #expect(queue.level.events == Int64(left.count))
+                #expect(queue.recovery.events == Int64(left.count))
+                #expect(try await drain(queue).map { number(text($0)) } == left)
+            } else {
+                #expect(Set(try await drain(queue).map { number(text($0)) }).isSuperset(of: left))
+            }
+            #expect(queue.unaccounted == 0)
+            #expect(disk.contents("/data/q/flights") == nil)
+        }
+    }
+
+    @Test("A damaged list of what was acknowledged out of order costs duplicates, never a record")
+    func sparseDamaged() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let queue = try await open(disk)
+        for number in 0..<10 { #expect(await code(queue, "event \(number)") == "ok") }
+        let records = try await drain(queue)
+        for index in [2, 5] { queue.acknowledge(records[index].offsets) }
+        await queue.close()
+        let bytes = try #require(disk.contents("/data/q/flights"))
+        for place in bytes.indices {
+            for damage in 0..<3 {
+                var hurt = bytes
+                switch damage {
+                case 0: hurt[place] ^= 0x41
+                case 1: hurt.removeLast(bytes.count - place)
+                default: hurt.replaceSubrange(place..., with: repeatElement(0, count: bytes.count - place))
+                }
+                if hurt == bytes { continue }
+                disk.put(hurt, in: "/data/q/flights")
+                let again = try await open(disk, seed: 7)
+                #expect(try await drain(again).count == 10, "byte \(place) damage \(damage)")
+                disk.kill()
+            }
+        }
     }
 
     @Test("Looking from outside sees what a running queue holds, without disturbing it")

@@ -39,6 +39,55 @@ struct JSONSplitterTests {
         #expect(mistake?.offset == offset)
     }
 
+    @Test("Cut anywhere, a text has the same values and the same mistake")
+    func pieces() {
+        var random = SplitMix(seed: 11)
+        let parts = ["{", "}", "[", "]", "\"", "\\", "\\\"", ",", ":", " ", "\n", "1", "true", "a", "{\"k\":[1]}", "é"]
+        for _ in 0..<20_000 {
+            let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
+                parts[Int.random(in: 0..<parts.count, using: &random)]
+            }.joined()
+            let bytes = Array(text.utf8)
+            let (whole, mistake) = values(text)
+            var stream = JSONValueStream()
+            var found: [String] = []
+            var rest: [UInt8] = []
+            var start = 0
+            repeat {
+                let end = min(start + Int.random(in: 1...4, using: &random), bytes.count)
+                rest += bytes[start..<end]
+                start = end
+                rest.withUnsafeBytes { bytes in
+                    stream.scan(bytes, isLast: end == text.utf8.count) {
+                        found.append(String(decoding: bytes[$0], as: UTF8.self))
+                    }
+                }
+                rest.removeFirst(stream.consumed)
+            } while start < bytes.count
+            #expect(found == whole && stream.mistake == mistake, "\(text.debugDescription)")
+        }
+    }
+
+    @Test("A value that is too long is passed over without being kept")
+    func tooLong() {
+        var stream = JSONValueStream(valueMost: 100)
+        var found: [Int] = []
+        var most = 0
+        var rest: [UInt8] = []
+        func feed(_ text: String, isLast: Bool = false) {
+            rest += Array(text.utf8)
+            rest.withUnsafeBytes { bytes in stream.scan(bytes, isLast: isLast) { found.append($0.count) } }
+            rest.removeFirst(stream.consumed)
+            most = max(most, rest.count)
+        }
+        feed("[{\"a\":1},{\"b\":\"")
+        for _ in 0..<1_000 { feed("0123456789\\\"}]") }
+        feed("\"},{\"c\":2}]", isLast: true)
+        #expect(found == [7, 7])
+        #expect(stream.tooLong == 1 && stream.count == 3 && stream.mistake == nil)
+        #expect(most <= 100)
+    }
+
     @Test("A million brackets cost no stack")
     func deep() {
         let (found, mistake) = values(String(repeating: "[", count: 1_000_000))

@@ -56,7 +56,7 @@ import WeirWorld
             #expect(try files.list(path + "/a/b") == ["a1", "d"])
             #expect(try files.status(path + "/a/b")?.kind == .directory)
             #expect(try files.status(path + "/nothing") == nil)
-            #expect(try files.freeSpace(path) > 0)
+            #expect(try files.space(path).free > 0)
         }
     }
 

@@ -22,8 +22,8 @@ struct APIEndpoints: Sendable {
 
     private var described: [Endpoint] {
         [
-            gates, gate, hold, release, sources, destinations, routes, queues, health, taps, deadLetters, replay,
-            events,
+            gates, gate, hold, release, sources, destinations, routes, queues, drain, health, taps, deadLetters,
+            replay, events,
         ]
     }
 
@@ -134,6 +134,43 @@ struct APIEndpoints: Sendable {
         }
     }
 
+    private var drain: Endpoint {
+        Endpoint(
+            method: .post, path: "/api/v1/queues/{name}/drain/{destination}", operation: "drain_queue",
+            summary:
+                "Begins to send what an orphaned queue holds through a destination's gate; empty, it is removed.",
+            answer: .json(Schema(StoredQueueView.self)), problems: [404, 409]
+        ) { _, context in
+            let name = try Self.name("name", context)
+            try drain(name, to: try destination(context))
+            guard let queue = node.queues.first(where: { $0.name == name }) else {
+                throw APIProblem.unknown("queue", name, known: [])
+            }
+            return try Answer.json(StoredQueueView(queue, at: node.world.time.wall))
+        }
+    }
+
+    /// - Throws: `APIProblem` when there is no such orphan or destination, or it drains already.
+    func drain(_ name: String, to destination: String) throws(APIProblem) {
+        let queues = node.queues
+        guard let queue = queues.first(where: { $0.name == name }) else {
+            throw APIProblem.unknown("queue", name, known: queues.map(\.name))
+        }
+        guard queue.isOrphan else {
+            throw APIProblem(
+                409, "not_an_orphan",
+                "The queue \(Printable.line(name)) belongs to a destination, which drains it itself.",
+                help: "`weir why \(Printable.line(name))` says why it is not empty.")
+        }
+        guard node.drainQueue(name, to: destination) else {
+            throw APIProblem(
+                409, "drains_already",
+                "The queue \(Printable.line(name)) drains already"
+                    + (queue.drainsTo.map { ", to \(Printable.line($0))." } ?? "."),
+                help: "`weir get queues` shows what is left.")
+        }
+    }
+
     private var health: Endpoint {
         Endpoint(
             method: .get, path: "/api/v1/health", operation: "get_health",
@@ -173,7 +210,8 @@ struct APIEndpoints: Sendable {
         }
     }
 
-    private func destination(_ context: BasicRequestContext) throws(APIProblem) -> String {
+    /// The destination in the path.
+    func destination(_ context: BasicRequestContext) throws(APIProblem) -> String {
         let name = try Self.name("destination", context)
         let known = node.destinations.map(\.name)
         guard known.contains(name) else { throw APIProblem.unknown("destination", name, known: known) }

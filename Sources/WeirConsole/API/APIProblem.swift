@@ -1,3 +1,5 @@
+import WeirSettings
+
 /// The one shape of an error: a code for machines, a message for people, what exactly was wrong, and what to do.
 package struct APIProblem: Error, Codable, Sendable, Hashable {
     package var code: String
@@ -19,7 +21,7 @@ package struct APIProblem: Error, Codable, Sendable, Hashable {
 
     /// - Parameter known: the names that exist; the nearest is suggested.
     static func unknown(_ kind: String, _ name: String, known: [String]) -> APIProblem {
-        let nearest = Nearest.name(to: name, in: known)
+        let nearest = Nearest.word(name, among: known)
         return APIProblem(
             404, "unknown_\(kind.contains(" ") ? "name" : kind)",
             "There is no \(kind) named \"\(Printable.line(name))\".",

@@ -99,9 +99,12 @@ package struct StoredQueueView: Codable, Sendable, Hashable {
     package var name: String
     package var directory: String
     package var orphan: Bool
+    /// For an orphan: the destination whose gate its events go through now.
+    package var drainsTo: String?
     package var queue: QueueView
 
     init(_ status: QueueStatus, at now: WallTime) {
+        drainsTo = status.drainsTo
         name = status.name
         directory = status.directory
         orphan = status.isOrphan

@@ -16,8 +16,10 @@ struct Snapshot: Sendable {
     /// By id of the gate, name of the source.
     var histories: [String: LevelHistory]
     var sourceRates: [String: Double]
-    /// Bytes in all disk queues, those without an owner included.
-    var diskBytes: Int64
+    /// Those without an owner included.
+    var queues: [QueueStatus]
+
+    var orphans: [QueueStatus] { queues.filter(\.isOrphan) }
 
     func rates(_ gate: String) -> GateView.RatesView { histories[gate]?.rates ?? GateView.RatesView() }
 
@@ -53,7 +55,7 @@ final class Observatory: Sendable {
             at: node.world.time.wall, version: node.version, started: node.started, gates: gates, sources: node.sources,
             destinations: node.destinations, histories: memory.histories,
             sourceRates: memory.sources.mapValues { $0.perSecond.first ?? 0 },
-            diskBytes: node.queues.reduce(0) { $0 &+ $1.reading.bytes })
+            queues: node.queues)
     }
 
     func sample() {
@@ -92,6 +94,7 @@ extension Snapshot {
             hash = (hash ^ 0xFF) &* 0x100_0000_01B3
         }
         for gate in gates { ([gate.id, gate.receiver] + gate.senders).forEach(add) }
+        for orphan in orphans { [orphan.name, orphan.drainsTo ?? "", orphan.reading.trouble?.code ?? ""].forEach(add) }
         add("sources")
         for source in sources { add(source.reading.name) }
         add(version)

@@ -8,12 +8,14 @@ import WeirWorld
 enum NodeMetrics {
     static func text(_ node: any NodeAccess, process: ProcessReading) -> String {
         let gates = node.gates.readings
+        // What a composed destination hands on is counted by its members.
+        let ends = gates.filter(\.members.isEmpty)
         let now = node.world.time.wall
         var out = Exposition()
         addGates(gates, &out)
-        addFlow(gates, &out)
+        addFlow(ends, &out)
         addQueues(node.queues, now, &out)
-        addDelivery(gates, &out)
+        addDelivery(ends, &out)
         addSources(node.sources, &out)
         addRoutes(node.routes, &out)
         addDestinations(node.destinations, &out)

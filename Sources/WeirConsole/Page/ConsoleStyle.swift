@@ -35,7 +35,7 @@ enum ConsoleStyle {
         .tiles{display:grid;grid-template-columns:repeat(5,1fr);gap:10px;margin-bottom:16px}
         .tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:10px 12px}
         .tile span{color:var(--mute);font-size:12px}
-        .tile strong{display:block;font-size:20px;font-variant-numeric:tabular-nums}
+        .tile strong{display:block;font-size:20px;font-variant-numeric:tabular-nums;white-space:nowrap}
         .panel{background:var(--panel);border:1px solid var(--line);border-radius:8px;margin-bottom:16px;overflow:auto}
         .panel h2{font-size:13px;margin:0;padding:10px 14px;border-bottom:1px solid var(--line)}
         .panel p{padding:4px 14px;max-width:70ch}
@@ -58,7 +58,7 @@ enum ConsoleStyle {
         .susp{color:var(--susp);background:var(--suspbg)}.drop{color:var(--drop);background:var(--dropbg)}
         .rest{color:var(--rest);background:var(--restbg)}
         .head{display:flex;gap:12px;align-items:center;flex-wrap:wrap;margin-bottom:12px}.head h1{margin:0}
-        .gone{display:none}
+        .gone{display:none}.choice{display:inline-block;margin:2px 6px 2px 0}
         button{font:inherit;font-size:12px;color:var(--ink);background:var(--panel);border:1px solid var(--line);
         border-radius:6px;padding:3px 10px;min-height:26px;cursor:pointer}
         button:hover{border-color:var(--acc)}button.main{color:var(--panel);background:var(--acc);
@@ -86,13 +86,14 @@ enum ConsoleStyle {
         @media (max-width:700px){
         header{gap:12px;padding:10px 14px}main{padding:14px 12px 32px}
         .tiles{grid-template-columns:repeat(2,1fr)}.tile strong{font-size:17px}
+        .tile:last-child:nth-child(odd){grid-column:1/-1}
         .graph{display:none}.flow-list{display:block}
         [role=table] thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
         [role=table],[role=table] tbody{display:block}
         [role=table] tr{display:flex;flex-wrap:wrap;gap:6px 14px;align-items:center;padding:12px 14px;
         border-top:1px solid var(--line)}
         [role=table] tbody tr:first-child{border-top:0}
-        [role=table] th,[role=table] td{display:block;padding:0;border:0}
+        [role=table] th,[role=table] td{display:block;padding:0;border:0;white-space:normal}
         [role=table] tbody th{flex:1}.stack tbody th{flex-basis:100%!important}
         td[data-label]::before{content:attr(data-label) ": ";color:var(--mute);font-size:12px}
         .facts th,.facts td{display:block;border:0;padding:0 14px}.facts tr{display:block;padding:8px 0;

@@ -26,7 +26,8 @@ struct FlowGraph: Sendable {
             for sender in gate.senders where !sources.contains(sender) && !gates.contains(where: { $0.id == sender }) {
                 sources.append(sender)
             }
-            if !receivers.contains(gate.receiver) { receivers.append(gate.receiver) }
+            // Behind the gate of a composed destination stand its members' gates.
+            if gate.members.isEmpty, !receivers.contains(gate.receiver) { receivers.append(gate.receiver) }
         }
         self.sources = Array(sources.prefix(Self.rowsMost))
         self.receivers = receivers

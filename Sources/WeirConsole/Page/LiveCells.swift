@@ -34,6 +34,7 @@ struct LiveCells: Sendable {
             let name = source.reading.name
             cells["srate:\(name)"] = Cell(t: FlowGraph.sourceText(name, seen))
         }
+        for orphan in seen.orphans { cells["orphan:\(orphan.name)"] = Cell(t: OrphanPanel.holds(orphan, at: seen.at)) }
         for receiver in Set(seen.gates.map(\.receiver)) {
             cells["rmeta:\(receiver)"] = Cell(t: FlowGraph.receiverText(receiver, seen))
         }

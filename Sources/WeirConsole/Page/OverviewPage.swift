@@ -24,6 +24,7 @@ struct OverviewPage: Sendable {
                     table(faces)
                 }
             }
+            if !seen.orphans.isEmpty { OrphanPanel(seen: seen).markup }
         }
     }
 
@@ -152,9 +153,11 @@ struct Tiles: Sendable {
         all = [
             Tile(key: "open", label: "Gates open", value: "\(open) of \(seen.gates.count)"),
             Tile(
-                key: "rates", label: "Events in / out",
-                value: "\(Figures.rate(entering)) / \(Figures.rate(leaving)) per s"),
-            Tile(key: "disk", label: "Held on disk", value: Figures.bytes(seen.diskBytes)),
+                key: "rates", label: "Events in / out per s",
+                value: "\(Figures.rate(entering)) / \(Figures.rate(leaving))"),
+            Tile(
+                key: "disk", label: "Held on disk",
+                value: Figures.bytes(seen.queues.reduce(0) { $0 &+ $1.reading.bytes })),
             Tile(key: "dropped", label: "Dropped since start", value: Figures.count(Int64(clamping: dropped))),
             Tile(
                 key: "uptime", label: "Up for",

@@ -20,6 +20,7 @@ struct Pages: Sendable {
         router.get("/gates/{id}") { _, context in gate(context) }
         router.post("/gates/{id}/hold") { request, context in order(.hold(by: "console"), request, context) }
         router.post("/gates/{id}/release") { request, context in order(.release(by: "console"), request, context) }
+        router.post("/queues/{name}/drain/{destination}") { _, context in drain(context) }
     }
 
     private func gate(_ context: BasicRequestContext) -> Response {
@@ -40,6 +41,15 @@ struct Pages: Sendable {
             let id = try APIEndpoints.name("id", context)
             try api.give(order, id)
             return Answer.seeOther(request.uri.query == "from=gate" ? "/gates/\(PathSegment.encode(id))" : "/")
+        } catch {
+            return page(error)
+        }
+    }
+
+    private func drain(_ context: BasicRequestContext) -> Response {
+        do throws(APIProblem) {
+            try api.drain(try APIEndpoints.name("name", context), to: try api.destination(context))
+            return Answer.seeOther("/")
         } catch {
             return page(error)
         }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -10,13 +11,14 @@ package import WeirWorld
 
 /// API, metrics, health and the console's pages of one node, on its own loopback address.
 package struct ConsoleServer: Service {
-    private let address: ListenAddress
+    private let address: APIAddress
     private let world: World
     let observatory: Observatory
     private let onReady: @Sendable (String) async -> Void
 
-    /// Connections at once; each browser keeps up to six, `weir` one.
-    static let connectionsMost = 256
+    /// Connections at once; each browser keeps up to six, `weir` one. Half of the descriptors that sources leave free
+    /// at the most (64 where 1,024 are allowed): the others are for queues and receivers.
+    static var connectionsMost: Int { Descriptors.reserve / 2 }
     /// Streams at once (console pages, taps, readings).
     static let streamsMost = 64
     /// A connection without a whole request header for this long is closed.
@@ -25,22 +27,35 @@ package struct ConsoleServer: Service {
     /// - Parameters:
     ///   - listen: `api.listen`, default `127.0.0.1:9471`; port 0 lets the system choose.
     ///   - onReady: called once with the address that was bound, `http://127.0.0.1:9471/`.
-    /// - Throws: `ConsoleFailure` when the address is malformed or not loopback.
+    /// - Throws: a refusal when the address is malformed or not loopback.
     package init(
         node: any NodeAccess, listen: String, world: World,
         onReady: @escaping @Sendable (String) async -> Void = { _ in }
-    ) throws(ConsoleFailure) {
-        address = try ListenAddress(listen)
+    ) throws(APIAddress.Refusal) {
+        address = try APIAddress(listen)
         self.world = world
         self.onReady = onReady
         observatory = Observatory(node: node)
+    }
+
+    /// Why the console cannot serve.
+    struct ConsoleFailure: Error, CustomStringConvertible {
+        var description: String
     }
 
     /// Serves until the service group stops or the task is cancelled.
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let application = application
-            group.addTask { try await application.run() }
+            group.addTask {
+                do {
+                    try await application.run()
+                } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                    throw ConsoleFailure(
+                        description: "Another program listens at \(address.host):\(address.port) already, perhaps "
+                            + "another Weir. Stop it, or choose another port for the API.")
+                }
+            }
             group.addTask { [observatory] in try await observatory.watch() }
             // The watch never ends by itself; when the server does, all does.
             defer { group.cancelAll() }
@@ -69,14 +84,21 @@ package struct ConsoleServer: Service {
     }
 
     var router: Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        // Laid twice: middleware must stand before the routes, and this one knows them.
+        let plain = Router(context: BasicRequestContext.self)
+        addRoutes(to: plain)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
-        router.add(middleware: ProblemAnswers())
+        router.add(middleware: ProblemAnswers(known: KnownPaths(plain)))
         router.add(middleware: RequestGuard())
+        addRoutes(to: router)
+        return router
+    }
+
+    private func addRoutes(to router: Router<BasicRequestContext>) {
         let streams = StreamLimit(capacity: Self.streamsMost)
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
-        return router
     }
 }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import WeirNode
 
 /// Keeps other web pages out of an API without sign-in.
 ///
@@ -11,7 +12,7 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard let authority = request.head.authority, let host = Self.host(of: authority),
-            ListenAddress.isLoopback(host)
+            APIAddress.isLoopback(host)
         else {
             return Answer.problem(
                 APIProblem(
@@ -75,6 +76,8 @@ struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
 
 /// Turns what was thrown into the one shape of an error.
 struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
+    let known: KnownPaths
+
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
@@ -83,13 +86,31 @@ struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
         } catch let problem as APIProblem {
             return Answer.problem(problem)
         } catch let error as HTTPError where error.status == .notFound {
-            return Answer.problem(
-                APIProblem(
-                    404, "no_such_page", "Nothing is served at \(Printable.line(request.uri.path)).",
-                    help: "The console is at /, the API is described at /api/v1/openapi.json."))
+            return notFound(request)
         } catch let error as HTTPError {
             return Answer.problem(APIProblem(error.status.code, "bad_request", error.status.reasonPhrase))
         }
+    }
+
+    /// The router has no route for this path and method: one of the two is wrong.
+    private func notFound(_ request: Request) -> Response {
+        let path = Printable.line(request.uri.path)
+        let methods = known.methods(at: request.uri.path).map(\.rawValue)
+        var response: Response
+        if methods.isEmpty {
+            response = Answer.problem(
+                APIProblem(
+                    404, "no_such_page", "Nothing is served at \(path).",
+                    help: "The console is at /, the API is described at /api/v1/openapi.json."))
+        } else {
+            let allowed = methods.joined(separator: ", ")
+            response = Answer.problem(
+                APIProblem(
+                    405, "method_not_allowed", "\(Printable.line(request.method.rawValue)) is not served at \(path).",
+                    help: "Use \(allowed)."))
+            response.headers[.allow] = allowed
+        }
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }
 

@@ -1,19 +1,10 @@
 import WeirGates
 import WeirWorld
 
-/// Numbers as people read them: three or four figures and a unit, the same in console and terminal.
+/// Numbers as people read them: three figures and a unit, the same in console and terminal.
 package enum Figures {
-    /// Decimal, as disks and limits are sold: `812 B`, `9.90 MB`, `1.86 GB`.
-    package static func bytes(_ count: Int64) -> String {
-        guard count.magnitude >= 1_000 else { return "\(count) B" }
-        var value = Double(count)
-        for unit in ["kB", "MB", "GB", "TB", "PB"] {
-            value /= 1_000
-            // 999.995 would be rounded to 1000.00, which is the next unit's 1.00.
-            if value.magnitude < 999.995 { return "\(rounded(value, 2)) \(unit)" }
-        }
-        return "\(rounded(value / 1_000, 2)) EB"
-    }
+    /// Decimal, as disks and limits are sold: `812 B`, `9.90 MB`, `39.6 MB`, `262 kB`.
+    package static func bytes(_ count: Int64) -> String { ByteCount(count).shortText }
 
     /// With separators: `1,284`.
     package static func count(_ count: Int64) -> String {
@@ -25,6 +16,9 @@ package enum Figures {
         }
         return text
     }
+
+    /// `1 event`, `1,284 events`.
+    package static func events(_ number: Int64) -> String { "\(count(number)) event\(number == 1 ? "" : "s")" }
 
     /// A rate: `0`, `0.4`, `903`, `1,284`, `1.52 M`.
     package static func rate(_ perSecond: Double) -> String {
@@ -55,11 +49,13 @@ package enum Figures {
         unit == LevelUnit.bytes.rawValue ? bytes(amount) : "\(count(amount)) \(unit)"
     }
 
-    /// Level and limit in one unit: `9.90 / 8.00 MB`, `4 / 5 requests`, `? / 8.00 MB` where nothing can be measured.
+    /// Level and limit in one unit: `6.20 / 8.00 MB`, `4 / 5 requests`; `? / 8.00 MB` where nothing can be measured,
+    /// and `524 kB, limit 262 kB` where one batch more than the limit is held.
     package static func pressure(_ level: Int64?, of limit: Int64, _ unit: String) -> String {
         let limitText = amount(limit, unit)
         guard let level else { return "? / \(limitText)" }
         let levelText = amount(level, unit)
+        guard level <= limit else { return "\(levelText), limit \(limitText)" }
         let unitOf = { (text: String) in text.split(separator: " ").last.map(String.init) ?? "" }
         guard unitOf(levelText) == unitOf(limitText) else { return "\(levelText) / \(limitText)" }
         return "\(levelText.split(separator: " ").first.map(String.init) ?? levelText) / \(limitText)"

@@ -65,10 +65,15 @@ package enum Listing {
         var table = TextTable(["queue", "mode", "size", "events", "oldest", "state", "directory"])
         for stored in queues {
             let queue = stored.queue
-            let state = stored.orphan ? "orphan" : queue.trouble?.code ?? (queue.engaged ? "engaged" : "idle")
+            let state =
+                stored.drainsTo.map { "drains to \($0)" }
+                ?? (stored.orphan ? "orphan" : queue.trouble?.code ?? (queue.engaged ? "engaged" : "idle"))
             table.add([
                 TextTable.Cell(stored.name, .bold), TextTable.Cell(queue.mode),
-                TextTable.Cell(Figures.pressure(queue.bytes, of: queue.maxBytes, "bytes")),
+                // An orphan has no limit any more.
+                TextTable.Cell(
+                    stored.orphan
+                        ? Figures.bytes(queue.bytes) : Figures.pressure(queue.bytes, of: queue.maxBytes, "bytes")),
                 TextTable.Cell(Figures.count(queue.events)),
                 TextTable.Cell(queue.oldestSeconds.map(Figures.duration) ?? ""),
                 TextTable.Cell(state, stored.orphan || queue.trouble != nil ? .warning : .plain),

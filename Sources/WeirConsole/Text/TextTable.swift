@@ -34,12 +34,13 @@ package struct TextTable: Sendable {
             var line = ""
             var used = 0
             for (column, cell) in cells.enumerated() {
-                let isLast = column == cells.count - 1
-                var text = cell.text
-                if isLast, let width { text = Display.cut(text, to: max(width - used, 8)) }
+                // A line never wraps: what stands beyond the edge is cut.
+                let room = width.map { $0 - used } ?? .max
+                guard room > 0 else { break }
+                let text = Display.cut(cell.text, to: room)
                 line += hasColours ? cell.ink.wrap(text) : text
-                guard !isLast else { break }
-                let padding = widths[column] - Display.width(text) + 2
+                guard column < cells.count - 1 else { break }
+                let padding = min(widths[column] - Display.width(text) + 2, room - Display.width(text))
                 line += String(repeating: " ", count: padding)
                 used += widths[column] + 2
             }

@@ -23,23 +23,18 @@ package struct WhyText: Sendable, Hashable {
     package init(_ gate: GateView, isComplete: Bool = false) {
         headline =
             "\(gate.id) is \(gate.state) since \(Self.clock(gate.since)) UTC (\(Figures.duration(gate.sinceSeconds)))"
-        let unit = gate.limit.unit
-        var lines: [Line] = []
-        let percent = gate.levelRatio.map { "\(Figures.rounded(min($0, 1e6) * 100, 0)) % of the limit" } ?? ""
-        lines.append(
-            Line(
-                "measured", gate.level.map { Figures.amount($0, unit) } ?? "cannot be measured, so it counts as full",
-                note: percent))
+        // The level of an engaged queue is the gate's level; what is in memory is a detail then.
+        let spilled = gate.queue.flatMap { $0.engaged ? $0 : nil }
+        var lines = [Self.measured(gate, isOnDisk: spilled != nil)]
+        if let spilled { lines.append(Self.queue(spilled)) }
         // The chain's own lines for what stands in lines of its own here are left out.
-        let shown: Set<String> = [
-            "limit set by", "comes in", "goes out", "not lost", "on disk", unit == "bytes" ? "in memory" : "",
-        ]
+        var shown: Set<String> = ["comes in", "goes out"]
+        if spilled == nil && gate.limit.unit == LevelUnit.bytes.rawValue { shown.insert("in memory") }
         lines += gate.details.filter { !shown.contains($0.name) }.map { Line($0.name, $0.value) }
-        if let queue = gate.queue, queue.engaged || queue.bytes > 0 { lines.append(Self.onDisk(queue)) }
         lines.append(Line("limit", Self.limit(gate.limit), note: gate.limit.origin))
         lines.append(Line("rule", gate.reason.sentence, note: gate.reason.code))
         if !gate.reopens.isEmpty { lines.append(Line("reopens", gate.reopens)) }
-        if let forecast = Self.forecast(gate.forecast) {
+        if let forecast = Self.forecast(gate) {
             lines.append(Line("forecast", forecast))
         } else if isComplete {
             lines.append(Line("forecast", "neither full nor drained in sight at the present rates"))
@@ -54,10 +49,19 @@ package struct WhyText: Sendable, Hashable {
                     "delivered in \(Figures.duration($0.medianSeconds)) (median), "
                         + "\(Figures.duration($0.highSeconds)) (p95)"
                 } ?? ""))
-        let kept = gate.details.first { $0.name == "not lost" }
-        if let kept { lines.append(Line(kept.name, kept.value)) }
-        lines.append(Self.accounts(gate.counters, isOnly: kept == nil))
+        lines.append(Self.notLost(gate))
+        lines.append(Self.accounts(gate.counters))
         self.lines = lines
+    }
+
+    private static func measured(_ gate: GateView, isOnDisk: Bool) -> Line {
+        guard let level = gate.level else { return Line("measured", "cannot be measured, so it counts as full") }
+        let unit = gate.limit.unit
+        let place = isOnDisk ? " on disk" : unit == LevelUnit.bytes.rawValue ? " in memory" : ""
+        var note = gate.levelRatio.map { "\(Figures.rounded(min($0, 1e6) * 100, 0)) % of the limit" } ?? ""
+        // What came last was let in while there was room.
+        if level > gate.limit.amount, !isOnDisk { note += ", one batch more than it" }
+        return Line("measured", Figures.amount(level, unit) + place, note: note)
     }
 
     /// The clock part of an RFC 3339 time.
@@ -69,29 +73,46 @@ package struct WhyText: Sendable, Hashable {
     /// In decimal units, and in binary ones where it was set in those.
     private static func limit(_ limit: GateView.LimitView) -> String {
         let text = Figures.amount(limit.amount, limit.unit)
-        guard limit.unit == "bytes", limit.amount >= 1 << 20, limit.amount % (1 << 20) == 0 else { return text }
-        return "\(text) (\(Figures.count(limit.amount >> 20)) MiB)"
+        guard limit.unit == LevelUnit.bytes.rawValue else { return text }
+        if limit.amount >= 1 << 20, limit.amount % (1 << 20) == 0 {
+            return "\(text) (\(Figures.count(limit.amount >> 20)) MiB)"
+        }
+        guard limit.amount >= 1 << 10, limit.amount % (1 << 10) == 0 else { return text }
+        return "\(text) (\(Figures.count(limit.amount >> 10)) KiB)"
     }
 
-    private static func onDisk(_ queue: QueueView) -> Line {
+    private static func queue(_ queue: QueueView) -> Line {
         let age = queue.oldestSeconds.map { ", the oldest \(Figures.duration($0)) old" } ?? ""
         return Line(
-            "on disk",
-            "\(Figures.pressure(queue.bytes, of: queue.maxBytes, LevelUnit.bytes.rawValue)), "
-                + "\(Figures.count(queue.events)) events\(age)",
-            note: queue.trouble.map { "\($0.code): \($0.sentence)" } ?? "queue mode \(queue.mode)")
+            "queue", "\(Figures.events(queue.events))\(age)",
+            note: queue.trouble.map { "\($0.code): \($0.sentence)" } ?? "mode \(queue.mode)")
     }
 
-    private static func forecast(_ forecast: GateView.ForecastView) -> String? {
-        // Further away than a week is no forecast.
-        let isNear = { (seconds: Double) in seconds < 7 * 86_400 }
-        let full = forecast.fullSeconds.filter(isNear).map { "full in about \(Figures.duration($0))" }
-        let drained = forecast.drainedSeconds.filter(isNear).map { "drained in about \(Figures.duration($0))" }
+    private static func notLost(_ gate: GateView) -> Line {
+        let held = gate.counters.heldEvents
+        let onDisk = min(gate.queue?.events ?? 0, held)
+        let text =
+            held == 0
+            ? "nothing is held"
+            : onDisk == 0
+                ? "\(Figures.events(held)) \(held == 1 ? "is" : "are") held in memory"
+                : "\(Figures.events(held)) \(held == 1 ? "is" : "are") held: \(Figures.count(onDisk)) on disk, "
+                    + "\(Figures.count(held - onDisk)) in memory"
+        return Line("not lost", text)
+    }
+
+    private static func forecast(_ gate: GateView) -> String? {
+        // Rates of some seconds say nothing of what is further away than a day, and what is full already needs none.
+        let isNear = { (seconds: Double) in seconds < 86_400 }
+        let isFull = (gate.levelRatio ?? 1) >= 1
+        let full = gate.forecast.fullSeconds.filter { isNear($0) && !isFull }
+            .map { "full in about \(Figures.duration($0))" }
+        let drained = gate.forecast.drainedSeconds.filter(isNear).map { "drained in about \(Figures.duration($0))" }
         let parts = [full, drained].compactMap { $0 }
         return parts.isEmpty ? nil : parts.joined(separator: ", ") + " at the present rates"
     }
 
-    private static func accounts(_ counters: GateView.CountersView, isOnly: Bool) -> Line {
+    private static func accounts(_ counters: GateView.CountersView) -> Line {
         let dropped = counters.droppedTotal
         let reasons = counters.droppedEvents.filter { $0.value > 0 }.sorted { $0.key < $1.key }
             .map { "\($0.key) \(Figures.count(Int64(clamping: $0.value)))" }.joined(separator: ", ")
@@ -101,7 +122,7 @@ package struct WhyText: Sendable, Hashable {
             + "\(count(dropped)) dropped\(reasons.isEmpty ? "" : " (\(reasons))"), "
             + "\(count(counters.deadLetteredEvents)) dead letters"
         let total = counters.takenEvents &+ counters.recoveredEvents
-        return Line(isOnly && dropped == 0 ? "not lost" : "accounts", text, note: "of \(count(total)) taken")
+        return Line("accounts", text, note: "of \(count(total)) taken")
     }
 }
 

@@ -55,20 +55,7 @@ enum BatchRecord {
 
     /// The batch in pieces that each fit into a record; usually one.
     static func pieces(_ batch: Batch) -> [Batch] {
-        if batch.byteCount <= bytesMost && batch.count <= eventsMost { return [batch] }
-        var pieces: [Batch] = []
-        var start = 0
-        var base = 0
-        for index in 0..<batch.count {
-            let end = Int(batch.ends[index])
-            if index > start && (end - base > bytesMost || index - start >= eventsMost) {
-                pieces.append(batch.slice(start..<index))
-                start = index
-                base = Int(batch.ends[index - 1])
-            }
-        }
-        pieces.append(batch.slice(start..<batch.count))
-        return pieces
+        batch.cuts(bytes: bytesMost, events: eventsMost).map(batch.slice)
     }
 
     private static func attributes(_ context: BatchContext) -> ByteBuffer {

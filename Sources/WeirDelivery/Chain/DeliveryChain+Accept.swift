@@ -8,6 +8,30 @@ extension DeliveryChain {
     package func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         if batch.isEmpty { return .kept }
         tap.saw(batch)
+        if batch.byteCount > bufferMost, batch.count > 1, settings.onBackpressure != .drop {
+            if let deadline, deadline <= world.time.now {
+                if deadline == .distantPast { throw .full(Self.tooLarge, retryAfter: nil) }
+            } else {
+                return try await acceptInParts(batch, deadline)
+            }
+        }
+        return try await admit(batch, deadline)
+    }
+
+    private static let tooLarge = Reason("larger_than_buffer", "The batch is larger than the buffer.")
+
+    /// A batch that is larger than the buffer, cut, so that no more is held than the buffer allows; the parts are small
+    /// enough that the next one comes in while those before it are sent. Where nobody can wait (UDP, `drop`) it is let
+    /// in whole and alone instead: its end must not be dropped while the receiver is idle.
+    private func acceptInParts(_ batch: Batch, _ deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
+        var receipts: [Receipt] = []
+        for run in batch.cuts(bytes: max(1, min(shape.bytesMost, bufferMost / 4)), events: .max) {
+            receipts.append(try await admit(batch.slice(run), deadline))
+        }
+        return .joined(receipts)
+    }
+
+    private func admit(_ batch: Batch, _ deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         let entry = change { shared, now, _ in shared.enter(batch, deadline: deadline, at: now) }
         switch entry {
         case .answer(let answer): return try answer.get()
@@ -20,7 +44,8 @@ extension DeliveryChain {
     package func hasRoom(for bytes: Int) -> Bool {
         shared.withLock { shared in
             shared.state.phase == .running && shared.waiters.isEmpty
-                && (shared.state.level == 0 || shared.state.level + bytes <= shared.state.bufferMost)
+                && (shared.state.level == 0 && bytes <= bufferMost
+                    || shared.state.level + bytes <= shared.state.bufferMost)
         }
     }
 

@@ -25,7 +25,8 @@ extension DeliveryChain {
         let letters = try await DeadLetters.open(
             directory: queueDirectory + "/dead-letters", name: name + "-dead",
             maxSize: settings.deadLetters.maxSize.bytes,
-            onFull: settings.deadLetters.onFull == .dropOldest ? .dropOldest : .dropNewest, world: world)
+            onFull: settings.deadLetters.onFull == .dropOldest ? .dropOldest : .dropNewest,
+            minFree: settings.deadLetters.minFree?.bytes, world: world)
         self.letters.withLock { $0 = letters }
     }
 
@@ -35,17 +36,13 @@ extension DeliveryChain {
         return (level?.events ?? 0, level?.bytes ?? 0)
     }
 
-    /// Writes down what a receiver refused. Without a directory, or when the disk fails, it is dropped and counted.
-    /// - Returns: `nil` when there is no room and `on_full` is `block`: the events must wait.
-    func bury(_ refusals: [ShipmentRun.Refusal]) async -> ShipmentRun.Burial? {
+    /// Writes down what a receiver refused. Without a directory it is dropped and counted; so it is when there is no
+    /// room or the disk fails, except with `on_full: block`, where it must wait.
+    func bury(_ refusals: [ShipmentRun.Refusal]) async -> ShipmentRun.Burial {
         var burial = ShipmentRun.Burial()
         guard let letters = letters.withLock({ $0 }) else {
             for refusal in refusals { burial.dropped[refusal.reason.code, default: 0] += refusal.batch.count }
             return burial
-        }
-        if settings.deadLetters.onFull == .block {
-            let bytes = refusals.reduce(0) { $0 + $1.batch.byteCount + 256 * $1.batch.count }
-            if letters.level.diskBytes + Int64(bytes) > settings.deadLetters.maxSize.bytes { return nil }
         }
         var page: [DeadLetter] = []
         let wall = world.time.wall
@@ -59,6 +56,7 @@ extension DeliveryChain {
                         time: wall))
                 if page.count == Self.lettersAtOnce {
                     await append(page, to: letters, &burial)
+                    if burial.waits != nil { return burial }
                     page = []
                 }
             }
@@ -69,6 +67,15 @@ extension DeliveryChain {
 
     private func append(_ page: [DeadLetter], to letters: DeadLetters, _ burial: inout ShipmentRun.Burial) async {
         if page.isEmpty { return }
+        let mustWait = settings.deadLetters.onFull == .block
+        if mustWait {
+            let bytes = page.reduce(0) { $0 + $1.event.readableBytes + 256 }
+            if letters.level.diskBytes + Int64(bytes) > settings.deadLetters.maxSize.bytes {
+                burial.waits = Reason(
+                    "dead_letters_full", "The dead letters are full, and refused events must not be lost.")
+                return
+            }
+        }
         do throws(StoreFailure) {
             let dropped = try await letters.append(page)
             let isNewest = settings.deadLetters.onFull != .dropOldest
@@ -80,6 +87,12 @@ extension DeliveryChain {
                     metadata: ["destination": "\(name)", "dropped.events": "\(dropped)"])
             }
         } catch {
+            if mustWait {
+                burial.waits = Reason(
+                    "dead_letter_\(error.code)",
+                    "Refused events must not be lost, and the dead letters cannot be written: \(error.reason.sentence)")
+                return
+            }
             burial.dropped["dead_letter_\(error.code)", default: 0] += page.count
             world.log.error(
                 "Dead letters could not be written and are lost.",

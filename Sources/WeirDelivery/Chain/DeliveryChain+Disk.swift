@@ -11,7 +11,7 @@ extension DeliveryChain {
         guard let queueDirectory, let own = settings.queueInUse else { return }
         let settings = WeirStore.QueueSettings(
             name: name, segmentSize: own.segmentSizeInUse.asInt, maxSize: own.maxSize.bytes,
-            durability: own.durability.stored, compression: own.compress.stored)
+            durability: own.durability.stored, compression: own.compress.stored, minFree: own.minFree?.bytes)
         let queue = try await DurableQueue.open(directory: queueDirectory + "/queue", settings: settings, world: world)
         let level = queue.level
         disk.withLock { $0 = queue }
@@ -30,8 +30,14 @@ extension DeliveryChain {
     func write() async {
         guard let queue else { return }
         while !Task.isCancelled {
+            let failures = queue.writeFailures
             let parcels = change { shared, now, _ in shared.state.takeForDisk(at: now) }
-            for parcel in parcels { append(parcel, to: queue) }
+            for (place, parcel) in parcels.enumerated()
+            where !append(parcel, to: queue, unlessFailedSince: failures) {
+                // A smaller one might still fit, but it must not overtake.
+                change { shared, _, _ in shared.state.notTried(parcels[(place + 1)...]) }
+                break
+            }
             if parcels.isEmpty {
                 if shared.withLock({ $0.state.phase == .ended }) { return }
                 await writeAlarm.wait(until: .distantFuture, world.time)
@@ -39,33 +45,43 @@ extension DeliveryChain {
         }
     }
 
-    func append(_ parcel: Parcel, to queue: DurableQueue) {
+    /// - Returns: false where it must wait for room.
+    @discardableResult
+    func append(_ parcel: Parcel, to queue: DurableQueue, unlessFailedSince failures: UInt64? = nil) -> Bool {
         let onFull = settings.queueInUse?.onFull ?? .block
         let size = parcel.batch.byteCount
+        if size > queue.settings.maxSize {
+            // One event that will never fit must not stop those behind it.
+            let limit = Int(clamping: queue.settings.maxSize)
+            written(parcel.id, .failure(.recordTooLarge(bytes: size, limit: limit)))
+            return true
+        }
         if !queue.hasRoom(for: size) {
             if onFull == .dropOldest { dropOldest(of: queue, bytes: size, code: "queue_full") }
             if !queue.hasRoom(for: size) {
-                return written(parcel.id, .failure(.noSpace("The queue has reached its max_size.")), code: "queue_full")
+                written(parcel.id, .failure(.noSpace("The queue has reached its max_size.")), code: "queue_full")
+                return onFull == .dropNewest
             }
         }
         let pieces = BatchRecord.pieces(parcel.batch)
         let wall = world.time.wall
         guard pieces.count > 1 else {
-            queue.append(BatchRecord.encode(parcel.batch, at: wall)) { result in
+            queue.append(BatchRecord.encode(parcel.batch, at: wall), unlessFailedSince: failures) { result in
                 self.written(parcel.id, result.map { _ in () })
             }
-            return
+            return true
         }
         // The answers come in order: the last one is good only if all are, since a failure fails what waits behind it.
         // Should an earlier piece have been kept, it is a duplicate, not a loss.
         let box = FailureBox()
         for (place, piece) in pieces.enumerated() {
             let isLast = place == pieces.count - 1
-            queue.append(BatchRecord.encode(piece, at: wall)) { result in
+            queue.append(BatchRecord.encode(piece, at: wall), unlessFailedSince: failures) { result in
                 if case .failure(let failure) = result { box.set(failure) }
                 if isLast { self.written(parcel.id, box.failure.map { .failure($0) } ?? .success(())) }
             }
         }
+        return true
     }
 
     /// Called on the queue's thread.
@@ -86,6 +102,16 @@ extension DeliveryChain {
             }
         }
         receipt?.settle(.kept)
+        lookAtDisk()
+    }
+
+    /// Now and then, where the queue changes: a look at its size, for the forecast.
+    private func lookAtDisk() {
+        let now = world.time.now
+        guard shared.withLock({ $0.state.disk?.heldTrend.wantsLook(at: now) ?? false }), let level = queue?.level else {
+            return
+        }
+        shared.withLock { $0.state.disk?.saw(level, at: now) }
     }
 
     private func dropOldest(of queue: DurableQueue, bytes: Int, code: String) {
@@ -117,6 +143,7 @@ extension DeliveryChain {
                     shared.state.didRead(records, writes: order.writes, damaged: damaged, at: now, wall: wall)
                 }
                 queue.acknowledge(useless)
+                lookAtDisk()
             } catch {
                 change { shared, now, _ in shared.state.readFailed(error, at: now) }
                 if shared.withLock({ $0.state.phase == .ended }) { return }
@@ -144,11 +171,6 @@ private final class FailureBox: Sendable {
     private let first = Mutex<StoreFailure?>(nil)
     func set(_ failure: StoreFailure) { first.withLock { if $0 == nil { $0 = failure } } }
     var failure: StoreFailure? { first.withLock { $0 } }
-}
-
-extension StoreFailure {
-    /// What `on_full` is about.
-    var isFull: Bool { if case .noSpace = self { true } else { false } }
 }
 
 extension DurabilitySetting {

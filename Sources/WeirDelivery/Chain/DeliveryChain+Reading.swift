@@ -14,6 +14,9 @@ extension DeliveryChain {
         return shared.withLock { $0.reading(of: self, at: now, wall: wall) }
     }
 
+    /// What is in memory, and how much may be; the gate's own level while nothing is on disk.
+    package var memory: (bytes: Int, most: Int) { shared.withLock { ($0.state.level, $0.state.bufferMost) } }
+
     /// One endpoint, for people.
     package struct EndpointReading: Sendable, Hashable {
         package var name: String
@@ -177,51 +180,54 @@ extension DeliveryChain.Shared {
         let rateIn = state.rateIn.rate(at: now)
         let rateOut = state.rateOut.rate(at: now)
         var details = [
-            GateReading.Detail("in memory", "\(ByteCount(state.level)) of \(ByteCount(state.bufferMost))"),
+            GateReading.Detail("in memory", state.heldText),
             GateReading.Detail("in flight", "\(state.inFlight) of \(state.shape.concurrency) sends"),
-            GateReading.Detail("limit set by", gate.limit.origin),
-            GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)))/s"),
-            GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)))/s"),
+            GateReading.Detail("comes in", "\(ByteCount(Int64(rateIn)).shortText)/s"),
+            GateReading.Detail("goes out", "\(ByteCount(Int64(rateOut)).shortText)/s"),
             GateReading.Detail(
                 "endpoints", "\(state.usable.count { $0.breaker.isClosed }) of \(state.usable.count) work"),
         ]
         if !waiters.isEmpty { details.append(GateReading.Detail("senders waiting", "\(waiters.count)")) }
         for endpoint in state.usable where !endpoint.breaker.isClosed {
             guard let trouble = endpoint.breaker.reason else { continue }
+            // Most sentences begin with the endpoint's name.
+            let said = trouble.sentence.contains(endpoint.name)
             details.append(
                 GateReading.Detail(
-                    "endpoint \(endpoint.name)", "\(trouble.sentence) Failed attempts: \(endpoint.breaker.failures)."))
+                    "endpoint",
+                    "\(said ? "" : endpoint.name + ": ")\(trouble.sentence) Failed attempts: "
+                        + "\(endpoint.breaker.failures)."))
         }
-        details.append(GateReading.Detail("not lost", keptSentence))
-        var forecast = GateReading.Forecast()
-        let level = Double(state.level)
-        if let queue, queue.isEngaged, queue.bytes > 0 {
-            let room = Double(max(0, queue.maxBytes - queue.bytes))
-            if rateIn > rateOut + 1 {
-                forecast.full = .milliseconds(Int64(min(1e12, room / (rateIn - rateOut) * 1000)))
-            } else if rateOut > rateIn + 1 {
-                forecast.drained = .milliseconds(Int64(min(1e12, Double(queue.bytes) / (rateOut - rateIn) * 1000)))
-            }
-            details.append(GateReading.Detail("on disk", "\(ByteCount(queue.bytes)) of \(ByteCount(queue.maxBytes))"))
-        } else if rateIn > rateOut + 1 {
-            forecast.full = .milliseconds(
-                Int64(min(1e12, (Double(state.bufferMost) - level) / (rateIn - rateOut) * 1000)))
-        } else if rateOut > rateIn + 1, level > 0 {
-            forecast.drained = .milliseconds(Int64(min(1e12, level / (rateOut - rateIn) * 1000)))
-        }
+        let forecast = forecast(disk: chain.queue?.level, maxBytes: queue?.maxBytes, rateIn, rateOut, at: now)
+        let spilled = queue.flatMap { $0.isEngaged ? $0 : nil }
         return GateReading(
-            id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since, level: gate.level,
-            limit: gate.limit, reopens: reopens(at: now), details: details, senders: chain.senders,
-            receiver: chain.name,
+            id: chain.name, kind: .stream, state: gate.state, reason: reason, since: gate.since,
+            level: spilled?.bytes ?? gate.level,
+            limit: spilled.map { Limit(max(1, $0.maxBytes), .bytes, origin: chain.queueLimitOrigin) } ?? gate.limit,
+            reopens: reopens(at: now), details: details, senders: chain.senders, receiver: chain.name,
             counters: counters, queue: queue, forecast: forecast, latency: latency, latencyBuckets: state.latency)
     }
 
-    private var keptSentence: String {
-        let held = state.heldEvents
-        if held == 0 { return "Nothing is held." }
-        let disk = state.disk?.events ?? 0
-        if disk == 0 { return "\(held) events are held in memory." }
-        return "\(held) events are held: \(disk) on disk, \(held - disk) in memory."
+    /// At the present speeds: of the disk queue while it is engaged, else of the memory buffer.
+    private func forecast(
+        disk: QueueLevel?, maxBytes: Int64?, _ rateIn: Double, _ rateOut: Double, at now: Moment
+    ) -> GateReading.Forecast {
+        var forecast = GateReading.Forecast()
+        if let disk, let maxBytes, disk.bytes > 0, state.spill?.isEngaged == true, var seen = state.disk {
+            seen.saw(disk, at: now)
+            if (seen.heldTrend.perSecond ?? 0) < -1 {
+                forecast.drained = seen.heldTrend.time(for: -Double(disk.bytes))
+            } else if (seen.fileTrend.perSecond ?? 0) > 1 {
+                forecast.full = seen.fileTrend.time(for: Double(max(0, maxBytes - disk.diskBytes)))
+            }
+            return forecast
+        }
+        let level = Double(state.level)
+        let room = max(0, Double(state.bufferMost) - level)
+        let speed = rateIn - rateOut
+        if speed > 1 { forecast.full = .milliseconds(Int64(min(1e12, room / speed * 1000))) }
+        if speed < -1, level > 0 { forecast.drained = .milliseconds(Int64(min(1e12, level / -speed * 1000))) }
+        return forecast
     }
 
     private var latency: (median: Double, high: Double)? {
@@ -241,8 +247,9 @@ extension DeliveryChain.Shared {
 
     func reopens(at now: Moment) -> String {
         func after(_ moment: Moment) -> String {
-            let wait = max(.zero, moment - now)
-            return wait < .milliseconds(50) ? "now" : "in \(wait.shortText)"
+            let wait = max(.zero, moment - now).nanoseconds
+            // Whole seconds, rounded up: what is read is a second old.
+            return wait < 1_000_000_000 ? "within a second" : "in \((wait - 1) / 1_000_000_000 + 1) s"
         }
         switch state.gate.state {
         case .open, .filling: return "It is open."
@@ -253,16 +260,22 @@ extension DeliveryChain.Shared {
         case .blocking, .dropping, .queueing, .buffering: break
         }
         if state.disk?.trouble != nil {
-            return "When there is room on the disk; next attempt \(state.disk?.retryAt.map(after) ?? "now")."
+            return
+                "When there is room on the disk; next attempt \(state.disk?.retryAt.map(after) ?? "within a second")."
         }
         if let pause = state.pause, pause.until > now {
             return "When the pause that the receiver asked for is over: \(after(pause.until))."
         }
-        if let next = state.nextAttempt(at: now), state.trouble(at: now) != nil {
+        let trouble = state.trouble(at: now)
+        if let trouble, trouble.code.hasPrefix("dead_letter") {
+            return
+                "When the dead letters can be written; next attempt \(state.nextAttempt(at: now).map(after) ?? "now")."
+        }
+        if let next = state.nextAttempt(at: now), trouble != nil {
             return "When the receiver takes a batch; next attempt \(after(next))."
         }
-        if state.trouble(at: now) != nil { return "When the receiver takes a batch; an attempt is under way." }
+        if trouble != nil { return "When the receiver takes a batch; an attempt is under way." }
         if state.gate.state == .queueing { return "When the queue is empty." }
-        return "When less than 75 % of the limit is held."
+        return "When less than \(ByteCount(Int64(state.bufferMost) * 3 / 4).shortText) (75 % of the limit) is held."
     }
 }

@@ -22,10 +22,12 @@ package final class DeliveryChain: Intake {
     package let senders: [String]
     package let tap = Tap()
     let shape: DeliveryShape
+    let bufferMost: Int
     let world: World
     let registry: GateRegistry
     let resolver: any AddressResolver
     let queueDirectory: String?
+    let queueLimitOrigin: String
 
     /// Guards all state of the chain; never held across an await.
     let shared: Mutex<Shared>
@@ -60,12 +62,14 @@ package final class DeliveryChain: Intake {
     }
 
     /// - Parameters:
-    ///   - limitOrigin: where the limit was set: `weir.yaml:14`, or `default`.
+    ///   - limitOrigin: where the limit of the memory buffer was set: `weir.yaml:14`, or `default`.
+    ///   - queueLimitOrigin: where the limit of the queue was set.
     ///   - type: of the destination: `http`, `tcp`; for people.
     ///   - queueDirectory: where the queue and the dead letters live; `nil` when nothing is kept on disk.
     ///   - senders: the sources and routes that send here; for the flow graph.
     package init(
-        name: String, plan: DestinationPlan, settings: DeliverySettings, limitOrigin: String = "default", type: String,
+        name: String, plan: DestinationPlan, settings: DeliverySettings, limitOrigin: String = "default",
+        queueLimitOrigin: String = "default", type: String,
         queueDirectory: String? = nil, senders: [String] = [], resolver: any AddressResolver, world: World,
         registry: GateRegistry
     ) {
@@ -78,7 +82,9 @@ package final class DeliveryChain: Intake {
         self.world = world
         self.registry = registry
         self.queueDirectory = queueDirectory
+        self.queueLimitOrigin = queueLimitOrigin
         shape = settings.shape(over: plan.shape)
+        bufferMost = max(1, settings.buffer.asInt)
         let workers = shape.isOrdered ? max(shape.concurrency, min(64, plan.endpoints.count)) : shape.concurrency
         shared = Mutex(
             Shared(

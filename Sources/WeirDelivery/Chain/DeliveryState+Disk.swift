@@ -41,6 +41,13 @@ extension DeliveryState {
         return parcels
     }
 
+    /// Parcels that were taken for the disk and not given to it.
+    mutating func notTried(_ parcels: ArraySlice<Parcel>) {
+        let ids = Set(parcels.map(\.id))
+        writing.removeAll { ids.contains($0.id) }
+        putBack(Array(parcels))
+    }
+
     /// The disk has a parcel.
     /// - Returns: its receipt, to be settled.
     mutating func wrote(_ id: UInt64, at now: Moment) -> Receipt? {

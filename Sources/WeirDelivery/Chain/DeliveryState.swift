@@ -27,6 +27,8 @@ struct DeliveryState: Sendable {
     let settings: DeliverySettings
     let shape: DeliveryShape
     let bufferMost: Int
+    /// Bytes of one parcel: what one send takes, and an eighth of the disk queue, which frees as much at a time.
+    let parcelMost: Int
 
     var phase = Phase.running
     var gate: Gate
@@ -73,6 +75,7 @@ struct DeliveryState: Sendable {
         self.settings = settings
         self.shape = shape
         bufferMost = max(1, settings.buffer.asInt)
+        parcelMost = min(shape.bytesMost, settings.queueInUse.map { max(1, $0.maxSize.asInt / 8) } ?? .max)
         gate = Gate(limit: Limit(Int64(bufferMost), .bytes, origin: limitOrigin), at: wall)
         ramp = DrainRamp(bytesMost: shape.bytesMost)
         slots = Array(repeating: nil, count: workers)
@@ -116,6 +119,14 @@ struct DeliveryState: Sendable {
         let size = batch.byteCount
         rateIn.add(size, at: now)
         enteredBytes &+= UInt64(size)
+        guard size > parcelMost || batch.count > shape.eventsMost else { return queue(batch, at: now) }
+        // More than one send takes goes as parcels of its own, each to whichever endpoint can take it; the sender's
+        // receipt waits for all.
+        let runs = batch.cuts(bytes: parcelMost, events: shape.eventsMost)
+        return .joined(runs.map { queue(batch.slice($0), at: now) })
+    }
+
+    private mutating func queue(_ batch: Batch, at now: Moment) -> Receipt {
         let receipt = Receipt()
         waiting.append(Parcel(id: nextParcel, batch: batch, receipt: receipt, taken: now))
         nextParcel += 1
@@ -169,7 +180,7 @@ struct DeliveryState: Sendable {
             case .queue: spill?.isEngaged == true && disk?.trouble == nil ? .queueing : .blocking
             }
         let seen = Gate.Observation(
-            level: shape.canBackpressure ? Int64(isFull ? max(level, bufferMost) : level) : 0,
+            level: shape.canBackpressure ? Int64(isFull ? bufferMost : level) : 0,
             trouble: disk?.trouble ?? trouble, held: held, full: isFull || gate.isAtLimit ? fullReason : nil,
             isQueueing: spill?.isEngaged == true && spill?.mode != .always && !(disk?.isEmpty ?? true),
             paused: heldBy, suspended: suspended)
@@ -181,13 +192,19 @@ struct DeliveryState: Sendable {
     }
 
     private var fullReason: Reason {
-        let sizes = "\(ByteCount(level)) of \(ByteCount(bufferMost))"
+        let sizes = heldText
         if inFlight >= shape.concurrency && !shape.isOrdered {
             return Reason(
                 "in_flight_limit",
                 "\(inFlight) of \(shape.concurrency) sends are in flight, and \(sizes) are held in memory.")
         }
         return Reason("buffer_full", "The receiver is slower than the senders: \(sizes) are held in memory.")
+    }
+
+    /// `262 kB of 262 kB`: never more than all. What stands in the buffer although it is larger is said in words.
+    var heldText: String {
+        let text = "\(ByteCount(min(level, bufferMost)).shortText) of \(ByteCount(bufferMost).shortText)"
+        return level <= bufferMost ? text : text + " (one batch of \(ByteCount(level).shortText) passes alone)"
     }
 
     /// When something changes by time alone.

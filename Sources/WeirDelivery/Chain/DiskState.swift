@@ -1,5 +1,6 @@
 import DequeModule
 import WeirGates
+import WeirStore
 import WeirWorld
 
 /// What the chain knows of its disk queue: offsets and counts, no files.
@@ -24,6 +25,10 @@ struct DiskState: Sendable {
     /// Damaged events that were counted already.
     var damagedEvents: UInt64 = 0
 
+    /// Bytes held, and bytes that the files take: measured, since nobody else knows what compression makes of events.
+    var heldTrend = LevelTrend()
+    var fileTrend = LevelTrend()
+
     /// Why nothing can be written; senders wait.
     var trouble: Reason?
     var retryAt: Moment?
@@ -46,6 +51,11 @@ struct DiskState: Sendable {
         failures = 0
         trouble = nil
         retryAt = nil
+    }
+
+    mutating func saw(_ level: QueueLevel, at now: Moment) {
+        heldTrend.saw(level.bytes, at: now)
+        fileTrend.saw(level.diskBytes, at: now)
     }
 
     mutating func left(_ events: Int) { leftEvents &+= UInt64(events) }

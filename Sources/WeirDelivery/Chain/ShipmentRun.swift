@@ -17,9 +17,8 @@ struct ShipmentRun: Sendable {
     let eventsMost: Int
     let deadline: Deadline
     let time: any TimeSource
-    /// Writes dead letters. - Returns: how many were kept, how many dropped by code; `nil` when there is no room and
-    /// they must wait.
-    let bury: @Sendable ([Refusal]) async -> Burial?
+    /// Writes dead letters.
+    let bury: @Sendable ([Refusal]) async -> Burial
     /// Asked before each further piece: false where a pause began meanwhile.
     let mayGoOn: @Sendable () -> Bool
 
@@ -30,9 +29,12 @@ struct ShipmentRun: Sendable {
         var attempts: Int
     }
 
+    /// What became of refused events, in their order: first those that were settled, then those that must wait.
     struct Burial: Sendable {
         var kept = 0
         var dropped: [String: Int] = [:]
+        /// Why the rest must wait; `nil` when there is none.
+        var waits: Reason?
     }
 
     /// - Returns: the outcome, and whether the deadline fired (the task is cancelled then).
@@ -108,14 +110,16 @@ struct ShipmentRun: Sendable {
         }
         for range in open { leave(range) }
         if !refusals.isEmpty {
-            if let burial = await bury(refusals) {
-                outcome.deadLettered += burial.kept
-                outcome.dropped.merge(burial.dropped, uniquingKeysWith: +)
-            } else {
-                for range in refusedRanges { leave(range) }
-                outcome.failure =
-                    outcome.failure
-                    ?? .busy(Reason("dead_letters_full", "The dead letters are full, and refused events must be kept."))
+            let burial = await bury(refusals)
+            outcome.deadLettered += burial.kept
+            outcome.dropped.merge(burial.dropped, uniquingKeysWith: +)
+            if let reason = burial.waits {
+                var settled = burial.kept + burial.dropped.values.reduce(0, +)
+                for range in refusedRanges {
+                    leave(range.dropFirst(settled))
+                    settled -= min(settled, range.count)
+                }
+                outcome.failure = outcome.failure ?? .busy(reason)
             }
         }
         if let left { outcome.left = left.allSatisfy { $0 } ? .all : .some(left) }
@@ -164,26 +168,13 @@ struct ShipmentRun: Sendable {
 
     // MARK: Cutting
 
-    /// The shipment as ranges of events that each fit into one send; usually one.
+    /// The shipment as ranges of events that each fit into one send; usually one. The gate cuts batches to the largest
+    /// send already; what is larger here was found on disk, or meets a receiver that has just come back.
     private func pieces() -> [Range<Int>] {
         let whole = 0..<shipment.events
         if shipment.bytes <= shipment.piece && shipment.events <= eventsMost { return [whole] }
         guard shipment.parcels.count == 1, let batch = shipment.parcels.first?.batch else { return [whole] }
-        var pieces: [Range<Int>] = []
-        var start = 0
-        while start < batch.count {
-            let base = start == 0 ? 0 : Int(batch.ends[start - 1])
-            var low = start + 1
-            var high = min(batch.count, start + min(eventsMost, batch.count))
-            // The most events whose bytes fit; at least one, however large it is.
-            while low < high {
-                let middle = (low + high + 1) / 2
-                if Int(batch.ends[middle - 1]) - base <= shipment.piece { low = middle } else { high = middle - 1 }
-            }
-            pieces.append(start..<low)
-            start = low
-        }
-        return pieces
+        return batch.cuts(bytes: shipment.piece, events: eventsMost)
     }
 
     private func batches(_ range: Range<Int>) -> [Batch] {

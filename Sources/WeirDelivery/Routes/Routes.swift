@@ -67,13 +67,21 @@ package final class Routes: Intake {
     package func accept(_ batch: Batch, deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         if batch.isEmpty { return .kept }
         tap.saw(batch)
-        let offers = divide(batch)
+        let (offers, lost) = divide(batch)
+        let receipt: Receipt
         switch offers.count {
-        case 0: return .kept
+        case 0: receipt = .kept
         case 1 where offers[0].parts.count == 1:
-            return try await offers[0].intake.accept(offers[0].parts[0], deadline: deadline)
-        default: return try await offer(offers, deadline)
+            receipt = try await offers[0].intake.accept(offers[0].parts[0], deadline: deadline)
+        default:
+            if deadline == .distantPast, let full = offers.first(where: { !$0.hasRoom }) {
+                // An offer is all or nothing, so it is not begun where it would be kept in part.
+                throw .full(Reason("full", "There is no room at \(full.intake.name)."), retryAfter: nil)
+            }
+            receipt = try await offer(offers, deadline)
         }
+        if lost > 0 { unrouted.wrappingAdd(UInt64(lost), ordering: .relaxed) }
+        return receipt
     }
 
     // MARK: Choosing
@@ -81,9 +89,14 @@ package final class Routes: Intake {
     private struct Offer: Sendable {
         var intake: any Intake
         var parts: [Batch]
+
+        var hasRoom: Bool {
+            (intake as? any GaugedIntake)?.hasRoom(for: parts.reduce(0) { $0 + $1.byteCount }) ?? true
+        }
     }
 
-    private func divide(_ batch: Batch) -> [Offer] {
+    /// - Returns: who is offered what, and how many events no rule wanted.
+    private func divide(_ batch: Batch) -> (offers: [Offer], unrouted: Int) {
         var offers: [Offer] = []
         func add(_ part: Batch, to intake: any Intake) {
             if let place = offers.firstIndex(where: { $0.intake.name == intake.name }) {
@@ -113,30 +126,24 @@ package final class Routes: Intake {
             for intake in rule.to { add(chosen, to: intake) }
             if rest.isEmpty { break }
         }
-        if !rest.isEmpty {
-            if let otherwise {
-                add(rest, to: otherwise)
-            } else {
-                unrouted.wrappingAdd(UInt64(rest.count), ordering: .relaxed)
-            }
-        }
-        return offers
+        guard let otherwise, !rest.isEmpty else { return (offers, rest.count) }
+        add(rest, to: otherwise)
+        return (offers, 0)
     }
 
     // MARK: Offering
 
     // First everybody is offered its part without waiting; then those that had no room are waited for, all at once.
     private func offer(_ offers: [Offer], _ deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
-        let isNowOrNever = deadline.map { $0 <= time?.now ?? .zero } ?? false
+        let isNowOrNever = deadline.map { $0 <= time?.now ?? .zero && $0 != .distantPast } ?? false
         var receipts: [Receipt] = []
         var waiting: [Offer] = []
         var refusal: IntakeRefusal?
-        let never = Moment(nanoseconds: .min)
         for offer in offers {
             var rest = offer
             while let part = rest.parts.first {
                 do throws(IntakeRefusal) {
-                    receipts.append(try await rest.intake.accept(part, deadline: never))
+                    receipts.append(try await rest.intake.accept(part, deadline: .distantPast))
                     rest.parts.removeFirst()
                 } catch {
                     refusal = error
@@ -146,6 +153,10 @@ package final class Routes: Intake {
             if !rest.parts.isEmpty { waiting.append(rest) }
         }
         if waiting.isEmpty { return .joined(receipts) }
+        if deadline == .distantPast, receipts.isEmpty, let refusal { throw refusal }
+        // In an offer somebody was quicker at one of them since its room was looked at: what the others have cannot be
+        // taken back, so the rest is waited for.
+        let deadline = deadline == .distantPast ? nil : deadline
         if waiting.count == 1 {
             do throws(IntakeRefusal) {
                 for part in waiting[0].parts {
@@ -179,7 +190,6 @@ package final class Routes: Intake {
                 case .failure(let error): refusal = error
                 }
             }
-            guard refusal != nil else { return .joined(receipts) }
         }
         // Somebody has its part, somebody has not: the sender must not believe that it was taken by all.
         guard let refusal else { return .joined(receipts) }

@@ -135,19 +135,21 @@ package struct DeadLetterSettings: Settings {
         case dropOldest = "drop_oldest"
         package var help: String {
             switch self {
-            case .block: "The destination stops until there is room."
+            case .block: "The destination waits until they can be written, also where the disk fails."
             case .dropNewest: "The refused event is dropped and counted."
             case .dropOldest: "The oldest dead letters make room, counted."
             }
         }
     }
     package var maxSize = ByteCount.gigabytes(1)
+    package var minFree: ByteCount?
     package var onFull = OnFull.dropOldest
 
     package init() {}
 
     package static let fields: [Field<Self>] = [
         field("max_size", \.maxSize, range: .mebibytes(1)..., "Bytes of dead letters kept for this destination."),
+        field("min_free", \.minFree, examples: ["1GB", "0"], DiskQueueSettings.minFreeHelp),
         field("on_full", \.onFull, "What happens when they are full."),
     ]
 }

@@ -36,6 +36,7 @@ package struct DiskQueueSettings: Settings {
     package var mode = Mode.backpressure
     package var maxSize = ByteCount.gigabytes(5)
     package var segmentSize = ByteCount.megabytes(64)
+    package var minFree: ByteCount?
     package var compress = Compression.none
     package var onFull = OnFull.block
     package var strictOrdering = true
@@ -52,6 +53,7 @@ package struct DiskQueueSettings: Settings {
             "segment_size", \.segmentSize, range: .kibibytes(64)...(.gibibytes(1)),
             "Size of one file; a file is deleted when all in it is delivered. Never more than a quarter of "
                 + "`max_size`."),
+        field("min_free", \.minFree, examples: ["1GB", "0"], DiskQueueSettings.minFreeHelp),
         field("compress", \.compress, "How records are compressed on disk."),
         field("on_full", \.onFull, "What happens when `max_size` is reached or the disk is full."),
         field(
@@ -72,6 +74,11 @@ package struct DiskQueueSettings: Settings {
             "after", \.after, range: .zero...(.hours(24)),
             "How long the gate must be held before mode `backpressure` engages."),
     ]
+
+    static let minFreeHelp = """
+        What stays free on the file system for everything else on the machine: below it the disk counts as full. \
+        Default: a hundredth of the file system, at least 16MiB and at most 1GiB.
+        """
 
     /// The queue frees whole segments, so one is never more than a quarter of it.
     package var segmentSizeInUse: ByteCount { min(segmentSize, ByteCount(max(65_536, maxSize.bytes / 4))) }

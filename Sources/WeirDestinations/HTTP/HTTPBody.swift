@@ -1,6 +1,5 @@
 import NIOCore
 import WeirFlow
-import WeirGates
 import WeirSettings
 
 /// How a batch becomes the body of a request.
@@ -75,29 +74,12 @@ enum HTTPBody {
         }
     }
 
-    /// What an expression gives for each event, with a line feed after it, and the events it fails for.
-    static func template(_ batches: [Batch], _ template: EventText) -> (
-        body: ByteBuffer, failed: [(index: Int, reason: Reason)]
-    ) {
-        var body = ByteBuffer()
-        var failed: [(index: Int, reason: Reason)] = []
-        var base = 0
-        for batch in batches {
-            batch.slab.withUnsafeReadableBytes { all in
-                for index in 0..<batch.count {
-                    do throws(EventText.Failure) {
-                        body.writeString(
-                            try template.text(
-                                UnsafeRawBufferPointer(rebasing: all[batch.range(of: index)]), of: batch.context))
-                        body.writeInteger(0x0A as UInt8)
-                    } catch {
-                        failed.append((base + index, Reason("expression_failed", error.sentence)))
-                    }
-                }
-            }
-            base += batch.count
+    /// What an expression gives for each event, with a line feed after it.
+    static func template(_ batches: [Batch], _ template: EventText) -> EventwiseBody {
+        EventwiseBody(batches, overhead: 1, prepare: { _ in }) { event, batch, _, body throws(EventText.Failure) in
+            body.writeString(try template.text(event, of: batch.context))
+            body.writeInteger(0x0A as UInt8)
         }
-        return (body, failed)
     }
 
     private static func joined(_ batches: [Batch], _ encode: (Batch) -> ByteBuffer) -> ByteBuffer {

@@ -17,7 +17,7 @@ package final class HTTPDestination: Destination {
         case patch = "PATCH"
     }
 
-    package struct Settings: DestinationSettings {
+    package struct Settings: HTTPSendingSettings {
         package static let type = "http"
         package static let summary = "Batches as bodies of HTTP requests."
 
@@ -40,40 +40,29 @@ package final class HTTPDestination: Destination {
 
         package init() {}
 
-        package static let fields: [Field<Self>] = [
-            field("url", \.url, check: HTTPAddress.isURL, examples: ["http://10.0.0.5/in"], "Where requests go."),
-            field(
-                "urls", \.urls,
-                examples: ["[{ url: \"http://10.0.0.5/in\", weight: 2 }, { url: \"http://10.0.0.6/in\" }]"],
-                "Several receivers that share the load."),
-            field("method", \.method, "Method of the requests."),
-            field("headers", \.headers, examples: ["{ X-Tenant: blue }"], "Added to each request."),
-            field(
-                "secret_headers", \.secretHeaders, examples: ["{ X-Api-Key: { env: API_KEY } }"],
-                "Added to each request and never shown."),
-            field("format", \.format, "How a batch becomes a body."),
-            field(
-                "template", \.template, examples: ["'\"<\" + event.host + \"> \" + event.message'"],
-                "With `format: template`: an expression that gives the text for one event."),
-            field(
-                "content_type", \.contentType, check: HTTPShared.isHeaderValue,
-                "Instead of the format's own: `application/x-ndjson`, `application/json`, `text/plain`."),
-            field("auth", \.auth, "Who we are."),
-            field("tls", \.tls, "For `https://` URLs: own authority, client certificate."),
-            field("compress", \.compress, "How bodies are packed."),
-            field(
-                "max_body", \.maxBody, range: .kilobytes(1)...(.megabytes(256)),
-                "Most bytes of events in one request, before packing."),
-            field("max_events", \.maxEvents, range: 0...10_000_000, "Most events in one request; 0 for no limit."),
-            field(
-                "flush", \.flush, range: .zero...(.seconds(600)),
-                "How long to wait for more events before a request that is not full goes out."),
-            field("concurrency", \.concurrency, range: 1...256, "Requests in flight before the gate holds back."),
-            field("timeout", \.timeout, range: .milliseconds(10)...(.seconds(3_600)), "How long one request may take."),
-        ]
+        package static let fields: [Field<Self>] =
+            addressFields(
+                "Where requests go.", examples: ["http://10.0.0.5/in"],
+                several: "Several receivers that share the load.",
+                severalExamples: ["[{ url: \"http://10.0.0.5/in\", weight: 2 }, { url: \"http://10.0.0.6/in\" }]"])
+            + [
+                field("method", \.method, "Method of the requests."),
+                field("headers", \.headers, examples: ["{ X-Tenant: blue }"], "Added to each request."),
+                field(
+                    "secret_headers", \.secretHeaders, examples: ["{ X-Api-Key: { env: API_KEY } }"],
+                    "Added to each request and never shown."),
+                field("format", \.format, "How a batch becomes a body."),
+                field(
+                    "template", \.template, examples: ["'\"<\" + event.host + \"> \" + event.message'"],
+                    "With `format: template`: an expression that gives the text for one event."),
+                field(
+                    "content_type", \.contentType, check: HTTPShared.isHeaderValue,
+                    "Instead of the format's own: `application/x-ndjson`, `application/json`, `text/plain`."),
+                field("auth", \.auth, "Who we are."),
+            ] + sendingFields()
 
         package func mistakes() -> [SettingMistake] {
-            var mistakes = HTTPShared.mistakes(url: url, urls: urls)
+            var mistakes = urlMistakes()
             if format == .template, template.isEmpty {
                 mistakes.append(
                     SettingMistake(
@@ -89,7 +78,7 @@ package final class HTTPDestination: Destination {
         }
 
         package func plan(_ planning: inout DestinationPlanning) -> DestinationOutline? {
-            let addresses = HTTPShared.addresses(url: url, urls: urls, tls: tls, &planning)
+            let addresses = addresses(&planning)
             let plain = headers.sorted { $0.key < $1.key }
             let secret = secretHeaders.sorted { $0.key < $1.key }
             HTTPShared.check(headers: plain.map(\.key), values: plain.map(\.value), key: "headers", &planning)
@@ -104,20 +93,16 @@ package final class HTTPDestination: Destination {
                 plain.map { ($0.key, $0.value) } + secret.map { ($0.key, $0.value.text) }
                 + (auth?.header.map { [("Authorization", $0)] } ?? [])
             let endpoints = addresses.map { address, weight in
-                let target = HTTPEndpoint.Target(
-                    address: address, method: HTTPMethod(rawValue: method.rawValue), headers: headers,
-                    contentType: contentType.isEmpty ? format.contentType : contentType, compression: compress,
-                    tls: tls,
-                    timeout: timeout, secrets: (auth?.secrets ?? []) + secret.map(\.value.text))
-                return EndpointPlan(name: address.name, weight: weight) { _ in
+                var target = target(
+                    address, contentType: contentType.isEmpty ? format.contentType : contentType, headers: headers,
+                    secrets: (auth?.secrets ?? []) + secret.map(\.value.text))
+                target.method = HTTPMethod(rawValue: method.rawValue)
+                return EndpointPlan(name: address.name, weight: weight) { [target] _ in
                     HTTPDestination(
                         endpoint: HTTPEndpoint(target: target, means: means), format: format, template: template)
                 }
             }
-            let shape = DeliveryShape(
-                bytesMost: maxBody.asInt, eventsMost: maxEvents == 0 ? .max : maxEvents, linger: flush,
-                concurrency: concurrency, timeout: timeout, joinsContexts: true)
-            return .receiver(DestinationPlan(shape: shape, endpoints: endpoints))
+            return .receiver(DestinationPlan(shape: shape(joinsContexts: true), endpoints: endpoints))
         }
     }
 
@@ -147,8 +132,9 @@ package final class HTTPDestination: Destination {
             guard let template else {
                 throw .misconfigured(Reason("no_template", "`format: template` needs `template`."))
             }
-            (body, failed) = HTTPBody.template(batches, template)
-            if body.readableBytes == 0 { return DeliveryReport(rejected: failed) }
+            let texts = HTTPBody.template(batches, template)
+            (body, failed) = (texts.bytes, texts.failed)
+            if texts.indices.isEmpty { return DeliveryReport(rejected: failed) }
         }
         _ = try await endpoint.deliver(body)
         return DeliveryReport(rejected: failed)

@@ -6,46 +6,6 @@ import WeirWorld
 
 /// What the HTTP destinations share in checking their settings.
 enum HTTPShared {
-    static func mistakes(url: String, urls: [WeightedURL]) -> [SettingMistake] {
-        switch (url.isEmpty, urls.isEmpty) {
-        case (true, true):
-            [SettingMistake("url", "`url` is missing", help: "write `url: http://HOST/PATH`, or a list of `urls`")]
-        case (false, false): [SettingMistake("urls", "`url` and `urls` exclude each other", help: "keep one")]
-        case (true, false) where urls.allSatisfy({ $0.weight == 0 }):
-            [SettingMistake("urls", "every URL has weight 0, so none is ever used", help: "give one a weight of 1")]
-        default: []
-        }
-    }
-
-    /// Every URL with its weight and the key it stands under; notes what is wrong with them.
-    static func addresses(
-        url: String, urls: [WeightedURL], tls: TLSSettings?, _ planning: inout DestinationPlanning
-    ) -> [(address: HTTPAddress, weight: Int)] {
-        tls?.check(&planning)
-        if let name = tls?.serverName, !name.isEmpty {
-            planning.mistake(
-                "tls.server_name", "HTTP verifies the host of the URL",
-                help: "take it out, and put the name into the URL")
-        }
-        let all =
-            url.isEmpty
-            ? urls.enumerated().map { ("urls[\($0.offset)].url", $0.element.url, $0.element.weight) }
-            : [("url", url, 1)]
-        var found: [(HTTPAddress, Int)] = []
-        for (key, text, weight) in all {
-            do throws(HTTPAddress.Mistake) {
-                found.append((try HTTPAddress(text), weight))
-            } catch {
-                planning.mistake(key, "`url` \(error.complaint)")
-            }
-        }
-        if tls != nil, !found.contains(where: { $0.0.isSecure }) {
-            planning.mistake(
-                "tls", "`tls` is set, but no URL begins with `https://`", help: "take it out or change the URL")
-        }
-        return found
-    }
-
     /// Headers that the request itself needs and nobody else may write.
     private static let reserved: Set<String> = [
         "content-length", "transfer-encoding", "connection", "content-encoding", "host", "expect", "upgrade", "te",

@@ -45,6 +45,15 @@ package final class Matcher: Sendable {
         return bool
     }
 
+    /// What the condition says of every event of a source, where the source's name alone decides; `nil` where an
+    /// event has a say.
+    package func answer(ofSource source: String) -> Bool? {
+        guard case .bool(let bool)? = try? expression.evaluate(bindings: ["source": .string(source)]) else {
+            return nil
+        }
+        return bool
+    }
+
     /// Judges the events of a batch: event `i` is `slab[ends[i-1] ..< ends[i] - separator]`, ends counted from the
     /// slab's start. `selected` becomes one answer for each; a failure counts as no match.
     package func select(

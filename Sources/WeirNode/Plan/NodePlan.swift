@@ -15,6 +15,8 @@ package struct NodePlan: Sendable {
         package var settings: DeliverySettings
         /// Which line set the gate's limit.
         package var limitOrigin: String
+        /// Where the limit of its queue on disk was set.
+        package var queueLimitOrigin: String
     }
 
     /// A destination that owns other destinations by name.
@@ -101,7 +103,8 @@ struct NodePlanner {
             plan.receivers.append(
                 NodePlan.Receiver(
                     name: entry.name, type: typed.kind, plan: receiver, settings: typed.common,
-                    limitOrigin: provenance.origin(of: "\(typed.path).buffer").description))
+                    limitOrigin: provenance.origin(of: "\(typed.path).buffer").description,
+                    queueLimitOrigin: provenance.origin(of: "\(typed.path).queue.max_size").description))
         case .composed(let composed):
             plan.composites.append(NodePlan.Composite(name: entry.name, type: typed.kind, plan: composed))
         case nil: break

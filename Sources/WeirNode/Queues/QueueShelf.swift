@@ -1,6 +1,6 @@
 package import NIOCore
 import WeirDelivery
-import WeirFlow
+package import WeirFlow
 package import WeirStore
 package import WeirWorld
 
@@ -27,7 +27,10 @@ package struct QueueShelf: Sendable {
         package var offset: QueueOffset
         package var time: WallTime
         package var source: String
+        package var kind: EventKind
         package var content: ByteBuffer
+        /// Why it is a dead letter, when it is one.
+        package var letter: DeadLetter?
     }
 
     private let folder: String
@@ -63,20 +66,28 @@ package struct QueueShelf: Sendable {
         return entries
     }
 
-    package func directory(_ name: String, _ part: Part) -> String { "\(folder)/\(name)/\(part.rawValue)" }
+    func directory(_ name: String) -> String { "\(folder)/\(name)" }
+
+    package func directory(_ name: String, _ part: Part) -> String { "\(directory(name))/\(part.rawValue)" }
 
     /// Hands over events from the oldest on that is not delivered; `body` says whether to go on.
     package func events(_ name: String, _ part: Part, _ body: (Event) throws -> Bool) throws {
-        try QueueInspection(directory: directory(name, part), files: files).walk { record in
+        let directory = directory(name, part)
+        let removed = part == .deadLetters ? DeadLetters.removed(in: directory, files: files) : []
+        try QueueInspection(directory: directory, files: files).walk { record in
             if part == .deadLetters {
+                guard !removed.contains(record.offsets.lowerBound.position) else { return true }
+                let letter = DeadLetter(record)
                 return try body(
-                    Event(offset: record.offsets.lowerBound, time: record.time, source: "", content: record.payload))
+                    Event(
+                        offset: record.offsets.lowerBound, time: record.time, source: letter?.source ?? "",
+                        kind: EventKind(rawValue: record.kind) ?? .raw, content: record.payload, letter: letter))
             }
             guard let batch = StoredEvents.batch(record) else { return true }
             for index in 0..<batch.count {
                 let event = Event(
                     offset: record.offsets.lowerBound, time: record.time, source: batch.context.source,
-                    content: batch.event(at: index))
+                    kind: batch.kind, content: batch.event(at: index))
                 if try !body(event) { return false }
             }
             return true

@@ -36,7 +36,7 @@ package struct YAMLReader: Sendable {
             guard let status = try files.status(path) else {
                 return refused(
                     "there is no file `\(path.clipped(to: 300))`",
-                    help: "name one with `--config`, or make one with `weir init`")
+                    help: "name another one, begin with one of the examples, or try `weir demo`")
             }
             if status.kind == .directory { return try readFolder(path, files: files) }
             return try readFile(path, files: files)

@@ -54,6 +54,16 @@ package struct APISettings: Settings {
             "listen", \.listen, examples: ["127.0.0.1:9471", "\"off\""],
             "Address and port, on loopback only as long as there is no sign-in; `off` for none.")
     ]
+
+    package func mistakes() -> [SettingMistake] {
+        guard listen != "off" else { return [] }
+        do throws(APIAddress.Refusal) {
+            _ = try APIAddress(listen)
+            return []
+        } catch {
+            return [SettingMistake("listen", error.message, help: error.help)]
+        }
+    }
 }
 
 /// The operator's log.

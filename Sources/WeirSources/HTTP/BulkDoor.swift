@@ -34,95 +34,12 @@ struct BulkDoor: HTTPDoor {
         return tokens.check(call.headers, schemes: ["bearer", "apikey"]).map { .unauthorized($0) }
     }
 
-    func answer(_ call: HTTPCall) async -> HTTPAnswer {
-        guard let index = target(call.path) else { return greeting(call) }
-        let body: BulkBody
-        do throws(BulkBody.Mistake) {
-            body = try read(call.body, index)
-        } catch {
-            taking.meter.refused("bad_body")
-            return failure(.badRequest, "illegal_argument_exception", error.reason, call)
-        }
-        guard !body.items.isEmpty else {
-            return failure(.badRequest, "parse_exception", "request body is required", call)
-        }
-        let started = taking.world.time.now
-        if let refusal = await taking.keep(batches(body, call)) {
-            taking.meter.refused(refusal.code)
-            return say(refusal, to: call)
-        }
-        let bad = body.items.count { $0.problem != nil }
-        if bad > 0 { taking.meter.malformed(bad, code: "bulk_item") }
-        return answer(.ok, result(body, took: taking.world.time.now - started), call)
-    }
-
-    private func read(_ bytes: ByteBuffer, _ index: String?) throws(BulkBody.Mistake) -> BulkBody {
-        let result = bytes.withUnsafeReadableBytes { bytes -> Result<BulkBody, BulkBody.Mistake> in
-            do throws(BulkBody.Mistake) {
-                return .success(try BulkBody(bytes, index: index, eventMost: eventMost))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
-    }
-
-    /// One batch for each index, in the order in which they first come.
-    private func batches(_ body: BulkBody, _ call: HTTPCall) -> [Batch] {
-        var gathering = HECGathering { origin in
-            BatchContext(
-                kind: .json, source: taking.meter.name, received: taking.world.time.wall,
-                attributes: ["peer": call.peer, "index": origin.index ?? ""])
-        }
-        call.body.withUnsafeReadableBytes { bytes in
-            for item in body.items {
-                guard let document = item.document else { continue }
-                var envelope = HECEnvelope()
-                envelope.kind = .json
-                envelope.origin.index = item.index
-                envelope.content =
-                    call.body.getSlice(at: call.body.readerIndex + document.lowerBound, length: document.count)
-                    ?? ByteBuffer()
-                gathering.add(envelope)
-            }
-        }
-        return gathering.finish()
+    func reading(_ call: HTTPCall) -> any HTTPReading {
+        guard let index = target(call.path) else { return HTTPFixedReading(said: greeting(call)) }
+        return BulkReading(self, call, index: index)
     }
 
     // MARK: Answers
-
-    private func result(_ body: BulkBody, took: Duration) -> ByteBuffer {
-        var json = ByteBuffer()
-        json.reserveCapacity(body.items.count * 160 + 64)
-        let hasErrors = body.items.contains { $0.problem != nil }
-        json.writeString("{\"took\":\(took.nanoseconds / 1_000_000),\"errors\":\(hasErrors),\"items\":[")
-        // Identifiers that the sender left to us: one draw for the request, and the place in it.
-        let seed = String(taking.world.random.next(), radix: 36)
-        for (place, item) in body.items.enumerated() {
-            if place > 0 { json.writeStaticString(",") }
-            json.writeString("{\"\(item.action)\":{\"_index\":")
-            JSONText.write(item.index ?? "", to: &json)
-            json.writeStaticString(",\"_id\":")
-            if let id = item.id {
-                JSONText.write(id, to: &json)
-            } else if item.problem == nil {
-                json.writeString("\"\(seed)-\(place)\"")
-            } else {
-                json.writeStaticString("null")
-            }
-            if let problem = item.problem {
-                json.writeString(",\"status\":400,\"error\":{\"type\":\"\(problem.type)\",\"reason\":")
-                JSONText.write(problem.reason, to: &json)
-                json.writeStaticString("}}}")
-            } else {
-                json.writeString(
-                    ",\"_version\":1,\"result\":\"created\",\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},"
-                        + "\"_seq_no\":\(place),\"_primary_term\":1,\"status\":201}}")
-            }
-        }
-        json.writeStaticString("]}")
-        return json
-    }
 
     private func greeting(_ call: HTTPCall) -> HTTPAnswer {
         var answer = answer(
@@ -141,7 +58,7 @@ struct BulkDoor: HTTPDoor {
         return answer
     }
 
-    private func answer(
+    func answer(
         _ status: HTTPResponseStatus, _ json: ByteBuffer, _ call: HTTPCall, headers: [(String, String)] = []
     ) -> HTTPAnswer {
         var answer = HTTPAnswer(status, json: json, headers: [("X-Elastic-Product", "Elasticsearch")] + headers)
@@ -158,7 +75,7 @@ struct BulkDoor: HTTPDoor {
             .flatMap { Int($0.prefix { $0.isNumber }) }.flatMap { (7...9).contains($0) ? $0 : nil }
     }
 
-    private func failure(
+    func failure(
         _ status: HTTPResponseStatus, _ type: String, _ reason: String, _ call: HTTPCall,
         headers: [(String, String)] = []
     ) -> HTTPAnswer {
@@ -172,7 +89,7 @@ struct BulkDoor: HTTPDoor {
         return answer(status, ByteBuffer(string: json), call, headers: headers)
     }
 
-    func say(_ refusal: HTTPRefusal, to call: HTTPCall) -> HTTPAnswer {
+    func say(_ refusal: HTTPRefusal, to call: HTTPCall, accepted: Int?) -> HTTPAnswer {
         switch refusal {
         case .unauthorized:
             failure(

@@ -9,14 +9,14 @@ final class HECAcknowledgements: Sendable {
 
     private struct Channel {
         var next: UInt64 = 0
-        var receipts: [UInt64: [Receipt]] = [:]
+        var receipts: [UInt64: Receipt] = [:]
         var lastUse: UInt64 = 0
     }
 
     private let state = Mutex<(channels: [String: Channel], clock: UInt64)>(([:], 0))
 
-    /// Keeps the receipts of a request and gives it a number.
-    func add(_ receipts: [Receipt], channel name: String) -> UInt64 {
+    /// Keeps the receipt of a request and gives it a number.
+    func add(_ receipt: Receipt, channel name: String) -> UInt64 {
         state.withLock { state in
             state.clock += 1
             if state.channels[name] == nil, state.channels.count >= Self.channelsMost,
@@ -28,7 +28,7 @@ final class HECAcknowledgements: Sendable {
             let number = channel.next
             channel.next += 1
             channel.lastUse = state.clock
-            channel.receipts[number] = receipts
+            channel.receipts[number] = receipt
             if channel.receipts.count > Self.receiptsMost, let oldest = channel.receipts.keys.min() {
                 channel.receipts[oldest] = nil
             }
@@ -43,8 +43,8 @@ final class HECAcknowledgements: Sendable {
             state.clock += 1
             state.channels[name]?.lastUse = state.clock
             return numbers.map { number in
-                guard let receipts = state.channels[name]?.receipts[number] else { return (number, false) }
-                let isKept = receipts.allSatisfy { $0.settlement == .kept }
+                guard let receipt = state.channels[name]?.receipts[number] else { return (number, false) }
+                let isKept = receipt.settlement == .kept
                 if isKept { state.channels[name]?.receipts[number] = nil }
                 return (number, isKept)
             }

@@ -43,14 +43,25 @@ struct HECDoor: HTTPDoor {
         return tokens.check(call.headers, schemes: ["splunk"]).map { .unauthorized($0) }
     }
 
-    func answer(_ call: HTTPCall) async -> HTTPAnswer {
+    func reading(_ call: HTTPCall) -> any HTTPReading {
         switch endpoint(call.path) {
-        case .health: return Self.answer(.ok, "HEC is healthy", 17)
-        case .ack: return ack(call)
-        case .raw: return await raw(call)
-        case .event, nil: return await events(call)
+        case .health: return HTTPFixedReading(said: Self.answer(.ok, "HEC is healthy", 17))
+        case .ack: return HTTPWholeReading(most: 1 << 20) { ack(call, $0) }
+        case .raw, .event, nil: break
         }
+        let channel = channel(call)
+        if acknowledges && channel == nil {
+            return HTTPFixedReading(said: Self.answer(.badRequest, "Data channel is missing", 10))
+        }
+        let events: HECReading.Events =
+            endpoint(call.path) == .raw
+            ? .lines(HTTPLines(.auto, eventMost: eventMost, meter: taking.meter))
+            : .envelopes(JSONValueStream(valueMost: eventMost + Self.envelopeMost))
+        return HECReading(self, call, events, channel: acknowledges ? channel : nil)
     }
+
+    /// What an envelope may have round its event.
+    private static let envelopeMost = 64 * 1_024
 
     static func answer(
         _ status: HTTPResponseStatus, _ text: String, _ code: Int, more: String = "", headers: [(String, String)] = []
@@ -65,10 +76,12 @@ struct HECDoor: HTTPDoor {
 
     // MARK: Acknowledgements
 
-    private func ack(_ call: HTTPCall) -> HTTPAnswer {
+    private func ack(_ call: HTTPCall, _ body: ByteBuffer?) -> HTTPAnswer {
         guard acknowledges else { return Self.answer(.badRequest, "ACK is disabled", 14) }
         guard let channel = channel(call) else { return Self.answer(.badRequest, "Data channel is missing", 10) }
-        guard let numbers = Self.numbers(call.body) else { return Self.answer(.badRequest, "Invalid data format", 6) }
+        guard let numbers = body.flatMap(Self.numbers) else {
+            return Self.answer(.badRequest, "Invalid data format", 6)
+        }
         let status = acknowledgements.status(numbers, channel: channel)
         let list = status.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",")
         return HTTPAnswer(.ok, json: "{\"acks\":{\(list)}}")
@@ -93,105 +106,9 @@ struct HECDoor: HTTPDoor {
         }
     }
 
-    private func give(_ batches: [Batch], _ call: HTTPCall) async -> HTTPAnswer {
-        guard acknowledges else {
-            if let refusal = await taking.keep(batches) { return refused(refusal, call) }
-            return Self.answer(.ok, "Success", 0)
-        }
-        guard let channel = channel(call) else { return Self.answer(.badRequest, "Data channel is missing", 10) }
-        switch await taking.take(batches) {
-        case .refused(let refusal): return refused(refusal, call)
-        case .taken(let receipts):
-            let number = acknowledgements.add(receipts, channel: channel)
-            return Self.answer(.ok, "Success", 0, more: ",\"ackId\":\(number)")
-        }
-    }
-
-    private func refused(_ refusal: HTTPRefusal, _ call: HTTPCall) -> HTTPAnswer {
-        taking.meter.refused(refusal.code)
-        return say(refusal, to: call)
-    }
-
-    // MARK: Reading
-
-    private func context(_ call: HTTPCall, _ envelope: HECEnvelope.Origin) -> BatchContext {
-        var attributes = ["peer": call.peer]
-        attributes["host"] = envelope.host ?? call.query["host"]
-        attributes["source"] = envelope.source ?? call.query["source"]
-        attributes["sourcetype"] = envelope.sourcetype ?? call.query["sourcetype"]
-        attributes["index"] = envelope.index ?? call.query["index"]
-        return BatchContext(
-            kind: .raw, source: taking.meter.name, received: taking.world.time.wall, attributes: attributes)
-    }
-
-    private func raw(_ call: HTTPCall) async -> HTTPAnswer {
-        let batches = HTTPEventsDoor.lines(call.body, .auto, eventMost, taking.meter, context(call, .init()))
-        if batches.isEmpty { return Self.answer(.badRequest, "No data", 5) }
-        return await give(batches, call)
-    }
-
-    private func events(_ call: HTTPCall) async -> HTTPAnswer {
-        if acknowledges && channel(call) == nil { return Self.answer(.badRequest, "Data channel is missing", 10) }
-        let (batches, mistake) = read(call)
-        guard let mistake else {
-            if batches.isEmpty { return Self.answer(.badRequest, "No data", 5) }
-            return await give(batches, call)
-        }
-        taking.meter.malformed(1, code: mistake.code)
-        if !batches.isEmpty {
-            let answer = await give(batches, call)
-            if answer.status != .ok { return answer }
-        }
-        return Self.answer(
-            .badRequest, mistake.text, mistake.number, more: ",\"invalid-event-number\":\(mistake.event)")
-    }
-
-    private struct Mistake {
-        var text: String
-        var number: Int
-        var code: String
-        var event: Int
-    }
-
-    private func read(_ call: HTTPCall) -> ([Batch], Mistake?) {
-        call.body.withUnsafeReadableBytes { bytes in
-            let values = JSONSplitter.values(in: bytes)
-            var gathering = HECGathering { context(call, $0) }
-            for (number, range) in values.ranges.enumerated() {
-                switch HECEnvelope.read(UnsafeRawBufferPointer(rebasing: bytes[range])) {
-                case .failure(.notAnObject):
-                    return (
-                        gathering.finish(),
-                        Mistake(text: "Invalid data format", number: 6, code: "not_json", event: number)
-                    )
-                case .failure(.eventMissing):
-                    return (
-                        gathering.finish(),
-                        Mistake(text: "Event field is required", number: 12, code: "event_missing", event: number)
-                    )
-                case .failure(.eventBlank):
-                    return (
-                        gathering.finish(),
-                        Mistake(text: "Event field cannot be blank", number: 13, code: "event_blank", event: number)
-                    )
-                case .success(let envelope):
-                    if envelope.content.readableBytes > eventMost {
-                        taking.meter.malformed(1, code: "too_long")
-                    } else {
-                        gathering.add(envelope)
-                    }
-                }
-            }
-            let mistake = values.mistake.map {
-                Mistake(text: "Invalid data format", number: 6, code: "not_json", event: $0.valuesBefore)
-            }
-            return (gathering.finish(), mistake)
-        }
-    }
-
     // MARK: Refusing
 
-    func say(_ refusal: HTTPRefusal, to call: HTTPCall) -> HTTPAnswer {
+    func say(_ refusal: HTTPRefusal, to call: HTTPCall, accepted: Int?) -> HTTPAnswer {
         switch refusal {
         case .unauthorized(.missing): Self.answer(.unauthorized, "Token is required", 2)
         case .unauthorized(.malformed): Self.answer(.unauthorized, "Invalid authorization", 3)

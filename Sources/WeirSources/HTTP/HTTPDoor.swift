@@ -1,19 +1,19 @@
 internal import NIOCore
 internal import NIOHTTP1
-internal import WeirWorld
+internal import WeirWires
 
-/// One whole request.
+/// A request as its head says it.
 struct HTTPCall: Sendable {
     var method: HTTPMethod
     /// Without the query.
     var path: String
     var query: [String: String]
     var headers: HTTPHeaders
-    /// Unpacked; empty while only the head is there.
-    var body = ByteBuffer()
     var peer: String
-    /// When the whole of it was there.
-    var arrived = Moment.zero
+    /// How the body is packed; `nil` for plain.
+    var coding: ContentCoding?
+    /// False when the body is packed in a way that nobody here knows.
+    var isCodingKnown: Bool
 
     init(head: HTTPRequestHead, peer: String) {
         method = head.method
@@ -22,6 +22,11 @@ struct HTTPCall: Sendable {
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(parts.first ?? "/")
         query = parts.count > 1 ? HTTPCall.query(parts[1]) : [:]
+        let codings = headers[canonicalForm: "content-encoding"].map { $0.lowercased() }.filter {
+            $0 != "identity" && !$0.isEmpty
+        }
+        coding = codings.first.flatMap { ContentCoding(rawValue: $0 == "x-gzip" ? "gzip" : String($0)) }
+        isCodingKnown = codings.isEmpty || (codings.count == 1 && coding != nil)
     }
 
     private static func query(_ text: Substring) -> [String: String] {
@@ -75,6 +80,12 @@ struct HTTPAnswer: Sendable {
         self.headers = [("Content-Type", "application/json")] + headers
         body = json
     }
+
+    var fields: HTTPHeaders {
+        var fields = HTTPHeaders(headers)
+        fields.add(name: "Content-Length", value: String(body.readableBytes))
+        return fields
+    }
 }
 
 /// Why a request was not done, apart from how a protocol says it.
@@ -113,8 +124,9 @@ protocol HTTPDoor: Sendable {
     func opens(_ path: String) -> Bool
     /// Looks at method and credentials before the body is read.
     func refusal(for call: HTTPCall) -> HTTPRefusal?
-    func answer(_ call: HTTPCall) async -> HTTPAnswer
-    func say(_ refusal: HTTPRefusal, to call: HTTPCall) -> HTTPAnswer
+    func reading(_ call: HTTPCall) -> any HTTPReading
+    /// - Parameter accepted: events of the body that are safe all the same; `nil` before the body is read.
+    func say(_ refusal: HTTPRefusal, to call: HTTPCall, accepted: Int?) -> HTTPAnswer
 }
 
 /// The tokens that open a door.

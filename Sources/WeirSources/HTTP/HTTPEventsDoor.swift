@@ -5,6 +5,9 @@ internal import WeirWires
 internal import WeirWorld
 
 /// `POST /`: NDJSON, a JSON array, or lines of text. Answers 200 with `{"accepted":n}` when all of them are safe.
+///
+/// What comes before a mistake in the body is kept, as HEC does it, and so is what was taken before there was no more
+/// room; a refusal then says with `accepted` how many events of the body are safe all the same.
 struct HTTPEventsDoor: HTTPDoor {
     let taking: HTTPTaking
     let format: HTTPSource.Format
@@ -19,32 +22,14 @@ struct HTTPEventsDoor: HTTPDoor {
         return tokens.check(call.headers, schemes: ["bearer"]).map { .unauthorized($0) }
     }
 
-    func answer(_ call: HTTPCall) async -> HTTPAnswer {
-        let batches: [Batch]
-        switch read(call) {
-        case .success(let found): batches = found
-        case .failure(let mistake):
-            taking.meter.refused("invalid_json")
-            return HTTPAnswer(
-                .badRequest,
-                json: Self.problem(
-                    "invalid_json", "The body is not JSON from byte \(mistake.offset) on; nothing of it was taken."))
-        }
-        if let refusal = await taking.keep(batches) {
-            taking.meter.refused(refusal.code)
-            return say(refusal, to: call)
-        }
-        return HTTPAnswer(.ok, json: "{\"accepted\":\(batches.reduce(0) { $0 + $1.count })}")
-    }
+    func reading(_ call: HTTPCall) -> any HTTPReading { HTTPEventsReading(self, call) }
 
-    // MARK: Reading
-
-    private enum Shape {
+    enum Shape {
         case lines(LineCutter.Format)
         case values
     }
 
-    private func shape(_ call: HTTPCall) -> Shape {
+    func shape(_ call: HTTPCall) -> Shape {
         switch format {
         case .lines: return .lines(.lines)
         case .ndjson: return .lines(.ndjson)
@@ -60,55 +45,6 @@ struct HTTPEventsDoor: HTTPDoor {
         }
     }
 
-    private func read(_ call: HTTPCall) -> Result<[Batch], JSONSplitter.Mistake> {
-        let context = BatchContext(
-            kind: .raw, source: taking.meter.name, received: taking.world.time.wall, attributes: ["peer": call.peer])
-        switch shape(call) {
-        case .lines(let format): return .success(Self.lines(call.body, format, eventMost, taking.meter, context))
-        case .values: return values(call.body, context)
-        }
-    }
-
-    static func lines(
-        _ body: ByteBuffer, _ format: LineCutter.Format, _ eventMost: Int, _ meter: SourceMeter, _ context: BatchContext
-    ) -> [Batch] {
-        var cutter = LineCutter(format: format, limit: eventMost, meter: meter)
-        var body = body
-        guard body.readableBytes > 0 else { return [] }
-        if body.getInteger(at: body.writerIndex - 1, as: UInt8.self) != 0x0A { body.writeInteger(0x0A as UInt8) }
-        return cutter.batches(of: body, context: context)
-    }
-
-    private func values(_ body: ByteBuffer, _ context: BatchContext) -> Result<[Batch], JSONSplitter.Mistake> {
-        body.withUnsafeReadableBytes { bytes in
-            let values = JSONSplitter.values(in: bytes)
-            if let mistake = values.mistake { return .failure(mistake) }
-            var objects = BatchBuilder(context: context)
-            objects.context.kind = .json
-            var others = BatchBuilder(context: context)
-            for range in values.ranges {
-                let value = UnsafeRawBufferPointer(rebasing: bytes[range])
-                guard value.count <= eventMost else {
-                    taking.meter.malformed(1, code: "too_long")
-                    continue
-                }
-                let line = Self.oneLine(value)
-                if value.first == 0x7B {
-                    objects.append(line)
-                } else {
-                    // A text in an array is that text; numbers and the like go on as they are written.
-                    taking.meter.malformed(1, code: "not_json")
-                    others.append(JSONSplitter.text(of: value) ?? line)
-                }
-            }
-            return .success(
-                [objects, others].compactMap { builder in
-                    var builder = builder
-                    return builder.count == 0 ? nil : builder.finish()
-                })
-        }
-    }
-
     static func oneLine(_ value: UnsafeRawBufferPointer) -> ByteBuffer {
         var line = ByteBuffer()
         line.reserveCapacity(value.count)
@@ -118,7 +54,7 @@ struct HTTPEventsDoor: HTTPDoor {
 
     // MARK: Refusing
 
-    func say(_ refusal: HTTPRefusal, to call: HTTPCall) -> HTTPAnswer {
+    func say(_ refusal: HTTPRefusal, to call: HTTPCall, accepted: Int?) -> HTTPAnswer {
         switch refusal {
         case .unauthorized(let credentials):
             HTTPAnswer(
@@ -132,23 +68,27 @@ struct HTTPEventsDoor: HTTPDoor {
                 headers: [("Allow", allow)])
         case .tooLarge(let limit):
             HTTPAnswer(
-                .payloadTooLarge, json: Self.problem("body_too_large", "A body may have \(limit) bytes, unpacked."))
+                .payloadTooLarge,
+                json: Self.problem("body_too_large", "A body may have \(limit) bytes, unpacked.", accepted))
         case .unsupportedCoding(let name):
             HTTPAnswer(
                 .unsupportedMediaType,
                 json: Self.problem(
                     "unsupported_encoding", "The content encoding \(name.prefix(32)) is not known here."),
                 headers: [("Accept-Encoding", "gzip, deflate, zstd")])
-        case .badBody(let what): HTTPAnswer(.badRequest, json: Self.problem("bad_body", what))
+        case .badBody(let what): HTTPAnswer(.badRequest, json: Self.problem("bad_body", what, accepted))
         case .busy(let retryAfter):
             HTTPAnswer(
-                busyStatus, json: Self.problem("busy", "There is no room for these events now; send them again later."),
+                busyStatus,
+                json: Self.problem("busy", "There is no room for these events now; send them again later.", accepted),
                 headers: [Self.retryAfter(retryAfter)])
         case .notKept(let why):
-            HTTPAnswer(.serviceUnavailable, json: Self.problem("not_kept", why), headers: [Self.retryAfter(nil)])
+            HTTPAnswer(
+                .serviceUnavailable, json: Self.problem("not_kept", why, accepted), headers: [Self.retryAfter(nil)])
         case .stopping:
             HTTPAnswer(
-                .serviceUnavailable, json: Self.problem("stopping", "Weir stops."), headers: [Self.retryAfter(nil)])
+                .serviceUnavailable, json: Self.problem("stopping", "Weir stops.", accepted),
+                headers: [Self.retryAfter(nil)])
         }
     }
 
@@ -159,9 +99,10 @@ struct HTTPEventsDoor: HTTPDoor {
     }
 
     /// The one shape of errors of the API.
-    static func problem(_ code: String, _ message: String) -> ByteBuffer {
+    static func problem(_ code: String, _ message: String, _ accepted: Int? = nil) -> ByteBuffer {
         var json = ByteBuffer(string: "{\"code\":\"\(code)\",\"message\":")
         JSONText.write(message, to: &json)
+        if let accepted { json.writeString(",\"accepted\":\(accepted)") }
         json.writeString("}")
         return json
     }

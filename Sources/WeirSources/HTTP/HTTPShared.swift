@@ -3,11 +3,12 @@ internal import WeirWorld
 
 /// What all connections of an HTTP source have in common.
 struct HTTPShared: Sendable {
-    let meter: SourceMeter
-    let world: World
+    let taking: HTTPTaking
     let streams: OpenStreams
     /// Bytes of bodies, unpacked.
     let budget: ByteBudget
+    /// How long a request waits until its events are safe, once all are handed on.
+    let settleWait: Duration
     let doors: [any HTTPDoor]
     let bodyMost: Int
     let headerTimeout: Duration
@@ -16,5 +17,7 @@ struct HTTPShared: Sendable {
     let bodyRate: Double
     let bodyGrace: Duration
 
+    var meter: SourceMeter { taking.meter }
+    var world: World { taking.world }
     func door(for path: String) -> (any HTTPDoor)? { doors.first { $0.opens(path) } }
 }

@@ -46,7 +46,7 @@ package final class HTTPSource: Source {
             ),
             field(
                 "wait", \.wait, range: Duration.zero...Duration.seconds(300),
-                "How long a request waits for room before it is answered with `busy_status`."),
+                "How long a request waits for room, at a stretch, before it is answered with `busy_status`."),
             field(
                 "settle_wait", \.settleWait, range: Duration.seconds(1)...Duration.seconds(600),
                 "How long a request waits after that until its events are safe. Then the sender is told to repeat it."),
@@ -60,7 +60,8 @@ package final class HTTPSource: Source {
             field("bulk", \.bulk, "Speak Elasticsearch's bulk API at /_bulk and /{index}/_bulk."),
             field(
                 "max_body", \.bodyMost, range: ByteCount.kibibytes(1)...ByteCount.gibibytes(1),
-                "Largest body, unpacked. More is answered with 413, also when it is a compression bomb."),
+                "Largest body, unpacked. More is answered with 413, also when it is a compression bomb. Bodies are "
+                    + "handed on while they come, so a large one needs no more memory than a small one."),
             field(
                 "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(64),
                 "Longest event. Longer lines are cut, longer JSON values are left out; both count as malformed "
@@ -68,7 +69,8 @@ package final class HTTPSource: Source {
             ),
             field(
                 "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(16),
-                "All bodies that are in memory together. Over it, requests are answered with `busy_status`."),
+                "What all bodies together hold in memory. Over it, a body waits until what came of it is handed on, "
+                    + "and one of which no event is whole yet is answered with `busy_status`."),
             field(
                 "max_connections", \.connectionsMost, range: 1...1_000_000,
                 "Connections at a time; more are closed at once and counted as refused."),
@@ -131,8 +133,7 @@ package final class HTTPSource: Source {
         self.settings = settings
         self.eventLoops = eventLoops
         self.world = world
-        let taking = HTTPTaking(
-            intake: intake, meter: meter, world: world, wait: settings.wait, settleWait: settings.settleWait)
+        let taking = HTTPTaking(intake: intake, meter: meter, world: world, wait: settings.wait)
         let tokens = HTTPTokens(settings.tokens.map(\.text), isRequired: !settings.tokens.isEmpty)
         let eventMost = settings.eventMost.asInt
         let events = HTTPEventsDoor(
@@ -152,8 +153,9 @@ package final class HTTPSource: Source {
                 HECDoor(taking: taking, tokens: tokens, eventMost: eventMost, acknowledges: settings.hecAcknowledges))
         }
         shared = HTTPShared(
-            meter: meter, world: world, streams: OpenStreams(limit: settings.connectionsMost),
-            budget: ByteBudget(limit: settings.buffer.asInt), doors: doors, bodyMost: settings.bodyMost.asInt,
+            taking: taking, streams: OpenStreams(limit: settings.connectionsMost),
+            budget: ByteBudget(limit: settings.buffer.asInt), settleWait: settings.settleWait, doors: doors,
+            bodyMost: settings.bodyMost.asInt,
             headerTimeout: settings.headerTimeout, idleTimeout: settings.idleTimeout,
             bodyRate: Double(settings.bodyRate.bytes), bodyGrace: settings.bodyGrace)
     }
@@ -223,6 +225,8 @@ struct RootDoor: HTTPDoor {
     func opens(_ path: String) -> Bool { events.opens(path) }
     private func door(_ call: HTTPCall) -> any HTTPDoor { call.method == .GET || call.method == .HEAD ? bulk : events }
     func refusal(for call: HTTPCall) -> HTTPRefusal? { door(call).refusal(for: call) }
-    func answer(_ call: HTTPCall) async -> HTTPAnswer { await door(call).answer(call) }
-    func say(_ refusal: HTTPRefusal, to call: HTTPCall) -> HTTPAnswer { door(call).say(refusal, to: call) }
+    func reading(_ call: HTTPCall) -> any HTTPReading { door(call).reading(call) }
+    func say(_ refusal: HTTPRefusal, to call: HTTPCall, accepted: Int?) -> HTTPAnswer {
+        door(call).say(refusal, to: call, accepted: accepted)
+    }
 }

@@ -12,7 +12,7 @@ struct Handing: Sendable {
     static let batchMost = 1 << 20
 
     func hand(_ batch: Batch) async {
-        for piece in batch.pieces(ofAtMost: Handing.batchMost) { await handPiece(piece) }
+        for piece in batch.cuts(bytes: Handing.batchMost, events: .max).map(batch.slice) { await handPiece(piece) }
     }
 
     private func handPiece(_ batch: Batch) async {
@@ -33,22 +33,5 @@ struct Handing: Sendable {
                 }
             }
         }
-    }
-}
-
-extension Batch {
-    /// Runs of whole events of at most `most` bytes each; a longer event stands alone.
-    func pieces(ofAtMost most: Int) -> [Batch] {
-        guard byteCount > most, count > 1 else { return isEmpty ? [] : [self] }
-        var pieces: [Batch] = []
-        var first = 0
-        var start = 0
-        for index in 0..<count where Int(ends[index]) - start > most && index > first {
-            pieces.append(slice(first..<index))
-            first = index
-            start = Int(ends[index - 1])
-        }
-        pieces.append(slice(first..<count))
-        return pieces
     }
 }

@@ -4,6 +4,7 @@ internal import NIOPosix
 import Synchronization
 internal import WeirFlow
 internal import WeirGates
+import WeirWorld
 
 #if canImport(Glibc)
     import Glibc
@@ -35,6 +36,8 @@ final class Listener: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Fewer in one go than the reserve of descriptors, which is looked at before each.
+            .serverChannelOption(.maxMessagesPerRead, value: 4)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptTrouble(meter: meter, log: log))
@@ -83,11 +86,12 @@ final class Listener: Sendable {
     }
 }
 
-/// Says that connections cannot be accepted because descriptors or memory are used up, and rests a second before the
-/// next attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads too, but leaves the
-/// listening socket registered, so that the event loop would spin on it.
-final class AcceptTrouble: ChannelInboundHandler {
+/// Accepts no connection while only the reserve of descriptors is left, or memory is used up: says so, and rests a
+/// second before the next attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads
+/// too, but leaves the listening socket registered, so that the event loop would spin on it.
+final class AcceptTrouble: ChannelDuplexHandler {
     typealias InboundIn = any Channel
+    typealias OutboundIn = Never
 
     private let meter: SourceMeter
     private let log: Logger
@@ -106,27 +110,36 @@ final class AcceptTrouble: ChannelInboundHandler {
         context.fireChannelRead(data)
     }
 
+    func read(context: ChannelHandlerContext) {
+        guard Descriptors.areScarce else { return context.read() }
+        rest(context.channel, EMFILE)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let code = (error as? IOError)?.errnoCode
-        if code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM {
-            meter.refused("too_many_open_files")
-            if !isTroubled {
-                isTroubled = true
-                log.warning(
-                    "no connection can be accepted: descriptors or memory are used up",
-                    metadata: ["source": "\(meter.name)", "error.code": "\(code ?? 0)"])
-            }
-            rest(context.channel)
+        if let code, code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM {
+            rest(context.channel, code)
         }
         context.fireErrorCaught(error)
     }
 
-    private func rest(_ channel: any Channel) {
-        channel.setOption(.autoRead, value: false).whenSuccess {
-            channel.eventLoop.scheduleTask(in: .seconds(1)) {
-                // Fails only when the listener was closed meanwhile.
-                channel.setOption(.autoRead, value: true)
-            }
+    private func rest(_ channel: any Channel, _ code: CInt) {
+        meter.refused("too_many_open_files")
+        if !isTroubled {
+            isTroubled = true
+            log.warning(
+                "no connection can be accepted: descriptors or memory are used up",
+                metadata: ["source": "\(meter.name)", "error.code": "\(code)"])
+        }
+        channel.setOption(.autoRead, value: false).whenSuccess { Self.retry(channel) }
+    }
+
+    private static func retry(_ channel: any Channel) {
+        channel.eventLoop.scheduleTask(in: .seconds(1)) {
+            // The option reads at once, past this handler: so the room is looked at here too.
+            if Descriptors.areScarce { return retry(channel) }
+            // Fails only when the listener was closed meanwhile.
+            _ = channel.setOption(.autoRead, value: true)
         }
     }
 }

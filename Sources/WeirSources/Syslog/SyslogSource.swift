@@ -7,7 +7,7 @@ package import WeirWorld
 
 /// Syslog over TCP and UDP, RFC 5424 and RFC 3164, unparsed: what an expression asks for is found later.
 package final class SyslogSource: Source {
-    package struct Settings: WeirSettings.Settings {
+    package struct Settings: StreamSourceSettings {
         package var listen: OneOrMany<String> = []
         package var transport = Transport.tcp
         package var eventMost = ByteCount.kibibytes(64)
@@ -19,26 +19,22 @@ package final class SyslogSource: Source {
 
         package init() {}
 
-        package static let fields: [Field<Self>] = [
-            field(
-                "listen", \.listen, required: true, check: { ListenAddress.check($0) }, examples: ["127.0.0.1:5514"],
-                "Where to listen: HOST:PORT, or several. With `transport: both` TCP and UDP share the port."),
-            field("transport", \.transport, "Over what messages come."),
-            field(
-                "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(8),
-                "Longest message; what is longer is cut, ends with …[cut] and counts as malformed `too_long`."),
-            field(
-                "max_connections", \.connectionsMost, range: 1...1_000_000,
-                "TCP connections at a time; more are closed at once and counted as refused."),
-            field("idle_timeout", \.idleTimeout, "Close a connection that sent nothing for so long. Default: never."),
-            field(
-                "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(4),
-                "What all connections, or the UDP socket, may hold before the routes take it."),
-            field(
-                "receive_buffer", \.receiveBuffer, range: ByteCount.kibibytes(64)...ByteCount.gibibytes(1),
-                "UDP: what the kernel holds while Weir is busy; it gives at most net.core.rmem_max."),
-            field("tls", \.tls, "TLS for TCP (RFC 5425), optionally with client certificates."),
-        ]
+        package static let fields: [Field<Self>] =
+            [
+                listenField(
+                    examples: ["127.0.0.1:5514"],
+                    "Where to listen: HOST:PORT, or several. With `transport: both` TCP and UDP share the port."),
+                field("transport", \.transport, "Over what messages come."),
+            ]
+            + connectionFields(
+                event: "message", eventMost: .mebibytes(8), connections: "TCP connections",
+                buffer: "What all connections, or the UDP socket, may hold before the routes take it.",
+                tls: "TLS for TCP (RFC 5425), optionally with client certificates.")
+            + [
+                field(
+                    "receive_buffer", \.receiveBuffer, range: ByteCount.kibibytes(64)...ByteCount.gibibytes(1),
+                    "UDP: what the kernel holds while Weir is busy; it gives at most net.core.rmem_max.")
+            ]
 
         package func mistakes() -> [SettingMistake] {
             guard tls != nil, transport == .udp else { return [] }
@@ -82,10 +78,7 @@ package final class SyslogSource: Source {
         self.eventLoops = eventLoops
         canBeDelayed = settings.transport == .tcp
         let limit = settings.eventMost.asInt
-        shared = StreamShared(
-            handing: Handing(intake: intake, meter: meter, world: world),
-            streams: OpenStreams(limit: settings.connectionsMost),
-            budget: ByteBudget(limit: settings.buffer.asInt), eventMost: limit, idleTimeout: settings.idleTimeout)
+        shared = settings.shared(Handing(intake: intake, meter: meter, world: world))
         server = StreamServer(
             listen: settings.transport == .udp ? [] : settings.listen.values, tls: settings.tls, group: eventLoops,
             shared: shared

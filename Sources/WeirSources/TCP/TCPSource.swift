@@ -8,7 +8,7 @@ package import WeirWorld
 /// Lines over TCP: text or NDJSON, one event a line. Senders wait while Weir has no room: it stops reading, and TCP
 /// does the rest.
 package final class TCPSource: Source {
-    package struct Settings: WeirSettings.Settings {
+    package struct Settings: StreamSourceSettings {
         package var listen: OneOrMany<String> = []
         package var format = Format.auto
         package var eventMost = ByteCount.mebibytes(1)
@@ -19,23 +19,18 @@ package final class TCPSource: Source {
 
         package init() {}
 
-        package static let fields: [Field<Self>] = [
-            field(
-                "listen", \.listen, required: true, check: { ListenAddress.check($0) },
-                examples: ["127.0.0.1:9000", "unix:/run/weir/lines.sock"], "Where to listen: HOST:PORT, or several."),
-            field("format", \.format, "What a line is."),
-            field(
-                "max_event", \.eventMost, range: ByteCount.kibibytes(1)...ByteCount.mebibytes(64),
-                "Longest event; what is longer is cut, ends with …[cut] and counts as malformed `too_long`."),
-            field(
-                "max_connections", \.connectionsMost, range: 1...1_000_000,
-                "Connections at a time; more are closed at once and counted as refused."),
-            field("idle_timeout", \.idleTimeout, "Close a connection that sent nothing for so long. Default: never."),
-            field(
-                "buffer", \.buffer, range: ByteCount.mebibytes(1)...ByteCount.gibibytes(4),
-                "What all connections together may hold before the routes take it. Over it, they read in turns."),
-            field("tls", \.tls, "TLS, optionally with client certificates."),
-        ]
+        package static let fields: [Field<Self>] =
+            [
+                listenField(
+                    examples: ["127.0.0.1:9000", "unix:/run/weir/lines.sock"],
+                    "Where to listen: HOST:PORT, or several."),
+                field("format", \.format, "What a line is."),
+            ]
+            + connectionFields(
+                event: "event", eventMost: .mebibytes(64), connections: "Connections",
+                buffer: "What all connections together may hold before the routes take it. Over it, they read in "
+                    + "turns.",
+                tls: "TLS, optionally with client certificates.")
     }
 
     package enum Format: String, SettingChoice {
@@ -64,11 +59,7 @@ package final class TCPSource: Source {
             }
         server = StreamServer(
             listen: settings.listen.values, tls: settings.tls, group: eventLoops,
-            shared: StreamShared(
-                handing: Handing(intake: intake, meter: meter, world: world),
-                streams: OpenStreams(limit: settings.connectionsMost),
-                budget: ByteBudget(limit: settings.buffer.asInt), eventMost: settings.eventMost.asInt,
-                idleTimeout: settings.idleTimeout)
+            shared: settings.shared(Handing(intake: intake, meter: meter, world: world))
         ) { LineCutter(format: format, limit: settings.eventMost.asInt, meter: meter) }
     }
 

@@ -33,6 +33,9 @@ package final class DurableQueue: Sendable {
         var waiting: [SegmentWriter.Append] = []
         var waitingBytes = 0
         var isWriting = false
+        /// Writes that failed, and the last reason.
+        var writeFailures: UInt64 = 0
+        var writeFailure = StoreFailure.closed
         /// Read ahead of the consumer.
         var ready = CircularBuffer<StoredRecord>()
         var readFailure: StoreFailure?
@@ -137,19 +140,23 @@ package final class DurableQueue: Sendable {
 
     /// Gives a record to the queue and returns at once; `done` is called when it is durable as asked, on the queue's
     /// writing thread: it must be quick. Appends are written in the order in which they were given, and their answers
-    /// come in that order. When one fails, all that wait behind it in the same write fail too. The caller bounds how
-    /// much it lets wait (`level.waitingBytes`).
+    /// come in that order. When one fails, all that wait behind it fail too, so that nothing overtakes it. The caller
+    /// bounds how much it lets wait (`level.waitingBytes`).
+    /// - Parameter failures: `writeFailures` as the caller saw it when it chose this record to be next; when another
+    ///   write has failed since then, this one fails too.
     package func append(
-        _ record: QueueRecord, done: @escaping @Sendable (Result<QueueOffset, StoreFailure>) -> Void
+        _ record: QueueRecord, unlessFailedSince failures: UInt64? = nil,
+        done: @escaping @Sendable (Result<QueueOffset, StoreFailure>) -> Void
     ) {
-        let (isClosed, mustStart) = shell.withLock { shell -> (Bool, Bool) in
-            if shell.isClosed { return (true, false) }
+        let (failure, mustStart) = shell.withLock { shell -> (StoreFailure?, Bool) in
+            if shell.isClosed { return (.closed, false) }
+            if let failures, failures != shell.writeFailures { return (shell.writeFailure, false) }
             shell.waiting.append(SegmentWriter.Append(record: record, done: done))
             shell.waitingBytes += record.payloadBytes
             defer { shell.isWriting = true }
-            return (false, !shell.isWriting)
+            return (nil, !shell.isWriting)
         }
-        if isClosed { return done(.failure(.closed)) }
+        if let failure { return done(.failure(failure)) }
         if mustStart { writing.enqueue { [self] in write() } }
     }
 
@@ -171,23 +178,33 @@ package final class DurableQueue: Sendable {
                 return taken
             }
             if appends.isEmpty { break }
-            let failuresBefore = writer.syncFailures
             let count = writer.commit(appends)
-            let failures = writer.syncFailures - failuresBefore
-            if failures > 0 {
-                world.log.error("a sync failed", metadata: ["queue": "\(settings.name)", "failures": "\(failures)"])
-            }
+            lookAtSyncs()
+            if let failure = writer.failure { failWaiting(failure) }
             let consumer = shell.withLock { shell in
                 shell.waitingBytes -= appends.reduce(0) { $0 + $1.record.payloadBytes }
                 shell.counters.appendedEvents &+= UInt64(count.events)
                 shell.counters.appendedRecords &+= UInt64(count.records)
-                shell.counters.syncFailures &+= failures
                 return shell.wake()
             }
             consumer?.resume()
         }
         startTimer()
     }
+
+    private func failWaiting(_ failure: StoreFailure) {
+        let behind = shell.withLock { shell in
+            shell.writeFailures &+= 1
+            shell.writeFailure = failure
+            defer { shell.waiting = [] }
+            shell.waitingBytes -= shell.waiting.reduce(0) { $0 + $1.record.payloadBytes }
+            return shell.waiting
+        }
+        for append in behind { append.done(.failure(failure)) }
+    }
+
+    /// Counts failed writes: for `append(_:unlessFailedSince:)`.
+    package var writeFailures: UInt64 { shell.withLock { $0.writeFailures } }
 
     private func startTimer() {
         guard case .interval(let interval) = settings.durability, writer.hasUnsynced else { return }
@@ -204,15 +221,31 @@ package final class DurableQueue: Sendable {
 
     private func syncNow() {
         shell.withLock { $0.timer = nil }
-        do throws(StoreFailure) {
-            try writer.syncNow()
-        } catch {
-            shell.withLock { $0.counters.syncFailures &+= 1 }
-            world.log.error(
-                "a sync failed; the last interval may be lost by a power cut",
-                metadata: ["queue": "\(settings.name)", "error.kind": "\(error.code)"])
-        }
+        // What it throws is counted: see `lookAtSyncs`.
+        try? writer.syncNow()
+        lookAtSyncs()
         startTimer()
+    }
+
+    /// On the writing lane: counts the syncs that failed, and says so.
+    private func lookAtSyncs() {
+        let (failures, doubtful) = shell.withLock { shell in
+            let failures = writer.syncFailures - shell.counters.syncFailures
+            let doubtful = writer.doubtfulEvents - shell.counters.doubtfulEvents
+            shell.counters.syncFailures = writer.syncFailures
+            shell.counters.doubtfulEvents = writer.doubtfulEvents
+            return (failures, doubtful)
+        }
+        guard failures > 0 else { return }
+        if doubtful == 0 {
+            world.log.error(
+                "a sync failed; what it was for was written again, or refused",
+                metadata: ["queue": "\(settings.name)", "failures": "\(failures)"])
+        } else {
+            world.log.error(
+                "a sync failed, and so did writing again: a power cut may take acknowledged events",
+                metadata: ["queue": "\(settings.name)", "failures": "\(failures)", "doubtful.events": "\(doubtful)"])
+        }
     }
 
     // MARK: Levels
@@ -249,6 +282,7 @@ package final class DurableQueue: Sendable {
             // Appends that came before are on the lane already, or in the list.
             write()
             writer.close()
+            lookAtSyncs()
         }
         await reading.answer { [self] in
             reader.close()
@@ -270,19 +304,6 @@ extension DurableQueue.Shell {
         defer { reader = nil }
         return reader
     }
-}
-
-/// What happened in a queue since it was opened. Recovered + appended = acknowledged + dropped + damaged + the level.
-package struct QueueCounters: Sendable, Hashable {
-    package var recoveredEvents: UInt64 = 0
-    package var appendedEvents: UInt64 = 0
-    package var appendedRecords: UInt64 = 0
-    package var acknowledgedEvents: UInt64 = 0
-    package var droppedEvents: UInt64 = 0
-    package var damagedEvents: UInt64 = 0
-    /// Damaged ranges that the reader met.
-    package var damagedRanges: UInt64 = 0
-    package var syncFailures: UInt64 = 0
 }
 
 extension BlockingLane {

@@ -36,7 +36,7 @@ struct QueueDirectory: Sendable {
         var segments: [Found] = []
         /// Segment files that cannot be used as such.
         var unusable: [String] = []
-        /// Files without a record: one was being made when the power went.
+        /// Files without a record that counts: made, or copied, when the power went.
         var empty: [String] = []
     }
 
@@ -51,6 +51,8 @@ struct QueueDirectory: Sendable {
         var damages: [RecoveryReport.Damage] = []
         /// Bytes after `end` that are no record.
         var torn: Int64 = 0
+        /// True when the disk did not give something back.
+        var hasUnreadable = false
         /// Ranges that an earlier repair wrote over.
         var fillers: [RecoveryReport.Damage] = []
     }
@@ -61,6 +63,7 @@ struct QueueDirectory: Sendable {
     func list() throws(StoreFailure) -> Listing {
         var listing = Listing()
         for name in try attempt({ () throws(FileFailure) in try files.list(path) }) {
+            if name.hasSuffix(SegmentFormat.suffix + SegmentFormat.copySuffix) { listing.empty.append(name) }
             guard name.hasSuffix(SegmentFormat.suffix) else { continue }
             try look(at: name, &listing)
         }
@@ -79,7 +82,9 @@ struct QueueDirectory: Sendable {
         }
         let file = try attempt { () throws(FileFailure) in try files.open(path, .read) }
         defer { file.close() }
-        let start = try attempt { () throws(FileFailure) in try file.bytes(at: 0, count: SegmentFormat.headerLength) }
+        // Where one of the two cannot be read, the name and a scan say what it would have said.
+        var bytes = SegmentBytes(file, skipsUnreadable: true)
+        let start = try attempt { () throws(FileFailure) in try bytes.read(at: 0, count: SegmentFormat.headerLength) }
         let header: SegmentFormat.Header
         switch start.withUnsafeReadableBytes({ SegmentFormat.decodeHeader($0) }) {
         case .valid(let found): header = found
@@ -99,7 +104,7 @@ struct QueueDirectory: Sendable {
         let footerPlace = status.length - Int64(SegmentFormat.footerLength)
         if footerPlace >= Int64(SegmentFormat.headerLength) {
             let end = try attempt { () throws(FileFailure) in
-                try file.bytes(at: footerPlace, count: SegmentFormat.footerLength)
+                try bytes.read(at: footerPlace, count: SegmentFormat.footerLength)
             }
             found.footer = end.withUnsafeReadableBytes { SegmentFormat.decodeFooter($0, of: header) }
             if found.footer != nil { found.limit = footerPlace }
@@ -154,16 +159,16 @@ struct QueueDirectory: Sendable {
             }
         }
         scan.events = UInt64(scanner.before)
-        // A footer tells what was there even where the end of the records is gone.
-        if let footer = found.footer {
-            if scan.torn > 0 {
-                let lost = Int(clamping: footer.events) - Int(scan.events)
-                scan.damages.append(damage(scan.end..<found.end, found, max(0, lost)))
-                scan.torn = 0
-                scan.end = found.end
-            }
-            scan.events = max(scan.events, footer.events)
+        scan.hasUnreadable = scanner.hasUnreadable
+        // A footer tells what was there even where the end of the records is gone. And what cannot be read now is no
+        // torn write: it is not cut off, and may be read another day.
+        if scan.torn > 0, found.footer != nil || scan.hasUnreadable {
+            let lost = found.footer.map { max(0, Int(clamping: $0.events) - Int(scan.events)) }
+            scan.damages.append(damage(scan.end..<found.end, found, lost))
+            scan.torn = 0
+            scan.end = found.end
         }
+        if let footer = found.footer { scan.events = max(scan.events, footer.events) }
         return scan
     }
 
@@ -231,9 +236,10 @@ struct QueueDirectory: Sendable {
             let target = try files.open(
                 place + "/\(name)-at-\(range.lowerBound).bytes", .write(create: true, exclusive: false))
             defer { target.close() }
+            var found = SegmentBytes(source, skipsUnreadable: true)
             var done: Int64 = 0
             while done < count {
-                let bytes = try source.bytes(at: range.lowerBound + done, count: Int(min(count - done, 1 << 20)))
+                let bytes = try found.read(at: range.lowerBound + done, count: Int(min(count - done, 1 << 20)))
                 if bytes.readableBytes == 0 { break }
                 try target.write(Array(bytes.readableBytesView), at: done)
                 done += Int64(bytes.readableBytes)
@@ -273,14 +279,4 @@ struct QueueDirectory: Sendable {
 /// Turns what the file system says into what the store says.
 func attempt<Value>(_ body: () throws(FileFailure) -> Value) throws(StoreFailure) -> Value {
     do throws(FileFailure) { return try body() } catch { throw StoreFailure(error) }
-}
-
-extension FileHandle {
-    func write(_ bytes: [UInt8], at offset: Int64) throws(FileFailure) {
-        var failure: FileFailure?
-        bytes.withUnsafeBytes { bytes in
-            do throws(FileFailure) { try write([bytes], at: offset) } catch { failure = error }
-        }
-        if let failure { throw failure }
-    }
 }

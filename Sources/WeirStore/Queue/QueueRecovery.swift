@@ -28,12 +28,7 @@ struct QueueRecovery {
                 continue
             }
             isUnclean = true
-            let segment = try recover(found)
-            if segment.records > 0 || segment.events > 0 {
-                segments.append(segment)
-            } else {
-                try directory.remove([found.name])
-            }
+            if let segment = try recover(found) { segments.append(segment) }
         }
         let cursor = try attempt { () throws(FileFailure) in
             try CursorFile.read(directory.files, directory: directory.path)
@@ -43,18 +38,26 @@ struct QueueRecovery {
         if isUnclean { end = (end / SegmentFormat.positionStep + 2) * SegmentFormat.positionStep }
         let start = try start(cursor, segments)
         let state = QueueState(
-            segments: segments, cursor: start.position, before: start.before, oldest: start.time, end: end)
+            segments: segments, cursor: start.position, before: start.before, oldest: start.time, end: end,
+            flights: FlightsFile(directory).take())
         report.segments = segments.count
         report.events = state.level.events
         report.bytes = state.level.bytes
         return (state, cursor?.generation ?? 0)
     }
 
-    private mutating func recover(_ found: QueueDirectory.Found) throws(StoreFailure) -> QueueState.Segment {
+    /// - Returns: `nil` when there is nothing in it.
+    private mutating func recover(_ found: QueueDirectory.Found) throws(StoreFailure) -> QueueState.Segment? {
         let scan = try directory.scan(found)
         report.scannedSegments += 1
         report.damages += scan.damages
         report.tornBytes += scan.torn
+        if scan.records == 0, scan.hasUnreadable {
+            // Perhaps the disk gives it back another day.
+            try directory.putAside(found.name)
+            report.quarantinedFiles.append(found.name)
+            return nil
+        }
         var segment = found.state(
             end: scan.end, records: scan.records, events: scan.events, firstTime: scan.firstTime)
         do throws(StoreFailure) {
@@ -63,7 +66,9 @@ struct QueueRecovery {
             // A full or read-only disk must not keep the queue from draining: the segment is scanned again next time.
             if !error.isTransient { throw error }
         }
-        return segment
+        if scan.records > 0 || scan.events > 0 { return segment }
+        try directory.remove([found.name])
+        return nil
     }
 
     private struct Start {
@@ -96,7 +101,9 @@ struct QueueRecovery {
         try attempt { () throws(FileFailure) in
             let file = try directory.files.open(directory.path(of: segment.name), .read)
             defer { file.close() }
-            let bytes = try file.bytes(at: Int64(position - segment.header.base), count: RecordHeader.length)
+            var segmentBytes = SegmentBytes(file, skipsUnreadable: true)
+            let bytes = try segmentBytes.read(
+                at: Int64(position - segment.header.base), count: RecordHeader.length)
             return bytes.withUnsafeReadableBytes { RecordHeader($0) }
         }
     }

@@ -29,15 +29,16 @@ package struct QueueSettings: Sendable, Hashable {
     package var durability: Durability
     package var compression: Compression
     /// Bytes that stay free on the file system: below it an append fails with `noSpace`, so that the rest of the
-    /// machine (and the cursor) can still write. 64 MiB; 0 switches it off.
-    package var minFree: Int64
+    /// machine (and the cursor) can still write. `nil`: a hundredth of the file system, at least 16 MiB and at most
+    /// 1 GiB. 0 switches it off.
+    package var minFree: Int64?
     /// What the reader may hold in memory ahead of the consumer, in bytes; 1 MiB.
     package var readAhead: Int
 
     package init(
         name: String = "queue", segmentSize: Int = 64_000_000, maxSize: Int64 = 5_000_000_000,
         durability: Durability = .commit,
-        compression: Compression = .none, minFree: Int64 = 64 << 20, readAhead: Int = 1 << 20
+        compression: Compression = .none, minFree: Int64? = nil, readAhead: Int = 1 << 20
     ) {
         self.name = name
         self.segmentSize = segmentSize
@@ -47,6 +48,9 @@ package struct QueueSettings: Sendable, Hashable {
         self.minFree = minFree
         self.readAhead = readAhead
     }
+
+    /// What stays free on a file system of so many bytes.
+    func reserve(of total: Int64) -> Int64 { minFree ?? min(max(total / 100, 16 << 20), 1 << 30) }
 
     var segmentSizeUsed: Int {
         let part = Int(clamping: max(maxSize / 8, 4 << 10))

@@ -1,44 +1,9 @@
 import NIOCore
-package import WeirWorld
+import WeirWorld
 
 /// The bookkeeping of a queue: which segments there are, what was read, what was acknowledged. It touches no file;
 /// every level is computed from positions.
 struct QueueState {
-    struct Segment: Hashable {
-        var header: SegmentFormat.Header
-        var name: String
-        /// Position after the last record that may be read.
-        var end: UInt64
-        var records: UInt32 = 0
-        /// Events that were written, damaged ones included.
-        var events: UInt64 = 0
-        var firstTime: WallTime?
-        /// True when nothing is appended any more.
-        var isSealed: Bool
-        /// What the file takes on disk.
-        var fileBytes: Int64
-    }
-
-    /// A record (or a gap) between the cursor and the read position.
-    struct Flight: Hashable {
-        var range: Range<UInt64>
-        /// Events in its segment before and in it.
-        var before: UInt32
-        var count: Int
-        var time: WallTime
-        /// Acknowledged, dropped or lost: only waits for those before it.
-        var isDone: Bool
-    }
-
-    /// What the reader does next.
-    struct Reading: Hashable {
-        var segment: Segment
-        var position: UInt64
-        var before: UInt32
-        /// Counts up with every rewind: what was read under another number is not taken over.
-        var epoch: UInt64
-    }
-
     /// Ascending. The last one is being written, unless it is sealed.
     private(set) var segments: [Segment] = []
     /// The lowest position that is not acknowledged, and the events in its segment before it.
@@ -57,8 +22,12 @@ struct QueueState {
     /// Records between the cursor and the reader: beyond it nothing is read until the oldest of them is acknowledged.
     static let flightsMost = 100_000
 
-    /// - Parameter cursor: where reading begins: a record, or the end of a segment.
-    init(segments: [Segment], cursor: UInt64, before: UInt32, oldest: WallTime?, end: UInt64) {
+    /// - Parameters:
+    ///   - cursor: where reading begins: a record, or the end of a segment.
+    ///   - flights: what was read from there on in an earlier life; left out where it does not fit.
+    init(
+        segments: [Segment], cursor: UInt64, before: UInt32, oldest: WallTime?, end: UInt64, flights: [Flight] = []
+    ) {
         self.segments = segments
         self.end = end
         self.cursor = cursor
@@ -66,6 +35,11 @@ struct QueueState {
         readPosition = cursor
         readBefore = before
         nextTime = oldest
+        if let first = flights.first, first.range.lowerBound == cursor, first.before == before,
+            flights.count <= QueueState.flightsMost, flights.allSatisfy({ isThere($0.range) })
+        {
+            self.flights = CircularBuffer(flights)
+        }
         settle()
     }
 
@@ -256,34 +230,10 @@ struct QueueState {
         return Array(spent)
     }
 
-    // MARK: Levels
-
-    var level: QueueLevel {
-        let held = segments.lazy.filter { $0.end > self.cursor }
-        var bytes = held.reduce(Int64(0)) { $0 + Int64($1.end - max($1.header.start, min(self.cursor, $1.end))) }
-        var events = held.reduce(Int64(0)) { $0 + Int64(clamping: $1.events) }
-        if let first = segment(at: cursor), first.end > cursor, first.header.base <= cursor {
-            events -= Int64(cursorBefore)
-        }
-        for flight in flights where flight.isDone && isThere(flight.range) {
-            bytes -= Int64(flight.range.count)
-            events -= Int64(flight.count)
-        }
-        return QueueLevel(
-            bytes: bytes, events: events, diskBytes: diskBytes, segments: segments.count,
-            oldest: flights.first(where: { !$0.isDone })?.time ?? nextTime)
-    }
-
-    private func isThere(_ range: Range<UInt64>) -> Bool {
-        segments.contains { $0.header.base <= range.lowerBound && range.upperBound <= $0.end }
-    }
-
-    var diskBytes: Int64 { segments.reduce(0) { $0 + $1.fileBytes } }
-
     // MARK: Places
 
     /// The segment that holds a position, or begins after it.
-    private func segment(at position: UInt64) -> Segment? {
+    func segment(at position: UInt64) -> Segment? {
         segments.first { $0.end > position || ($0.end == position && !$0.isSealed) }
     }
 
@@ -334,19 +284,4 @@ struct QueueState {
             readBefore = 0
         }
     }
-}
-
-/// How much a queue holds, computed from positions when asked.
-package struct QueueLevel: Sendable, Hashable {
-    /// Bytes of records that are not acknowledged.
-    package var bytes: Int64
-    /// Events that are not acknowledged.
-    package var events: Int64
-    /// What the files take: compared with the maximum size.
-    package var diskBytes: Int64
-    package var segments: Int
-    /// Time of the oldest record that is not acknowledged; `nil` when there is none, or when it was not looked at yet.
-    package var oldest: WallTime?
-    /// Appends that wait for the disk, in bytes of memory.
-    package var waitingBytes: Int = 0
 }

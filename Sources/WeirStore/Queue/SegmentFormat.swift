@@ -10,6 +10,7 @@
 // The directory
 //   lock                held with flock by the one process that writes; readers need no lock
 //   cursor              where the consumer is: a hint (below)
+//   flights             what the consumer had beyond the cursor at a clean stop: a hint
 //   BASE-SALT.segment   the records; BASE is 16 and SALT 8 hexadecimal digits
 //   quarantine/         damaged bytes as they were found, for people; at most 16 MiB
 //
@@ -57,6 +58,9 @@
 //   sync fails, the kernel may already have dropped the dirty pages and a second sync would lie: the segment gets no
 //   further record, and what was not answered is written again from memory into a new one, once; if that fails too, the
 //   appends fail. An append that failed may still be found after a power cut that undid the cut.
+//   With `interval` what was answered is not in memory any more: the segment is copied from the page cache to a new
+//   file, which takes its name once every record in it was found whole and is synced. When that fails too, the queue
+//   says how many events are in doubt and answers nothing more without a sync, until one has worked.
 //
 // Opening
 //   Sealed segments: header and footer. A segment without footer is scanned; bytes after its last whole record are a
@@ -67,13 +71,16 @@
 // Resynchronising
 //   Where a record should begin and none does, the scanner looks at every following byte for a marker whose header is
 //   plausible (length within the segment, `before` not falling) and whose checksum holds. Lost is what lies between.
+//   Blocks that the disk does not give back (EIO) count as zeros, and so as damage, but only while the disk still takes
+//   a synced write: a disk that is gone as a whole makes the read fail, and nothing is given up.
 //
 // The cursor
 //   Two slots of 48 bytes at offsets 0 and 4096, written in turn: generation u64 · position u64 · before u32 ·
 //   salt u32 · "weircurs" · crc u32 of the 32 bytes before · 12 zero bytes. The valid slot with the higher generation
 //   counts, and only when the segment with that salt exists and has a record (or its end) there; otherwise reading
 //   begins at the oldest segment: duplicates, never a loss.
-//   Acknowledged records above the lowest unacknowledged one are not kept over a restart: duplicates again.
+//   Records that were acknowledged above one that was not are kept over a clean restart only, in a file of their own
+//   (FlightsFile.swift): duplicates again, at most what was in flight at a crash.
 //
 // Left out: an index (reads are sequential), preallocation (no gain with a sync a batch), encryption (the file system's
 // job), several consumers (a queue belongs to one destination).
@@ -87,6 +94,8 @@ enum SegmentFormat {
     static let headerLength = 32
     static let footerLength = 48
     static let suffix = ".segment"
+    /// Of a copy in the making, after the name of its segment.
+    static let copySuffix = ".new"
     static let positionStep: UInt64 = 1 << 20
 
     struct Header: Hashable {

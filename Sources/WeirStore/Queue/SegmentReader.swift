@@ -27,8 +27,20 @@ final class SegmentReader: @unchecked Sendable {
         var epoch: UInt64 = 0
     }
 
-    /// At least one record when there is one, and about `bytes` in all.
+    /// At least one record when there is one, and about `bytes` in all. What the disk does not give back is damage.
     func read(bytes: Int) throws(StoreFailure) -> Read {
+        do throws(StoreFailure) {
+            return try read(bytes: bytes, skipsUnreadable: false)
+        } catch {
+            guard case .broken = error else { throw error }
+            // A disk that still takes a write has a bad place. One that does not is gone as a whole, and its bytes may
+            // come back with it: nothing is given up.
+            do throws(StoreFailure) { try keepCursor() } catch let other { if !other.isFull { throw error } }
+            return try read(bytes: bytes, skipsUnreadable: true)
+        }
+    }
+
+    private func read(bytes: Int, skipsUnreadable: Bool) throws(StoreFailure) -> Read {
         guard let reading = state.withLock({ $0.reading }) else { return Read() }
         let segment = reading.segment
         let file = try handle(segment.name)
@@ -36,7 +48,7 @@ final class SegmentReader: @unchecked Sendable {
         let limit = Int64(segment.end - segment.header.base)
         var scanner = SegmentScanner(
             file: file, header: segment.header, from: start, before: reading.before, limit: limit,
-            chunk: max(64 << 10, min(bytes, 4 << 20)), keepsBodies: true)
+            chunk: max(64 << 10, min(bytes, 4 << 20)), keepsBodies: true, skipsUnreadable: skipsUnreadable)
         var read = Read(epoch: reading.epoch)
         var flights: [QueueState.Flight] = []
         var bytesRead = 0
@@ -146,8 +158,9 @@ final class SegmentReader: @unchecked Sendable {
     /// Writes and syncs the cursor and closes the files.
     func close() {
         try? tidy()
-        // A hint: without it the last records come twice.
+        // Hints: without them the last records come twice.
         try? keepCursor()
+        try? FlightsFile(directory).write(state.withLock { $0.flights })
         cursorFile.close()
         closeFile()
     }

@@ -20,7 +20,7 @@ struct SegmentScanner {
     private(set) var offset: Int64
     /// Events in the segment before `offset`.
     private(set) var before: UInt32
-    private let file: any FileHandle
+    private var bytes: SegmentBytes
     /// False for recovery and verification, which only look: big bodies are then summed up in pieces and never held.
     private let keepsBodies: Bool
     private let chunk: Int
@@ -29,9 +29,9 @@ struct SegmentScanner {
 
     init(
         file: any FileHandle, header: SegmentFormat.Header, from offset: Int64 = Int64(SegmentFormat.headerLength),
-        before: UInt32 = 0, limit: Int64, chunk: Int = 1 << 20, keepsBodies: Bool
+        before: UInt32 = 0, limit: Int64, chunk: Int = 1 << 20, keepsBodies: Bool, skipsUnreadable: Bool = true
     ) {
-        self.file = file
+        bytes = SegmentBytes(file, skipsUnreadable: skipsUnreadable)
         self.header = header
         self.offset = offset
         self.before = before
@@ -41,6 +41,9 @@ struct SegmentScanner {
     }
 
     var position: UInt64 { header.base + UInt64(offset) }
+
+    /// True when the disk did not give something back, which was then taken for damage.
+    var hasUnreadable: Bool { bytes.unreadable > 0 }
 
     /// True when `next` can answer from what was read already.
     var hasMore: Bool {
@@ -111,7 +114,7 @@ struct SegmentScanner {
         }
     }
 
-    private func checksumInPieces(
+    private mutating func checksumInPieces(
         of found: RecordHeader, at place: Int64, position: UInt64
     ) throws(FileFailure) -> UInt32? {
         var sum = RecordHeader.seed(salt: header.salt, position: position)
@@ -120,7 +123,7 @@ struct SegmentScanner {
             // The 4 bytes of the checksum itself are left out.
             if done == 18 { done = RecordHeader.length }
             let count = done < 18 ? 18 : min(256 << 10, found.recordLength - done)
-            let piece = try file.bytes(at: place + Int64(done), count: count)
+            let piece = try bytes.read(at: place + Int64(done), count: count)
             guard piece.readableBytes == count else { return nil }
             sum = piece.withUnsafeReadableBytes { weir_crc32c(sum, $0.baseAddress, $0.count) }
             done += count
@@ -151,26 +154,8 @@ struct SegmentScanner {
         let end = windowStart + Int64(window.readableBytes)
         if place >= windowStart, place + Int64(count) <= end { return true }
         let wanted = Int(min(Int64(max(count, chunk)), limit - place))
-        window = try file.bytes(at: place, count: wanted)
+        window = try bytes.read(at: place, count: wanted)
         windowStart = place
         return window.readableBytes >= count
-    }
-}
-
-extension FileHandle {
-    /// A fresh buffer with the bytes at an offset; shorter at the end of the file.
-    func bytes(at offset: Int64, count: Int) throws(FileFailure) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        var failure: FileFailure?
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
-            do throws(FileFailure) {
-                return try read(into: UnsafeMutableRawBufferPointer(rebasing: target[..<count]), at: offset)
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure }
-        return buffer
     }
 }

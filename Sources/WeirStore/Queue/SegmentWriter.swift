@@ -12,7 +12,7 @@ final class SegmentWriter: @unchecked Sendable {
         var done: @Sendable (Result<QueueOffset, StoreFailure>) -> Void
     }
 
-    private struct Open {
+    struct Open {
         var header: SegmentFormat.Header
         var file: any FileHandle
         /// File offset after the last written record; behind `synced` only until the next sync.
@@ -25,29 +25,38 @@ final class SegmentWriter: @unchecked Sendable {
     }
 
     /// Written and not yet answered.
-    private struct Written {
+    struct Written {
         var append: Append
         var start: UInt64
         var end: UInt64
     }
 
-    private let directory: QueueDirectory
-    private let settings: QueueSettings
-    private let random: any RandomSource
-    private let state: SharedState
+    let directory: QueueDirectory
+    let settings: QueueSettings
+    let random: any RandomSource
+    let state: SharedState
     private let encoder = RecordEncoder()
-    private var open: Open?
-    private var written: [Written] = []
+    var open: Open?
+    private(set) var written: [Written] = []
     /// True while acknowledged bytes are not synced (`interval`, `memory`).
-    private(set) var hasUnsynced = false
+    var hasUnsynced = false
+    /// After a failed sync, until one has worked: nothing is acknowledged without a sync, whatever `durability` says.
+    var mustProve = false
     private var answered = (records: 0, events: 0)
-    private var spaceChecked: Int64 = 0
-    private(set) var syncFailures: UInt64 = 0
+    /// Why the last commit did not take everything; records that are too large by themselves aside.
+    private(set) var failure: StoreFailure?
+    /// Bytes that may be written before the free space is asked for again.
+    var spaceChecked: Int64 = 0
+    var syncFailures: UInt64 = 0
+    /// Events of the open segment that a sync has covered (`interval`).
+    var synced: UInt64 = 0
+    /// Events that were acknowledged without a sync, and whose sync failed for good.
+    var doubtfulEvents: UInt64 = 0
 
     /// Bytes coded before they are written: stays in the cache of one core.
     private static let runMost = 512 << 10
     /// The free space is asked for again after this many bytes.
-    private static let spaceStep: Int64 = 4 << 20
+    static let spaceStep: Int64 = 4 << 20
 
     init(directory: QueueDirectory, settings: QueueSettings, random: any RandomSource, state: SharedState) {
         self.directory = directory
@@ -62,6 +71,7 @@ final class SegmentWriter: @unchecked Sendable {
     /// - Returns: what was answered with success.
     func commit(_ appends: [Append]) -> (records: Int, events: Int) {
         answered = (0, 0)
+        failure = nil
         commitAll(appends)
         return answered
     }
@@ -84,6 +94,7 @@ final class SegmentWriter: @unchecked Sendable {
                 // Those written before it are whole; everything behind it fails too, so that the order holds when it
                 // is tried again.
                 finish()
+                failure = error
                 for append in appends[index...] { append.done(.failure(error)) }
                 return
             }
@@ -94,6 +105,8 @@ final class SegmentWriter: @unchecked Sendable {
     /// Writes as many as fit into one call. - Returns: the index after the last one written.
     private func write(_ appends: [Append], from first: Int) throws(StoreFailure) -> Int {
         try makeRoom(for: RecordEncoder.bound(appends[first].record))
+        // What was written before this one may have been lost with its segment: nothing may overtake it.
+        if let failure { throw failure }
         guard var segment = open else { throw .closed }
         encoder.clear()
         var index = first
@@ -143,9 +156,9 @@ final class SegmentWriter: @unchecked Sendable {
     }
 
     /// Answers what was written, after the sync where one is asked for.
-    private func finish() {
+    func finish() {
         guard !written.isEmpty else { return }
-        if settings.durability == .commit {
+        if settings.durability == .commit || mustProve {
             do throws(StoreFailure) {
                 try syncOpen()
             } catch {
@@ -182,6 +195,7 @@ final class SegmentWriter: @unchecked Sendable {
         } catch {
             // A second failure in a row: the disk does not keep what it is given.
             abandon()
+            self.failure = error
             for append in appends { append.done(.failure(error)) }
             return
         }
@@ -203,129 +217,5 @@ final class SegmentWriter: @unchecked Sendable {
             state.sealedLast(fileBytes: Int64(end - segment.header.base))
             state.skip(to: segment.header.base + UInt64(segment.end))
         }
-    }
-
-    // MARK: Segments
-
-    /// Makes sure that a segment is open with room for so many bytes, and that the disk keeps its reserve.
-    private func makeRoom(for bytes: Int) throws(StoreFailure) {
-        try checkSpace(for: bytes)
-        if let segment = open {
-            let isFull = segment.end + Int64(bytes) > Int64(settings.segmentSizeUsed) && segment.records > 0
-            // `before` and the record count have 32 bits.
-            let isCounted = segment.events > UInt64(UInt32.max - 1 << 25)
-            let isSpent = segment.end > Int64(settings.segmentSizeUsed / 2) && state.withLock { $0.lastIsSpent }
-            if !isFull, !isCounted, !isSpent { return }
-            if !written.isEmpty {
-                // What is in this segment is answered first; a failed sync opens another one, so look again.
-                finish()
-                return try makeRoom(for: bytes)
-            }
-            seal()
-        }
-        if open == nil { try begin() }
-    }
-
-    private func checkSpace(for bytes: Int) throws(StoreFailure) {
-        guard settings.minFree > 0 else { return }
-        if spaceChecked >= Int64(bytes) { return }
-        let free = try attempt { () throws(FileFailure) in try directory.files.freeSpace(directory.path) }
-        let room = free - settings.minFree
-        guard room >= Int64(bytes) else {
-            throw .noSpace(
-                "\(directory.path): \(free) bytes are free on the file system, and \(settings.minFree) bytes stay in "
-                    + "reserve"
-            )
-        }
-        spaceChecked = min(room, max(SegmentWriter.spaceStep, Int64(bytes)))
-    }
-
-    private func begin() throws(StoreFailure) {
-        let base = state.withLock { $0.end }
-        let header = SegmentFormat.Header(base: base, salt: UInt32(truncatingIfNeeded: random.next()))
-        let name = SegmentFormat.name(header)
-        let file = try attempt { () throws(FileFailure) in
-            let file = try directory.files.open(directory.path(of: name), .write(create: true, exclusive: true))
-            do throws(FileFailure) {
-                try file.write(SegmentFormat.encode(header), at: 0)
-            } catch {
-                file.close()
-                try? directory.files.remove(directory.path(of: name))
-                throw error
-            }
-            return file
-        }
-        open = Open(header: header, file: file, end: Int64(SegmentFormat.headerLength))
-        state.withLock {
-            $0.began(
-                QueueState.Segment(
-                    header: header, name: name, end: header.start, isSealed: false,
-                    fileBytes: Int64(SegmentFormat.headerLength)))
-        }
-    }
-
-    /// Closes the open segment with its footer. When the footer cannot be written the segment is scanned at the next
-    /// start.
-    private func seal() {
-        guard let segment = open else { return }
-        let footer = SegmentFormat.Footer(
-            records: segment.records, events: segment.events, firstTime: segment.firstTime ?? WallTime(nanoseconds: 0))
-        var length = segment.end
-        do throws(FileFailure) {
-            try segment.file.write(SegmentFormat.encode(footer, of: segment.header), at: segment.end)
-            length += Int64(SegmentFormat.footerLength)
-        } catch {
-            try? segment.file.truncate(to: segment.end)
-        }
-        open = nil
-        defer { segment.file.close() }
-        state.withLock { $0.sealedLast(fileBytes: length) }
-        guard settings.durability != .memory else { return }
-        do throws(FileFailure) {
-            try segment.file.sync()
-        } catch {
-            // With `commit` every answered record was synced before; only the footer is in doubt, and it is a
-            // convenience.
-            syncFailures &+= 1
-        }
-    }
-
-    private func syncOpen() throws(StoreFailure) {
-        guard var segment = open else { return }
-        do throws(FileFailure) {
-            try segment.file.sync()
-            if !segment.isDurable { try directory.files.syncDirectory(directory.path) }
-        } catch {
-            syncFailures &+= 1
-            throw StoreFailure(error)
-        }
-        segment.isDurable = true
-        open = segment
-        hasUnsynced = false
-    }
-
-    /// Syncs what was acknowledged without a sync (`interval`). After a failure the segment is left: what it holds can
-    /// still be read from the page cache, but new records go to a new file.
-    func syncNow() throws(StoreFailure) {
-        guard hasUnsynced else { return }
-        hasUnsynced = false
-        do throws(StoreFailure) {
-            try syncOpen()
-        } catch {
-            seal()
-            throw error
-        }
-    }
-
-    /// Seals the open segment; an empty one is removed.
-    func close() {
-        guard let segment = open else { return }
-        if segment.records == 0 {
-            open = nil
-            segment.file.close()
-            state.withLock { $0.sealedLast(fileBytes: segment.end) }
-            return
-        }
-        seal()
     }
 }

@@ -103,11 +103,14 @@ package struct LiveFileSystem: FileSystem {
         _ = try system("fsync", path) { fsync(descriptor) }
     }
 
-    package func freeSpace(_ path: String) throws(FileFailure) -> Int64 {
+    package func space(_ path: String) throws(FileFailure) -> DiskSpace {
         var found = statvfs()
         _ = try system("statvfs", path) { statvfs(path, &found) }
-        return Int64(
-            clamping: UInt64(found.f_bavail).multipliedReportingOverflow(by: UInt64(found.f_frsize)).partialValue)
+        func bytes(_ blocks: some FixedWidthInteger) -> Int64 {
+            let (product, isTooBig) = UInt64(blocks).multipliedReportingOverflow(by: UInt64(found.f_frsize))
+            return isTooBig ? .max : Int64(clamping: product)
+        }
+        return DiskSpace(total: bytes(found.f_blocks), free: bytes(found.f_bavail))
     }
 }
 

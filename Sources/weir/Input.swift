@@ -1,13 +1,12 @@
 import ArgumentParser
 import Glibc
-import WeirWorld
 
-/// What commands read and save.
-enum Stdio {
+/// What commands read: files, and what is piped in.
+enum Input {
     /// Most bytes taken from a file or from standard input, 64 MiB: more is no single event.
     private static let bytesMost = 64 << 20
 
-    static func contents(ofFile path: String) throws -> [UInt8] {
+    static func file(_ path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno))).")
@@ -16,18 +15,8 @@ enum Stdio {
         return read(descriptor)
     }
 
-    /// Writes a text file and the directories above it.
-    static func save(_ text: String, to path: String, files: any FileSystem) throws {
-        if let cut = path.lastIndex(of: "/") { try files.makeDirectory(String(path[..<cut])) }
-        let file = try files.open(path, .write(create: true, exclusive: false))
-        defer { file.close() }
-        try file.truncate(to: 0)
-        let bytes = Array(text.utf8)
-        try bytes.withUnsafeBytes { try file.write([$0], at: 0) }
-    }
-
     /// What is piped in; nothing when standard input is a terminal.
-    static func standardInput() -> [UInt8] { isatty(STDIN_FILENO) == 1 ? [] : read(STDIN_FILENO) }
+    static func piped() -> [UInt8] { isatty(STDIN_FILENO) == 1 ? [] : read(STDIN_FILENO) }
 
     private static func read(_ descriptor: Int32) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -1,0 +1,32 @@
+import WeirDestinations
+import WeirExpressions
+import WeirSettings
+
+extension NodePlan {
+    /// For the flow graph: by destination, who sends to it, in the configuration's order: the sources whose events a
+    /// route may bring it, and the composed destinations that own it. A condition that the source's name decides is
+    /// decided here; any other may match.
+    var senders: [String: [String]] {
+        var senders: [String: [String]] = [:]
+        for source in settings.sources.entries.map(\.name) {
+            for destination in reach(of: source) { senders[destination, default: []].append(source) }
+        }
+        for composite in composites {
+            for member in Set(composite.plan.names) { senders[member, default: []].append(composite.name) }
+        }
+        return senders
+    }
+
+    private func reach(of source: String) -> Set<String> {
+        var reached: Set<String> = []
+        var goesOn = true
+        for rule in rules where goesOn {
+            let answer = rule.condition.map { $0.answer(ofSource: source) } ?? true
+            guard answer != false else { continue }
+            reached.formUnion(rule.to)
+            goesOn = answer == nil || !rule.isFinal
+        }
+        if goesOn, let fallback { reached.insert(fallback) }
+        return reached
+    }
+}
