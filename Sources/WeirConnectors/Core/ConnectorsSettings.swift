@@ -17,8 +17,8 @@ package struct ConnectorsSettings: Sendable, Hashable {
     package var attemptsMost = 5
     /// Queues that are worked on at the same time; 32.
     package var turnsMost = 32
-    /// What one turn takes out of a queue, in bytes; 1 MiB. Also bounds what is on its way to the routes.
-    package var turnBytes = 1 << 20
+    /// What one turn takes out of a queue, in bytes; 2 MiB. Also bounds what is on its way to the routes.
+    package var turnBytes = 2 << 20
     /// Heartbeats are written this often.
     package var heartbeatEvery = Duration.seconds(60)
     /// What was settled is written together, at most this late.

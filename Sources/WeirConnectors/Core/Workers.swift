@@ -60,6 +60,8 @@ final class Workers: Sendable {
                 await signal.wait()
             }
             stop()
+            // Who waits for room stops waiting: the bundle stays in its queue. What was handed over is waited for.
+            group.cancelAll()
             await group.waitForAll()
         }
     }

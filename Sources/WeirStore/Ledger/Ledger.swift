@@ -51,7 +51,8 @@ package final class Ledger: Sendable {
 
     // MARK: Writing
 
-    /// Gives changes to the ledger and returns at once; `done` is called on the ledger's thread when they are durable.
+    /// Gives changes to the ledger and returns at once; `done` is called on the ledger's thread when they are durable
+    /// (never on the caller's stack, so that a caller may hold a lock).
     package func commit(
         _ changes: [LedgerChange], done: @escaping @Sendable (Result<Void, StoreFailure>) -> Void
     ) {
@@ -61,7 +62,7 @@ package final class Ledger: Sendable {
             defer { shell.isWriting = true }
             return (false, !shell.isWriting)
         }
-        if isClosed { return done(.failure(.closed)) }
+        if isClosed { return lane.enqueue { done(.failure(.closed)) } }
         if mustStart { lane.enqueue { [self] in write() } }
     }
 
