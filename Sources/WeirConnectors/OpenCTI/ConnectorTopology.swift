@@ -2,7 +2,9 @@
 package struct ConnectorTopology: Sendable, Hashable {
     package static let workerExchange = "amqp.worker.exchange"
     package static let connectorExchange = "amqp.connector.exchange"
-    private static let pushPrefix = "push_routing_"
+    static let exchanges = [workerExchange, connectorExchange]
+    private static let routingPrefix = "push_routing_"
+    private static let queuePrefix = "push_"
 
     package let id: ConnectorID
 
@@ -11,12 +13,14 @@ package struct ConnectorTopology: Sendable, Hashable {
     package var listenQueue: String { "listen_\(id)" }
     package var listenRouting: String { "listen_routing_\(id)" }
     package var pushQueue: String { "push_\(id)" }
-    package var pushRouting: String { ConnectorTopology.pushPrefix + id }
+    package var pushRouting: String { ConnectorTopology.routingPrefix + id }
 
-    /// Whose push a message with this address is; `nil` when it is nobody's.
+    /// Whose push a message with this address is; `nil` when it is nobody's. The exchange without a name takes the name
+    /// of a queue.
     package static func connector(exchange: String, routingKey: String) -> ConnectorID? {
-        guard exchange == workerExchange, routingKey.hasPrefix(pushPrefix) else { return nil }
-        let id = routingKey.dropFirst(pushPrefix.count)
-        return id.isEmpty ? nil : String(id)
+        guard exchange == workerExchange || exchange.isEmpty else { return nil }
+        let prefix = exchange.isEmpty ? queuePrefix : routingPrefix
+        guard routingKey.hasPrefix(prefix), routingKey.utf8.count > prefix.utf8.count else { return nil }
+        return String(routingKey.dropFirst(prefix.count))
     }
 }

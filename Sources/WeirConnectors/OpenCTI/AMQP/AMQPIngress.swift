@@ -1,0 +1,160 @@
+internal import Logging
+package import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+import Synchronization
+package import WeirWorld
+
+/// Where connectors publish in their default mode, in place of a RabbitMQ: AMQP 0-9-1, publish-only, on loopback unless
+/// told otherwise.
+package final class AMQPIngress: BundleBroker {
+    package struct Settings: Sendable {
+        package var host = "127.0.0.1"
+        /// 0 takes a free one.
+        package var port = 5672
+        /// What connectors are told, where they reach Weir under another name.
+        package var advertisedHost: String?
+        package var advertisedPort: Int?
+        /// PEM files; both or none.
+        package var certificate: String?
+        package var privateKey: String?
+        package var connectionsMost = 5_000
+        package var connectionsPerConnectorMost = 500
+        /// Bytes in memory of all messages that the platform has not taken yet.
+        package var heldMost = 64 * 1_024 * 1_024
+        /// Longest message; a bundle grows by a third in base64.
+        package var messageMost = 400_000_000
+        package var version = "0.1"
+
+        package init() {}
+    }
+
+    private let platform: any ConnectorPlatform
+    private let keys: any ConnectorKeys
+    private let world: World
+    private let settings: Settings
+    private let group: any EventLoopGroup
+    private let sessions: AMQPSessions
+    private let channel = Mutex<(any Channel)?>(nil)
+
+    package init(
+        platform: any ConnectorPlatform, keys: any ConnectorKeys, world: World, settings: Settings = Settings(),
+        eventLoops: any EventLoopGroup
+    ) {
+        self.platform = platform
+        self.keys = keys
+        self.world = world
+        self.settings = settings
+        group = eventLoops
+        sessions = AMQPSessions(
+            most: settings.connectionsMost, perConnectorMost: settings.connectionsPerConnectorMost,
+            heldMost: settings.heldMost)
+    }
+
+    package var port: Int? { channel.withLock { $0?.localAddress?.port } }
+    package var counts: AMQPCounts { sessions.counts }
+
+    /// Listens. Reads the TLS files, which blocks; at start only.
+    package func open() async throws(ConnectorFailure) {
+        var session = AMQPSession.Settings()
+        session.version = settings.version
+        session.bodyMost = UInt64(clamping: settings.messageMost)
+        let connections = AMQPConnections(
+            session: session, platform: platform, keys: keys, sessions: sessions, log: world.log, tls: try tls())
+        do {
+            let bound = try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 1_024)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture { try connections.connect(channel) }
+                }
+                .childChannelOption(.autoRead, value: false)
+                .childChannelOption(.maxMessagesPerRead, value: 1)
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .bind(host: settings.host, port: settings.port).get()
+            channel.withLock { $0 = bound }
+        } catch {
+            throw ConnectorFailure(
+                .invalid,
+                "Weir cannot listen for AMQP at \(settings.host):\(settings.port): \(error). Choose another "
+                    + "address for the connectors' ingress, or stop the program that has it.")
+        }
+    }
+
+    /// Says goodbye to all, and waits until they have gone, ten seconds at most.
+    package func stop() async {
+        let open = channel.withLock { channel in
+            defer { channel = nil }
+            return channel
+        }
+        try? await open?.close().get()
+        sessions.stopAll("Weir is stopping; connect again later")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [sessions] in await sessions.untilEmpty() }
+            group.addTask { [sessions, time = world.time] in
+                if (try? await time.sleep(for: .seconds(10))) != nil { sessions.closeAll() }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func tls() throws(ConnectorFailure) -> NIOSSLContext? {
+        guard let certificate = settings.certificate, let key = settings.privateKey else { return nil }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain, privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+            configuration.minimumTLSVersion = .tlsv12
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw ConnectorFailure(
+                .invalid,
+                "The TLS files of the connectors' ingress cannot be used: \(error). They must be readable PEM "
+                    + "files that belong together.")
+        }
+    }
+}
+
+extension AMQPIngress {
+    package func connection(for id: ConnectorID) async throws(ConnectorFailure) -> BrokerConnection {
+        let candidate = ConnectorKey(connector: id, secret: secret(), madeAt: world.time.wall)
+        let key = try await keys.key(of: id, orKeep: candidate)
+        return BrokerConnection(
+            host: settings.advertisedHost ?? settings.host,
+            port: settings.advertisedPort ?? port ?? settings.port,
+            usesTLS: settings.certificate != nil, user: id, password: key.secret)
+    }
+
+    package func revoke(_ id: ConnectorID) async throws(ConnectorFailure) {
+        try await keys.revoke(id)
+        sessions.stop(id, "the key of this connector was revoked; register again")
+    }
+
+    /// 192 bits.
+    private func secret() -> String {
+        (0..<3).map { _ in
+            let digits = String(world.random.next(), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
+
+/// Builds the pipeline of a new connection.
+struct AMQPConnections: Sendable {
+    let session: AMQPSession.Settings
+    let platform: any ConnectorPlatform
+    let keys: any ConnectorKeys
+    let sessions: AMQPSessions
+    let log: Logger
+    var tls: NIOSSLContext?
+
+    func connect(_ channel: any Channel) throws {
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        try channel.pipeline.syncOperations.addHandler(
+            AMQPHandler(
+                settings: session, platform: platform, keys: keys, sessions: sessions, log: log,
+                now: channel.eventLoop.now))
+    }
+}
