@@ -26,6 +26,9 @@ struct Allowance {
             path: "Sources/WeirSources/HTTP/HTTPUpload.swift", rule: "bare Task",
             reason: "hands on one run of batches at a time; kept and cancelled by the upload"),
         Allowance(
+            path: "Sources/WeirConnectors/OpenCTI/AMQP/AMQPHandler+Platform.swift", rule: "bare Task",
+            reason: "carries messages on from the event loop; kept and cancelled by the connection"),
+        Allowance(
             path: "Sources/WeirTestKit/Simulation/Simulation.swift", rule: "bare Task",
             reason: "the simulation's own root task, on its own executor"),
     ]

@@ -36,8 +36,8 @@ package protocol ConnectorPlatform: Sendable {
     ///   refusal for a loss (a client of OpenCTI's API dies of one); `nil` waits for as long as it takes.
     func push(_ bundle: BundlePush, deadline: Moment?) async throws(ConnectorFailure)
 
-    /// Takes a bundle whose bytes are still coming, for those that do not fit into memory. The gate is asked here, as in
-    /// `push`.
+    /// Takes a bundle whose bytes are still coming, for those that do not fit into memory. The gate is asked here, as
+    /// in `push`.
     func beginPush(_ head: BundleHead, deadline: Moment?) async throws(ConnectorFailure) -> any BundleReception
 
     func remove(_ id: ConnectorID) async throws(ConnectorFailure)

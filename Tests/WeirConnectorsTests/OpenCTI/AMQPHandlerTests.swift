@@ -67,7 +67,7 @@ struct AMQPHandlerTests {
         stage.platform.hold()
         try await stage.publish("{}")
         while stage.platform.heldCount == 0 { await Task.yield() }
-        for _ in 0..<31 { await stage.channel.testingEventLoop.advanceTime(by: .seconds(1)) }
+        for _ in 0..<40 { await stage.channel.testingEventLoop.advanceTime(by: .seconds(1)) }
         guard case .method(0, .connectionBlocked) = try await stage.next() else {
             Issue.record("not told that it waits")
             return

@@ -78,8 +78,9 @@ struct AMQPSessionTests {
     @Test("opens as pika opens it")
     func handshake() {
         var session = AMQPSession(.init(), at: .zero)
-        guard case .send(.method(0, .connectionStart(let properties, "PLAIN", "en_US"))) =
-            session.receivedHeader(AMQPFrame.protocolHeader, at: .zero).first
+        guard
+            case .send(.method(0, .connectionStart(let properties, "PLAIN", "en_US"))) =
+                session.receivedHeader(AMQPFrame.protocolHeader, at: .zero).first
         else {
             Issue.record("no start")
             return
@@ -91,9 +92,15 @@ struct AMQPSessionTests {
         #expect(methods(session.authenticated(.welcome, at: .zero)) == [.connectionTune(tuning)])
         #expect(session.received(tuneOK(), at: .zero).isEmpty)
         #expect(session.heartbeat == .seconds(10) && session.channelMost == 64)
-        #expect(methods(session.received(.method(channel: 0, .connectionOpen(vhost: "/")), at: .zero)) == [.connectionOpenOK])
+        #expect(
+            methods(session.received(.method(channel: 0, .connectionOpen(vhost: "/")), at: .zero)) == [
+                .connectionOpenOK
+            ])
         #expect(methods(session.received(.method(channel: 1, .channelOpen), at: .zero)) == [.channelOpenOK])
-        #expect(methods(session.received(.method(channel: 1, .confirmSelect(noWait: false)), at: .zero)) == [.confirmSelectOK])
+        #expect(
+            methods(session.received(.method(channel: 1, .confirmSelect(noWait: false)), at: .zero)) == [
+                .confirmSelectOK
+            ])
     }
 
     @Test("answers another protocol with its own header, and ends")
@@ -162,7 +169,8 @@ struct AMQPSessionTests {
     @Test("never confirms what nobody takes: nack, and returned where that was asked for")
     func unroutable() {
         var session = opened()
-        #expect(methods(publish(&session, key: "elsewhere")) == [.basicNack(tag: 1, isMultiple: false, requeues: false)])
+        #expect(
+            methods(publish(&session, key: "elsewhere")) == [.basicNack(tag: 1, isMultiple: false, requeues: false)])
         let returned = AMQPMethod.basicReturn(
             code: 312, text: "NO_ROUTE", exchange: Self.exchange, routingKey: "elsewhere")
         let actions = publish(&session, key: "elsewhere", mandatory: true)
@@ -206,10 +214,15 @@ struct AMQPSessionTests {
             (.header(channel: 1, AMQPContentHeader(bodySize: 1)), 505), (.body(channel: 1, ByteBuffer()), 505),
             (.method(channel: 1, .channelOpen), 504), (.method(channel: 2, .confirmSelect(noWait: false)), 504),
             (.method(channel: 65, .channelOpen), 530), (.method(channel: 1, .other(AMQPMethodID(60, 20))), 540),
-            (.method(channel: 1, .other(AMQPMethodID(60, 70))), 540), (.method(channel: 1, .other(AMQPMethodID(90, 10))), 540),
-            (.method(channel: 0, .other(AMQPMethodID(10, 70))), 540), (.method(channel: 1, .basicAck(tag: 1, isMultiple: false)), 503),
+            (.method(channel: 1, .other(AMQPMethodID(60, 70))), 540),
+            (.method(channel: 1, .other(AMQPMethodID(90, 10))), 540),
+            (.method(channel: 0, .other(AMQPMethodID(10, 70))), 540),
+            (.method(channel: 1, .basicAck(tag: 1, isMultiple: false)), 503),
             (.method(channel: 0, .connectionTune(AMQPTuning(channelMost: 0, frameMost: 0, heartbeat: 0))), 503),
-            (.method(channel: 1, .basicPublish(exchange: "", routingKey: "", isMandatory: false, isImmediate: true)), 540),
+            (
+                .method(channel: 1, .basicPublish(exchange: "", routingKey: "", isMandatory: false, isImmediate: true)),
+                540
+            ),
         ] as [(AMQPFrame, UInt16)])
     func order(frame: AMQPFrame, code: UInt16) {
         var session = opened()
@@ -226,7 +239,8 @@ struct AMQPSessionTests {
     func content() {
         let method = AMQPFrame.method(
             channel: 1,
-            .basicPublish(exchange: Self.exchange, routingKey: "push_routing_a", isMandatory: false, isImmediate: false))
+            .basicPublish(exchange: Self.exchange, routingKey: "push_routing_a", isMandatory: false, isImmediate: false)
+        )
         var session = opened()
         _ = session.received(method, at: .zero)
         #expect(code(session.received(method, at: .zero)) == 505)
@@ -367,7 +381,9 @@ struct AMQPSessionTests {
                     .method(channel: channel, .channelCloseOK), .heartbeat,
                 ]
                 guard let frame = frames.randomElement(using: &random) else { continue }
-                for action in session.received(frame, at: .zero) { if case .finish(let id) = action { finished.append(id) } }
+                for action in session.received(frame, at: .zero) {
+                    if case .finish(let id) = action { finished.append(id) }
+                }
                 if Bool.random(using: &random), let id = finished.popLast() {
                     let failure = Bool.random(using: &random) ? ConnectorFailure(.storage, "x") : nil
                     for action in session.settled(id, failure) {

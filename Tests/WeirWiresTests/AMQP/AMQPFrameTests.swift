@@ -85,7 +85,7 @@ struct AMQPFrameTests {
     func captured() throws {
         // basic.publish of pika 1.3 with mandatory=0, its header with content_encoding and delivery_mode, one body.
         let wire: [UInt8] =
-            [1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 40, 0, 0, 2, 0x65, 0x78, 1, 0x6B, 0, 0xCE]
+            [1, 0, 1, 0, 0, 0, 12, 0, 60, 0, 40, 0, 0, 2, 0x65, 0x78, 1, 0x6B, 0, 0xCE]
             + [2, 0, 1, 0, 0, 0, 21, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x50, 0, 5] + Array("utf-8".utf8) + [2, 0xCE]
             + [3, 0, 1, 0, 0, 0, 2, 0x7B, 0x7D, 0xCE] + [8, 0, 0, 0, 0, 0, 0, 0xCE]
         var buffer = ByteBuffer(bytes: wire)

@@ -2,8 +2,8 @@ internal import NIOCore
 
 /// Turns the inside of a JSON string into its bytes, piece by piece: escapes may be cut anywhere between two reads.
 ///
-/// A lone half of a surrogate pair becomes U+FFFD, as in Python's `surrogatepass`-free readers; raw control characters
-/// are refused (RFC 8259 section 7).
+/// A lone half of a surrogate pair becomes U+FFFD, because it has no bytes of its own; raw control characters are
+/// refused (RFC 8259 section 7).
 struct JSONUnescaper {
     struct Mistake: Error, Sendable, Hashable {
         var message: String
@@ -12,7 +12,7 @@ struct JSONUnescaper {
     private enum Place {
         case text
         case escape
-        /// Within `\uXXXX`: digits so far and their value.
+        /// Within the four digits after `\u`: how many there were, and their value.
         case hex(digits: Int, value: UInt32)
         case end
     }

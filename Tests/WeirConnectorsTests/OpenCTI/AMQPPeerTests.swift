@@ -1,0 +1,129 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import Testing
+import WeirTestKit
+import WeirWorld
+
+@testable import WeirConnectors
+
+/// A Python with pika; without it these tests are left out.
+private let python = ProcessInfo.processInfo.environment["WEIR_PIKA_PYTHON"]
+
+@Suite("pika at the AMQP ingress", .enabled(if: python != nil), .serialized, .timeLimit(.minutes(2)))
+struct AMQPPeerTests {
+    /// Connects as pycti does (heartbeat 10, confirms) and runs `body` with a `channel`; prints what came of it.
+    private func script(_ body: String) -> String {
+        let lines = body.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 }
+        return """
+            import sys, time, pika
+            port, user, secret = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+            def connect(password):
+                return pika.BlockingConnection(pika.ConnectionParameters(heartbeat=2, host='127.0.0.1', port=port,
+                    virtual_host='/', credentials=pika.PlainCredentials(user, password)))
+            def publish(channel, body, key='push_routing_' + user, exchange='amqp.worker.exchange', **more):
+                channel.basic_publish(exchange=exchange, routing_key=key, body=body, properties=pika.BasicProperties(
+                    delivery_mode=2, content_encoding='utf-8'), **more)
+            try:
+                connection = connect(secret)
+                channel = connection.channel()
+                channel.confirm_delivery()
+            \(lines.joined(separator: "\n"))
+                connection.close()
+            except Exception as error:
+                print(type(error).__name__, error)
+            """
+    }
+
+    private func run(_ body: String, _ connection: BrokerConnection, password: String? = nil) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(python))
+        process.arguments = [
+            "-c", script(body), String(connection.port), connection.user, password ?? connection.password,
+        ]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        return try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { _ in
+                let output = pipe.fileHandleForReading.readDataToEndOfFile()
+                continuation.resume(returning: String(decoding: output, as: UTF8.self))
+            }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+    }
+
+    private func withIngress(
+        _ body: (RecordingPlatform, AMQPIngress, BrokerConnection) async throws -> Void
+    ) async throws {
+        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let platform = RecordingPlatform(time: world.time)
+        _ = try await platform.register(ConnectorRegistration(id: "aaaa-01", name: "A"))
+        var settings = AMQPIngress.Settings()
+        settings.port = 0
+        let ingress = AMQPIngress(
+            platform: platform, keys: MemoryKeys(), world: world, settings: settings,
+            eventLoops: MultiThreadedEventLoopGroup.singleton)
+        try await ingress.open()
+        try await body(platform, ingress, try await ingress.connection(for: "aaaa-01"))
+        await ingress.stop()
+    }
+
+    @Test("publishes, is confirmed, and closes")
+    func publishes() async throws {
+        try await withIngress { platform, ingress, connection in
+            let output = try await run(
+                """
+                publish(channel, '{"content":"x"}')
+                publish(channel, 'y' * 3000000)
+                publish(channel, '')
+                print('confirmed')
+                """, connection)
+            #expect(output == "confirmed\n")
+            #expect(platform.pushed.map(\.text.utf8.count) == [15, 3_000_000, 0])
+            #expect(ingress.counts.taken == 3)
+        }
+    }
+
+    @Test("waits while the platform holds, longer than its heartbeat")
+    func held() async throws {
+        try await withIngress { platform, _, connection in
+            platform.hold()
+            async let output = run("publish(channel, '{}')\nprint('confirmed')", connection)
+            while platform.heldCount == 0 { try await Task.sleep(for: .milliseconds(50)) }
+            try await Task.sleep(for: .seconds(7))
+            platform.release()
+            #expect(try await output == "confirmed\n")
+        }
+    }
+
+    @Test(
+        "is told what it did wrong",
+        arguments: [
+            ("publish(channel, '{}', key='nowhere')", "NackError"),
+            ("publish(channel, '{}', key='nowhere', mandatory=True)", "NackError"),
+            ("publish(channel, '{}', key='push_routing_other')", "ACCESS_REFUSED"),
+            ("publish(channel, '{}', exchange='other')", "NOT_FOUND"),
+            ("channel.basic_get('push_' + user)", "NOT_IMPLEMENTED"),
+            ("channel.queue_declare('push_' + user, passive=True); print('there')", "there"),
+            ("channel.basic_qos(prefetch_count=1); print('fine')", "fine"),
+        ])
+    func mistakes(body: String, wanted: String) async throws {
+        try await withIngress { platform, _, connection in
+            let output = try await run(body, connection)
+            #expect(output.contains(wanted), "\(output)")
+            #expect(platform.pushed.isEmpty)
+        }
+    }
+
+    @Test("is refused with a wrong password")
+    func login() async throws {
+        try await withIngress { _, ingress, connection in
+            let output = try await run("print('in')", connection, password: "wrong")
+            #expect(output.contains("ACCESS_REFUSED"), "\(output)")
+            try await ingress.revoke("aaaa-01")
+            #expect(try await run("print('in')", connection).contains("ACCESS_REFUSED"))
+        }
+    }
+}
