@@ -73,6 +73,8 @@ extension Node {
 
     package func drainQueue(_ name: String, to destination: String) -> Bool { orphans.drain(name, to: destination) }
 
+    package var connectors: (any ConnectorAccess)? { connectorParts }
+
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
         return [

@@ -29,6 +29,7 @@ package final class Node: NodeAccess, Service {
     let router: Routes
     let storage: NodeStorage
     let orphans: OrphanQueues
+    let connectorParts: NodeConnectors?
     private let progress = Mutex(Progress())
 
     private struct Progress {
@@ -54,6 +55,8 @@ package final class Node: NodeAccess, Service {
         orphans = OrphanQueues(
             shelf: QueueShelf(data: storage.directory, files: means.world.files),
             destinations: assembly.chains + assembly.composed, world: means.world)
+        connectorParts = NodeConnectors(
+            plan: plan, directory: storage.directory, intake: assembly.routes, gates: gates, world: means.world)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
@@ -70,6 +73,7 @@ package final class Node: NodeAccess, Service {
         for destination in composed { destination.publish() }
         await orphans.look()
         orphans.tell()
+        try await connectorParts?.open()
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
@@ -89,6 +93,7 @@ package final class Node: NodeAccess, Service {
             // The chains outlive the sources: what a source had read is still delivered.
             await withTaskGroup(of: Void.self) { outer in
                 for chain in chains { outer.addTask { await chain.run() } }
+                if let connectorParts { outer.addTask { await connectorParts.run() } }
                 // Cancelled as soon as the sources have stopped.
                 async let _ = orphans.run()
                 await withTaskGroup(of: Void.self) { inner in
@@ -96,12 +101,14 @@ package final class Node: NodeAccess, Service {
                     // A node without sources, or whose sources have ended (stdin), goes on until it is told to stop.
                     inner.addTask { await self.untilStopped() }
                 }
+                connectorParts?.stopTaking()
                 for chain in chains { outer.addTask { await chain.stop(drainWithin: stopWithin) } }
             }
         } onGracefulShutdown: {
             self.stopping.settle(.kept)
         }
         for destination in composed { destination.withdraw() }
+        await connectorParts?.close()
         await storage.close()
     }
 

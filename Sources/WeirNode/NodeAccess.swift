@@ -18,6 +18,8 @@ package protocol NodeAccess: Sendable {
     var health: [HealthCheck] { get }
     /// Problems of the configuration that did not keep it from starting (warnings), as printed by `weir check`.
     var warnings: [String] { get }
+    /// `nil` where the configuration has none.
+    var connectors: (any ConnectorAccess)? { get }
 
     /// Shows events that pass a source, route or destination; ends after `limit` events, after `duration`, or with the
     /// task. Bounded: what the reader is too slow for is skipped and counted in the next event's `skipped`.
@@ -32,6 +34,10 @@ package protocol NodeAccess: Sendable {
     func deadLetters(_ destination: String, limit: Int) async throws -> [DeadLetterView]
     /// Sends dead letters again through the destination's own gate; returns how many.
     func replayDeadLetters(_ destination: String) async throws -> Int
+}
+
+extension NodeAccess {
+    package var connectors: (any ConnectorAccess)? { nil }
 }
 
 package struct SourceStatus: Sendable {

@@ -3,14 +3,15 @@ import WeirConsole
 
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show all that is known of one gate, source, destination, route or queue.",
+        abstract: "Show all that is known of one gate, source, destination, route, queue or connector.",
         discussion: """
             EXAMPLES:
               weir describe gate siem
               weir describe destination siem
+              weir describe connector kev
             """)
 
-    @Argument(help: "gate, source, destination, route or queue.")
+    @Argument(help: "gate, source, destination, route, queue or connector.")
     var kind: String
 
     @Argument(help: "Its name.")
@@ -26,9 +27,7 @@ struct Describe: AsyncParsableCommand {
     func run() async throws {
         let kind = try Kind(named: kind)
         try await node.withClient { client in
-            let tree =
-                kind == .gates
-                ? try await client.tree("\(kind.path)/\(PathSegment.encode(name))") : try await find(kind, client)
+            let tree = try await describe(kind, client)
             let out = Terminal.out
             guard output == .table else {
                 if let text = output.text(tree) { out.line(text) }
@@ -42,6 +41,16 @@ struct Describe: AsyncParsableCommand {
             // Every field, under its name in the API. YAML escapes controls, so a name cannot play tricks on a
             // terminal.
             out.line(tree.yaml)
+        }
+    }
+
+    private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {
+        switch kind {
+        case .gates: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
+        case .connectors:
+            let found = try ConnectorOrders.find(name, try await client.get([ConnectorView].self, kind.path))
+            return try await client.tree("\(kind.path)/\(PathSegment.encode(found.id))")
+        case .sources, .destinations, .routes, .queues: return try await find(kind, client)
         }
     }
 

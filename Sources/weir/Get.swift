@@ -5,7 +5,7 @@ import WeirSettings
 
 /// What can be listed.
 enum Kind: String, CaseIterable, Sendable {
-    case gates, sources, destinations, routes, queues
+    case gates, sources, destinations, routes, queues, connectors
 
     var singular: String { String(rawValue.dropLast()) }
 
@@ -26,11 +26,16 @@ enum Kind: String, CaseIterable, Sendable {
 
     /// By which its elements are named.
     var key: String { self == .gates ? "id" : "name" }
+
+    /// A connector has an id besides, because several may share a name.
+    func names(of element: Tree) -> [String] {
+        [element[key: key]?.text, self == .connectors ? element[key: "id"]?.text : nil].compactMap { $0 }
+    }
 }
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List gates, sources, destinations, routes or queues of a running node.",
+        abstract: "List gates, sources, destinations, routes, queues or connectors of a running node.",
         discussion: """
             EXAMPLES:
               weir get gates                    most pressed first
@@ -39,7 +44,7 @@ struct Get: AsyncParsableCommand {
               weir get queues -o jsonl | jq .queue.bytes
             """)
 
-    @Argument(help: "gates, sources, destinations, routes or queues.")
+    @Argument(help: "gates, sources, destinations, routes, queues or connectors.")
     var kind: String
 
     @Argument(help: "Only these names.")
@@ -67,9 +72,9 @@ struct Get: AsyncParsableCommand {
 
     private func choose(_ all: Tree, _ kind: Kind) throws -> Tree {
         guard !names.isEmpty, case .list(let elements) = all else { return all }
-        let known = elements.compactMap { $0[key: kind.key]?.text }
+        let known = elements.flatMap { kind.names(of: $0) }
         for name in names where !known.contains(name) { throw Unknown.failure(kind.singular, name, known) }
-        return .list(elements.filter { names.contains($0[key: kind.key]?.text ?? "") })
+        return .list(elements.filter { element in kind.names(of: element).contains { names.contains($0) } })
     }
 
     private func table(_ kind: Kind, _ tree: Tree) throws {
@@ -82,6 +87,7 @@ struct Get: AsyncParsableCommand {
             case .destinations: Listing.destinations(try JSONText.decode([DestinationView].self, from: data))
             case .routes: Listing.routes(try JSONText.decode([RouteView].self, from: data))
             case .queues: Listing.queues(try JSONText.decode([StoredQueueView].self, from: data))
+            case .connectors: Listing.connectors(try JSONText.decode([ConnectorView].self, from: data))
             }
         if table.isEmpty {
             Terminal.error.line("No \(kind.rawValue).")

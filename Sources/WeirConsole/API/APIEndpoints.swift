@@ -18,13 +18,15 @@ struct APIEndpoints: Sendable {
         self.streams = streams
     }
 
+    var connectors: ConnectorEndpoints { ConnectorEndpoints(node: node) }
+
     var all: [Endpoint] { described + [document(of: described)] }
 
     private var described: [Endpoint] {
         [
             gates, gate, hold, release, sources, destinations, routes, queues, drain, health, taps, deadLetters,
             replay, events,
-        ]
+        ] + connectors.all
     }
 
     private func document(of endpoints: [Endpoint]) -> Endpoint {

@@ -18,6 +18,8 @@ struct Snapshot: Sendable {
     var sourceRates: [String: Double]
     /// Those without an owner included.
     var queues: [QueueStatus]
+    /// Sorted by name.
+    var connectors: [ConnectorStatus]
 
     var orphans: [QueueStatus] { queues.filter(\.isOrphan) }
 
@@ -55,7 +57,7 @@ final class Observatory: Sendable {
             at: node.world.time.wall, version: node.version, started: node.started, gates: gates, sources: node.sources,
             destinations: node.destinations, histories: memory.histories,
             sourceRates: memory.sources.mapValues { $0.perSecond.first ?? 0 },
-            queues: node.queues)
+            queues: node.queues, connectors: node.connectors?.all ?? [])
     }
 
     func sample() {
@@ -97,6 +99,12 @@ extension Snapshot {
         for orphan in orphans { [orphan.name, orphan.drainsTo ?? "", orphan.reading.trouble?.code ?? ""].forEach(add) }
         add("sources")
         for source in sources { add(source.reading.name) }
+        for connector in connectors {
+            // What a page shows in other places when it changes: buttons, warnings, works.
+            [connector.id, connector.name, "\(connector.isPaused)"].forEach(add)
+            connector.troubles.map(\.code).forEach(add)
+            connector.openWorks.map(\.id).forEach(add)
+        }
         add(version)
         return String(hash, radix: 16)
     }

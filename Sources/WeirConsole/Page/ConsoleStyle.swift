@@ -81,6 +81,12 @@ enum ConsoleStyle {
         .level.tall{margin:12px 14px;width:calc(100% - 28px);height:9px}
         .facts th{color:var(--mute);font-weight:500;width:1%;white-space:nowrap;vertical-align:top}
         .facts tr:first-child>*{border-top:0}
+        .full{color:var(--hold);font-weight:600}.trouble{display:block;font-weight:400;font-size:12px}
+        .trouble.shown{color:var(--hold)}.trouble.gone,.warning.gone{display:none}
+        .warning{color:var(--hold);background:var(--holdbg);border-radius:8px;padding:8px 14px;margin:0 0 12px}
+        .panel pre{margin:0;padding:10px 14px;overflow:auto;font:13px ui-monospace,"JetBrains Mono",monospace;
+        white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em}
+        .work{border-radius:3px}
         .empty{padding-bottom:10px}.inside{font-size:16px;padding:12px 14px 0;margin:0}
         .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
         @media (max-width:700px){

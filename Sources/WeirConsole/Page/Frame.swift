@@ -3,7 +3,14 @@ struct Frame: Sendable {
     var title: String
     /// Changes when gates, sources or receivers come and go; a page that shows another one loads itself anew.
     var structure: String
-    var isOverview: Bool
+    var place: Place
+    /// False where a person is about to decide: without scripts the page must not go away under them.
+    var refreshes = true
+
+    /// Which entry of the navigation is this page's own.
+    enum Place: Sendable {
+        case overview, connectors, other
+    }
 
     func markup(@MarkupBuilder _ content: () -> Markup) -> Markup {
         tag("html", ["lang": "en"]) {
@@ -14,7 +21,7 @@ struct Frame: Sendable {
                 tag("link", ["rel": "stylesheet", "href": "/console.css"])
                 tag("link", ["rel": "icon", "href": "/icon.svg", "type": "image/svg+xml"])
                 tag("script", ["type": "module", "src": "/console.js"])
-                tag("noscript") { tag("meta", ["http-equiv": "refresh", "content": "5"]) }
+                if refreshes { tag("noscript") { tag("meta", ["http-equiv": "refresh", "content": "5"]) } }
             }
             tag("body", ["data-structure": structure]) {
                 tag("a", ["class": "skip", "href": "#main"]) { "Skip to content" }
@@ -24,21 +31,23 @@ struct Frame: Sendable {
                         "Weir"
                     }
                     tag("nav", ["aria-label": "Main"]) {
-                        if isOverview {
-                            tag("a", ["href": "/", "aria-current": "page"]) { "Overview" }
-                        } else {
-                            tag("a", ["href": "/"]) { "Overview" }
-                        }
+                        entry("/", "Overview", isHere: place == .overview)
+                        entry("/connectors", "Connectors", isHere: place == .connectors)
                         tag("a", ["href": "/metrics"]) { "Metrics" }
                         tag("a", ["href": "/api/v1/openapi.json"]) { "API" }
                     }
                     tag("span", ["class": "space"])
-                    tag("noscript") { tag("span", ["class": "live"]) { "loads again every 5 s" } }
+                    if refreshes { tag("noscript") { tag("span", ["class": "live"]) { "loads again every 5 s" } } }
                     tag("span", ["class": "live", "id": "live", "role": "status"])
                 }
                 tag("main", ["id": "main"], content)
             }
         }
+    }
+
+    private func entry(_ path: String, _ name: String, isHere: Bool) -> Markup {
+        isHere
+            ? tag("a", ["href": path, "aria-current": "page"]) { name } : tag("a", ["href": path]) { name }
     }
 }
 

@@ -11,7 +11,7 @@ struct GatePage: Sendable {
         let face = GateFace(reading, in: seen)
         let view = seen.view(reading)
         let why = WhyText(view, isComplete: true)
-        return Frame(title: reading.id, structure: seen.structure, isOverview: false).markup {
+        return Frame(title: reading.id, structure: seen.structure, place: .other).markup {
             tag("div", ["class": "head"]) {
                 tag("h1") { reading.id }
                 Icon.chip(face.state, id: reading.id)
@@ -167,7 +167,7 @@ struct ProblemPage: Sendable {
     let problem: APIProblem
 
     var markup: Markup {
-        Frame(title: problem.message, structure: "", isOverview: false).markup {
+        Frame(title: problem.message, structure: "", place: .other).markup {
             tag("section", ["class": "panel empty", "aria-labelledby": "problem"]) {
                 tag("h1", ["id": "problem", "class": "inside"]) { problem.message }
                 if !problem.detail.isEmpty { tag("p") { problem.detail } }

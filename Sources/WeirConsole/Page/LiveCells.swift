@@ -1,6 +1,7 @@
 import WeirFlow
 import WeirGates
 import WeirNode
+import WeirWorld
 
 /// What moves on the pages, by the id of its element: its text, and the attributes that follow the state. No HTML
 /// travels: the browser sets text and attributes, so nothing that was received can become markup.
@@ -35,6 +36,7 @@ struct LiveCells: Sendable {
             cells["srate:\(name)"] = Cell(t: FlowGraph.sourceText(name, seen))
         }
         for orphan in seen.orphans { cells["orphan:\(orphan.name)"] = Cell(t: OrphanPanel.holds(orphan, at: seen.at)) }
+        for status in seen.connectors.prefix(ConnectorsPage.rowsMost) { add(status, at: seen.at) }
         for receiver in Set(seen.gates.map(\.receiver)) {
             cells["rmeta:\(receiver)"] = Cell(t: FlowGraph.receiverText(receiver, seen))
         }
@@ -67,6 +69,25 @@ struct LiveCells: Sendable {
         for (number, line) in why.lines.enumerated() {
             cells["line:\(number):\(id)"] = Cell(t: line.value)
             cells["note:\(number):\(id)"] = Cell(t: line.note)
+        }
+    }
+
+    private mutating func add(_ status: ConnectorStatus, at now: WallTime) {
+        let face = ConnectorFace(status, at: now)
+        let id = status.id
+        cells["chip:c/\(id)"] = Cell(a: ["class": "st \(face.state.tone)"])
+        cells["icon:c/\(id)"] = Cell(a: ["d": face.state.path])
+        cells["word:c/\(id)"] = Cell(t: face.state.word)
+        for cell in face.cells { cells["\(cell.key):\(id)"] = Cell(t: cell.text, a: ["class": cell.tone]) }
+        cells["ctrouble:\(id)"] = Cell(t: face.trouble, a: ["class": "\(face.troubleClass) trouble"])
+        cells["cwarning:\(id)"] = Cell(
+            t: ConnectorText.warning(status) ?? "", a: ["class": "\(ConnectorPage.warningClass(status)) warning"])
+        cells["cstate:\(id)"] = Cell(t: ConnectorPage.state(status))
+        for work in status.openWorks {
+            cells["wstatus:\(work.id)"] = Cell(t: work.status)
+            cells["wtext:\(work.id)"] = Cell(t: ConnectorText.progress(work))
+            cells["wbar:\(work.id)"] = Cell(
+                a: ["class": ConnectorPage.tone(work), "width": ConnectorPage.width(work)])
         }
     }
 

@@ -9,7 +9,7 @@ struct OverviewPage: Sendable {
 
     var markup: Markup {
         let faces = seen.mostPressedFirst.map { GateFace($0, in: seen) }
-        return Frame(title: "Overview", structure: seen.structure, isOverview: true).markup {
+        return Frame(title: "Overview", structure: seen.structure, place: .overview).markup {
             tag("h1", ["class": "unseen"]) { "Overview" }
             tiles
             if seen.gates.isEmpty {

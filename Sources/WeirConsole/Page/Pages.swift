@@ -20,6 +20,7 @@ struct Pages: Sendable {
         router.get("/gates/{id}") { _, context in gate(context) }
         router.post("/gates/{id}/hold") { request, context in order(.hold(by: "console"), request, context) }
         router.post("/gates/{id}/release") { request, context in order(.release(by: "console"), request, context) }
+        ConnectorPages(observatory: observatory, endpoints: api.connectors).add(to: router)
         router.post("/queues/{name}/drain/{destination}") { _, context in drain(context) }
     }
 
@@ -55,9 +56,7 @@ struct Pages: Sendable {
         }
     }
 
-    private func page(_ problem: APIProblem) -> Response {
-        Answer.page(ProblemPage(problem: problem).markup, status: HTTPResponse.Status(code: problem.status))
-    }
+    private func page(_ problem: APIProblem) -> Response { Answer.page(problem) }
 
     /// What changed, once a second, as patches.
     private func live() throws -> Response {

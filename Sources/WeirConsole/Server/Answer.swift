@@ -18,6 +18,10 @@ enum Answer {
         text("<!doctype html>" + markup.text, type: "text/html; charset=utf-8", status: status)
     }
 
+    static func page(_ problem: APIProblem) -> Response {
+        page(ProblemPage(problem: problem).markup, status: HTTPResponse.Status(code: problem.status))
+    }
+
     static func problem(_ problem: APIProblem) -> Response {
         let status = HTTPResponse.Status(code: problem.status)
         return (try? json(problem, status: status)) ?? Response(status: status)

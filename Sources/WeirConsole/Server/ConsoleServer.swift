@@ -21,8 +21,9 @@ package struct ConsoleServer: Service {
     static var connectionsMost: Int { Descriptors.reserve / 2 }
     /// Streams at once (console pages, taps, readings).
     static let streamsMost = 64
-    /// A connection without a whole request header for this long is closed.
-    static let idleTimeout: TimeAmount = .seconds(30)
+    /// A push may be held for 240 s, see `opencti.hold`.
+    static let times = ConnectionTimes.Limits(
+        idle: .seconds(30), request: .seconds(30), push: .seconds(300), pushPath: OpenCTIEndpoint.path)
 
     /// - Parameters:
     ///   - listen: `api.listen`, default `127.0.0.1:9471`; port 0 lets the system choose.
@@ -45,6 +46,16 @@ package struct ConsoleServer: Service {
 
     /// Serves until the service group stops or the task is cancelled.
     package func run() async throws {
+        let connectors = observatory.node.connectors
+        try await withGracefulShutdownHandler {
+            try await serve()
+        } onGracefulShutdown: {
+            // Else the server would wait for pushes that wait at a gate.
+            connectors?.stopTaking()
+        }
+    }
+
+    private func serve() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let application = application
             group.addTask {
@@ -73,7 +84,7 @@ package struct ConsoleServer: Service {
             router: router,
             server: .http1(
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [RequestDeadline(limit: .seconds(30))], idleTimeout: Self.idleTimeout)),
+                    additionalChannelHandlers: [ConnectionTimes(Self.times)])),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: .maximum(Self.connectionsMost, logger: logger)),
@@ -100,5 +111,8 @@ package struct ConsoleServer: Service {
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
+        if let connectors = observatory.node.connectors, connectors.hasOpenCTIDoor {
+            OpenCTIEndpoint(connectors: connectors).add(to: router)
+        }
     }
 }

@@ -83,6 +83,24 @@ package enum Listing {
         return table
     }
 
+    package static func connectors(_ connectors: [ConnectorView]) -> TextTable {
+        var table = TextTable([
+            "connector", "by", "state", "last run", "next run", "server capacity", "buffering", "trouble",
+        ])
+        for connector in connectors {
+            let state = connector.activity == "outside" ? connector.gateState ?? "unknown" : connector.activity
+            table.add([
+                TextTable.Cell(connector.name, .bold), TextTable.Cell(connector.origin),
+                TextTable.Cell(state, .state(state)), TextTable.Cell(connector.shown.lastRun),
+                TextTable.Cell(connector.shown.nextRun),
+                TextTable.Cell(connector.shown.serverCapacity, connector.full ? .bad : .plain),
+                TextTable.Cell(connector.buffering ? "yes" : "no", connector.buffering ? .warning : .plain),
+                TextTable.Cell(connector.troubles.map(\.sentence).joined(separator: " "), .warning),
+            ])
+        }
+        return table
+    }
+
     /// The lines of `weir why`: label, value, and where the value comes from.
     package static func why(_ why: WhyText, hasColours: Bool) -> [String] {
         let labels = why.lines.map { Display.width(Printable.line($0.label)) }.max() ?? 0

@@ -14,6 +14,7 @@ package struct NodeSettings: Settings {
     package var destinations = SettingMap<DestinationEntry>()
     package var routes: [RouteSettings] = []
     package var fallback: String?
+    package var openCTI: OpenCTISettings?
 
     package init() {}
 
@@ -40,6 +41,9 @@ package struct NodeSettings: Settings {
         field(
             "default", \.fallback, examples: ["archive"],
             "The destination of what no final route takes; without it that is dropped, counted as `no_route`."),
+        field(
+            "opencti", \.openCTI,
+            "Lets connectors written for OpenCTI in, at `/graphql` of the API's address. Absent: they are not."),
     ]
 }
 

@@ -1,0 +1,40 @@
+package import WeirGates
+
+/// One connector as it is at this moment, all of it seen together.
+package struct ConnectorLook: Sendable {
+    package var record: ConnectorRecord
+    /// `nil` when the queue cannot be read.
+    package var level: WorkQueueLevel?
+    package var marks: ConnectorGate.Marks
+    package var pausedBy: String?
+    /// Works that are not complete, the newest first.
+    package var openWorks: [Work]
+}
+
+extension Connectors {
+    /// Of all connectors, sorted by name, then by id.
+    package var looks: [ConnectorLook] {
+        let settings = settings
+        let looks = book.with { state in
+            state.registry.entries.values.map { entry in
+                let id = entry.record.id
+                let slot = state.slots[id]
+                // Without a slot nothing was ever pushed.
+                let isReadable = slot?.isReadable ?? true
+                let level = slot?.marks.level ?? WorkQueueLevel(messages: 0, bytes: 0)
+                return ConnectorLook(
+                    record: entry.record, level: isReadable ? level : nil,
+                    marks: slot?.gate.marks ?? settings.marks(of: id), pausedBy: slot?.gate.pausedBy,
+                    openWorks: state.works.works(of: id))
+            }
+        }
+        return looks.map { look in
+            var look = look
+            look.openWorks.sort { $0.startedAt > $1.startedAt }
+            return look
+        }.sorted { left, right in
+            let (leftName, rightName) = (left.record.registration.name, right.record.registration.name)
+            return leftName == rightName ? left.record.id < right.record.id : leftName < rightName
+        }
+    }
+}

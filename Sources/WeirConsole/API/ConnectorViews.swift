@@ -1,0 +1,133 @@
+import WeirGates
+import WeirNode
+import WeirWorld
+
+/// A connector as the API shows it. Times are RFC 3339, UTC; what is not known is left out.
+package struct ConnectorView: Codable, Sendable, Hashable {
+    package var id: String
+    package var name: String
+    /// `opencti` for a process of its own; `http`, `exec` for one that Weir runs.
+    package var origin: String
+    package var type: String
+    /// `waiting`, `running`, `buffering`, `paused`, `ended`, `failed`, `outside`.
+    package var activity: String
+    package var lastRun: String?
+    /// True where the connector's own state says it, not its scheduler.
+    package var lastRunFromState: Bool
+    package var nextRun: String?
+    /// Run and terminate: somebody else starts it.
+    package var externalSchedule: Bool
+    package var lastPing: String?
+    package var registeredAt: String
+    /// Missing where the queue cannot be read; that counts as full.
+    package var queueBytes: Int64?
+    package var queueBundles: Int?
+    package var thresholdBytes: Int64
+    package var hardLimitBytes: Int64
+    /// At its threshold or over it: the next run is put off.
+    package var full: Bool
+    package var buffering: Bool
+    package var paused: Bool
+    package var canRunNow: Bool
+    package var failures: Int
+    package var state: String?
+    package var gateState: String?
+    package var gateReason: ReasonView?
+    package var troubles: [ReasonView]
+    package var openWorks: Int
+    /// The newest first; only in the answer for one connector.
+    package var works: [WorkView]?
+    /// Who did what to it, the newest first; only in the answer for one connector.
+    package var audit: [AuditView]?
+    /// What stands on the page and in the table: `Not provided`, `External schedule`, `(from State)`.
+    package var shown: ShownView
+
+    package struct ShownView: Codable, Sendable, Hashable {
+        package var lastRun: String
+        package var nextRun: String
+        package var serverCapacity: String
+    }
+
+    package struct AuditView: Codable, Sendable, Hashable {
+        package var at: String
+        package var who: String
+        package var action: String
+        package var why: String
+    }
+
+    init(_ status: ConnectorStatus) {
+        id = status.id
+        name = status.name
+        origin = status.origin
+        type = status.type
+        activity = status.activity
+        switch status.lastRun {
+        case .at(let time): (lastRun, lastRunFromState) = (time.description, false)
+        case .fromState(let time): (lastRun, lastRunFromState) = (time.description, true)
+        case .notProvided: (lastRun, lastRunFromState) = (nil, false)
+        }
+        if case .at(let time) = status.nextRun { nextRun = time.description }
+        externalSchedule = status.nextRun == .externalSchedule
+        lastPing = status.lastPing?.description
+        registeredAt = status.registeredAt.description
+        queueBytes = status.queueBytes
+        queueBundles = status.queueBundles
+        thresholdBytes = status.threshold
+        hardLimitBytes = status.hardLimit
+        full = status.isFull
+        buffering = status.isBuffering
+        paused = status.isPaused
+        canRunNow = status.canRunNow
+        failures = status.failures
+        state = status.state
+        gateState = status.gate?.state.rawValue
+        gateReason = (status.gate?.reason).map(ReasonView.init)
+        troubles = status.troubles.map(ReasonView.init)
+        openWorks = status.openWorks.count
+        shown = ShownView(
+            lastRun: ConnectorText.lastRun(status), nextRun: ConnectorText.nextRun(status),
+            serverCapacity: ConnectorText.capacity(status))
+    }
+}
+
+/// One execution of a connector as the API shows it.
+package struct WorkView: Codable, Sendable, Hashable {
+    package var id: String
+    package var name: String
+    /// `wait`, `progress`, `complete`.
+    package var status: String
+    package var startedAt: String
+    package var processedAt: String?
+    package var completedAt: String?
+    /// Bundles that were announced; 0 when none were.
+    package var expected: Int
+    package var pushed: Int
+    package var delivered: Int
+    package var failed: Int
+    package var inError: Bool
+    package var messages: [NoteView]
+    package var errors: [NoteView]
+
+    package struct NoteView: Codable, Sendable, Hashable {
+        package var at: String
+        package var text: String
+
+        init(_ note: WorkStatus.Note) { (at, text) = (note.at.description, note.text) }
+    }
+
+    init(_ work: WorkStatus) {
+        id = work.id
+        name = work.name
+        status = work.status
+        startedAt = work.startedAt.description
+        processedAt = work.processedAt?.description
+        completedAt = work.completedAt?.description
+        expected = work.expected
+        pushed = work.pushed
+        delivered = work.delivered
+        failed = work.failed
+        inError = work.isInError
+        messages = work.messages.map(NoteView.init)
+        errors = work.errors.map(NoteView.init)
+    }
+}

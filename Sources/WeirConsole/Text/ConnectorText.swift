@@ -1,0 +1,64 @@
+import WeirGates
+import WeirNode
+import WeirWorld
+
+/// What is said of a connector, the same on the page and in the terminal; the words are those of OpenCTI's page.
+enum ConnectorText {
+    static let notProvided = "Not provided"
+
+    static func lastRun(_ status: ConnectorStatus) -> String {
+        switch status.lastRun {
+        case .at(let time): at(time)
+        case .fromState(let time): at(time) + " (from State)"
+        case .notProvided: notProvided
+        }
+    }
+
+    static func nextRun(_ status: ConnectorStatus) -> String {
+        switch status.nextRun {
+        case .at(let time): at(time)
+        case .externalSchedule: "External schedule"
+        case .notProvided: notProvided
+        }
+    }
+
+    /// `9.90 MB / 8.00 MB`, both in the unit of the threshold's setting.
+    static func capacity(_ status: ConnectorStatus) -> String {
+        guard let bytes = status.queueBytes else { return "unknown / \(megabytes(status.threshold))" }
+        if bytes == 0, status.lastRun == .notProvided { return notProvided }
+        return "\(megabytes(bytes)) / \(megabytes(status.threshold))"
+    }
+
+    static func buffering(_ status: ConnectorStatus) -> String { status.isBuffering ? "Yes" : "No" }
+
+    /// Why nothing starts, when the queue is at its threshold or over it.
+    static func warning(_ status: ConnectorStatus) -> String? {
+        guard status.isFull else { return nil }
+        return "Runs are put off: what was imported waits for its receivers, and the work queue holds as much as its "
+            + "threshold or more. Nothing is lost; a run starts when there is less."
+    }
+
+    static func heartbeat(_ status: ConnectorStatus, at now: WallTime) -> String {
+        guard status.origin == "opencti" else { return "Weir runs it" }
+        guard let ping = status.lastPing else { return "none yet" }
+        return "\(Figures.duration(max(0, (now - ping).inSeconds.rounded()))) ago"
+    }
+
+    static func progress(_ work: WorkStatus) -> String {
+        let failed = work.failed > 0 ? ", \(work.failed) failed" : ""
+        return "\(work.delivered) of \(work.total) bundles delivered\(failed)"
+    }
+
+    /// Hundredths of a megabyte, never rounded up to a threshold that is not reached.
+    static func megabytes(_ bytes: Int64) -> String {
+        let hundredths = bytes / 10_000
+        let rest = String(hundredths % 100)
+        return "\(hundredths / 100).\(rest.utf8.count < 2 ? "0" : "")\(rest) MB"
+    }
+
+    /// `2026-11-21 17:30:05 UTC`.
+    static func at(_ time: WallTime) -> String {
+        let text = time.description
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + " UTC"
+    }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import WeirConnectors
+import WeirGates
+import WeirWorld
+
+extension ConnectorStatus {
+    /// Without a ping for so long an outside process counts as gone: seven pings. Source: OpenCTI, 5 minutes.
+    static let silentAfter = Duration.seconds(300)
+    /// How late a run may be before it is said: three pings.
+    static let lateAfter = Duration.seconds(120)
+    /// An open work that nothing was pushed to or delivered of for so long is said to be stuck.
+    static let stuckAfter = Duration.seconds(24 * 3600)
+
+    init(_ look: ConnectorLook, at now: WallTime) {
+        let record = look.record
+        let report = record.report
+        id = record.id
+        name = record.registration.name
+        origin = record.registration.origin
+        type = record.registration.type
+        registeredAt = record.registeredAt
+        lastPing = record.lastPing
+        state = record.state
+        queueBytes = look.level?.bytes
+        queueBundles = look.level?.messages
+        threshold = look.marks.threshold.amount
+        hardLimit = look.marks.hardLimit.amount
+        isPaused = look.pausedBy != nil
+        openWorks = look.openWorks.map(WorkStatus.init)
+        guard origin == "opencti" else { return }
+        if let report { threshold = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold) }
+        isBuffering = report?.isBuffering ?? false
+        if let last = report?.lastRun {
+            lastRun = .at(last)
+        } else if let last = Self.lastRun(inState: record.state) {
+            lastRun = .fromState(last)
+        }
+        if report?.isRunAndTerminate == true {
+            nextRun = .externalSchedule
+        } else if let next = report?.nextRun {
+            nextRun = .at(next)
+        }
+        activity = isBuffering ? "buffering" : activity
+        troubles = Self.troubles(of: self, at: now)
+    }
+
+    private struct OwnState: Decodable {
+        var lastRun: Double
+
+        enum CodingKeys: String, CodingKey { case lastRun = "last_run" }
+    }
+
+    /// Many connectors keep `last_run` there, in seconds since 1970.
+    private static func lastRun(inState state: String?) -> WallTime? {
+        guard let state, let own = try? JSONDecoder().decode(OwnState.self, from: Data(state.utf8)),
+            own.lastRun > 0, own.lastRun < 4_102_444_800
+        else { return nil }
+        return WallTime(nanoseconds: Int64(own.lastRun * 1e9))
+    }
+
+    private static func troubles(of status: ConnectorStatus, at now: WallTime) -> [Reason] {
+        var troubles: [Reason] = []
+        if status.queueBytes == nil {
+            troubles.append(
+                Reason("queue_unreadable", "Its work queue cannot be read, so it counts as full and nothing starts."))
+        }
+        let isScheduled = status.nextRun != .externalSchedule
+        let silence = now - (status.lastPing ?? status.registeredAt)
+        let isSilent = isScheduled && silence > silentAfter
+        if isSilent {
+            troubles.append(
+                Reason(
+                    "stale_ping",
+                    "Its process has not pinged since \(status.lastPing ?? status.registeredAt): it has ended, hangs, "
+                        + "or cannot reach Weir. What is below is what it said last."))
+        }
+        if !isSilent, case .at(let next) = status.nextRun, now - next > lateAfter, !status.isBuffering {
+            troubles.append(
+                Reason(
+                    "run_overdue",
+                    "Its next run was due at \(next) and has not begun, although its process pings: a run hangs, or "
+                        + "its clock is wrong."))
+        }
+        let stuck = status.openWorks.filter { now - $0.startedAt > stuckAfter && $0.processedAt == nil }
+        if !stuck.isEmpty {
+            troubles.append(
+                Reason(
+                    "works_never_closed",
+                    "\(stuck.count) works are older than a day and were never closed by it: it was stopped in a run, "
+                        + "or it does not close its works."))
+        }
+        return troubles
+    }
+}
+
+extension WorkStatus {
+    init(_ work: Work) {
+        id = work.id
+        name = work.name
+        status = work.status.rawValue
+        startedAt = work.startedAt
+        completedAt = work.completedAt
+        processedAt = work.processedAt
+        expected = work.expected
+        pushed = work.pushed
+        delivered = work.delivered
+        failed = work.failed
+        isInError = work.isInError || !work.errors.isEmpty
+        messages = work.messages.map { Note(at: $0.time, text: $0.text) }
+        errors = work.errors.map { Note(at: $0.time, text: $0.text) }
+    }
+}
