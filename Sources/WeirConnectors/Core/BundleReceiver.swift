@@ -72,7 +72,9 @@ final class BundleReceiver: BundleReception {
     }
 
     func finish(work named: WorkID?) async throws(ConnectorFailure) {
-        let work = named ?? head.work ?? state.withLock { $0.message?.work }
+        let told = named ?? head.work ?? state.withLock { $0.message?.work }
+        // pycti 6 names no work where it pushes by the API: then it is that of the run that goes on.
+        let work = told ?? (head.encoding == .stix ? door.book.with { $0.works.running(of: head.connector) } : nil)
         let body: WorkRecord.Body
         do throws(ConnectorFailure) {
             if state.withLock({ $0.writing != nil && $0.gathered.readableBytes > 0 }) { try await spill() }

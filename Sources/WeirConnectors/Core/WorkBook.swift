@@ -19,6 +19,11 @@ struct WorkBook: Sendable {
 
     func works(of connector: ConnectorID) -> [Work] { (open[connector] ?? []).compactMap { works[$0] } }
 
+    /// The newest work that its connector has begun and not ended.
+    func running(of connector: ConnectorID) -> WorkID? {
+        works(of: connector).filter { $0.processedAt == nil }.max { $0.startedAt < $1.startedAt }?.id
+    }
+
     /// Takes a work back from the ledger.
     mutating func load(_ work: Work) {
         guard works[work.id] == nil else { return }

@@ -29,7 +29,8 @@ extension ConnectorStatus {
         openWorks = look.openWorks.map(WorkStatus.init)
         guard origin == "opencti" else { return }
         if let report { threshold = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold) }
-        isBuffering = report?.isBuffering ?? false
+        // It compares with our count; what it says itself comes with its next ping, up to 40 s later.
+        isBuffering = report?.isBuffering == true || isFull
         if let last = report?.lastRun {
             lastRun = .at(last)
         } else if let last = Self.lastRun(inState: record.state) {
@@ -74,12 +75,14 @@ extension ConnectorStatus {
                     "Its process has not pinged since \(status.lastPing ?? status.registeredAt): it has ended, hangs, "
                         + "or cannot reach Weir. What is below is what it said last."))
         }
-        if !isSilent, case .at(let next) = status.nextRun, now - next > lateAfter, !status.isBuffering {
+        // In a run, and for long ones long after, the next run that was told is in the past.
+        let isInRun = status.openWorks.contains { $0.processedAt == nil && now - $0.startedAt < stuckAfter }
+        if !isSilent, !isInRun, case .at(let next) = status.nextRun, now - next > lateAfter, !status.isBuffering {
             troubles.append(
                 Reason(
                     "run_overdue",
-                    "Its next run was due at \(next) and has not begun, although its process pings: a run hangs, or "
-                        + "its clock is wrong."))
+                    "Its next run was due at \(next) and has not begun, although its process pings: its clock is "
+                        + "wrong, or it hangs."))
         }
         let stuck = status.openWorks.filter { now - $0.startedAt > stuckAfter && $0.processedAt == nil }
         if !stuck.isEmpty {
