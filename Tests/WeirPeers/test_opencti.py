@@ -70,6 +70,11 @@ def queue_bytes(server, connector):
     return connector_of(server, connector)["queue_bytes"]
 
 
+def is_held(server, connector):
+    """True when its pushes wait; its gate comes with its registration."""
+    return any(gate["id"] == f"connector/{connector.id}" and gate["state"] == "blocking" for gate in server.get("gates"))
+
+
 def hold(server, gate):
     assert server.http(f"/api/v1/gates/{gate}/hold", "POST")[0] == 200
 
@@ -81,7 +86,7 @@ def release(server, gate):
 def test_what_people_see(tmp_path, run_weir, make_connector, version):
     """Table, description, page and metrics show the connector, its schedule and its capacity."""
     server = run_weir(door(tmp_path / "out"))
-    connector = make_connector(server, version, name="feed", period="PT2S", threshold=8).feed(bundles=2, objects=1).start()
+    connector = make_connector(server, version, name="feed", period="PT2S", threshold=8, PINGS="1").feed(bundles=2, objects=1).start()
     # A ping tells what its scheduler did before: the second run's brings the first one.
     connector.until_said("run 3 ends")
     connector.stop()
@@ -158,7 +163,7 @@ def test_run_and_terminate(tmp_path, run_weir, make_connector, version):
 def test_reset_state(tmp_path, run_weir, make_connector, version):
     """A reset is asked for twice, written down, and reaches the process once: it begins again, and then goes on."""
     server = run_weir(door(tmp_path / "out"))
-    connector = make_connector(server, version, period="PT1S").feed(bundles=1, objects=1).start()
+    connector = make_connector(server, version, period="PT2S").feed(bundles=1, objects=1).start()
     connector.until_said("run 2 ends")
     asked = server.command("connector", "reset", connector.id)
     assert asked.returncode == 64 and "--yes" in asked.stderr, asked
@@ -166,7 +171,7 @@ def test_reset_state(tmp_path, run_weir, make_connector, version):
     assert connector.said("run 1 begins") == 1
     done = server.command("connector", "reset", connector.id, "--yes")
     assert done.returncode == 0, done.stderr
-    connector.until_said("run 1 begins", times=2)
+    connector.until_said("run 1 begins", times=2, limit=60)      # it pings every 40 s
     connector.until_said("run 2 ends", times=2)
     assert connector.said("run 1 begins") == 2, "the reset reached the process more than once"
     assert [entry["action"] for entry in connector_of(server, connector)["audit"]] == ["reset_state"]
@@ -181,7 +186,7 @@ def test_restarts_over_the_hard_limit(tmp_path, run_weir, make_connector, versio
     levels = []
     for _ in range(3):
         connector.start()
-        until("a push waits", lambda: server.state(f"connector/{connector.id}") == "blocking", limit=30)
+        until("a push waits", lambda: is_held(server, connector), limit=30)
         time.sleep(1)
         levels.append(queue_bytes(server, connector))
         connector.stop(signal.SIGKILL)
@@ -199,7 +204,7 @@ def test_a_held_push(tmp_path, run_weir, make_connector, version):
     hold(server, "files")
     # Long enough that its body is handed on while it comes.
     connector = make_connector(server, version).feed(bundles=3, objects=1, padding=400_000).start()
-    until("a push waits", lambda: server.state(f"connector/{connector.id}") == "blocking", limit=30)
+    until("a push waits", lambda: is_held(server, connector), limit=30)
     time.sleep(33)
     assert connector.process.is_alive and connector.said("run 1 ends") == 0
     release(server, "files")

@@ -41,7 +41,7 @@ class Feed:
             self.say(f"run {run} sent bundle {number} of {feed['bundles']}")
         self.helper.api.work.to_processed(work, f"run {run} is done")
         self.helper.set_state({"last_run": int(time.time()), "runs": run})
-        if hasattr(self.helper, "force_ping"):
+        if os.environ.get("PINGS"):      # else it pings every 40 s
             self.helper.force_ping()
         self.say(f"run {run} ends")
 
