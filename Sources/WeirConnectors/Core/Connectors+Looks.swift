@@ -12,6 +12,9 @@ package struct ConnectorLook: Sendable {
 }
 
 extension Connectors {
+    /// A run of a managed connector begins. A reset from now on counts for the run: its state is dropped at its end.
+    package func runBegins(_ id: ConnectorID) { book.with { $0.registry.runBegins(id) } }
+
     /// Of all connectors, sorted by name, then by id.
     package var looks: [ConnectorLook] {
         let settings = settings

@@ -55,6 +55,9 @@ extension Connectors {
     }
 
     package func works(of id: ConnectorID?, most: Int) async -> [Work] {
+        let before = book.with { state in
+            Set(id.map { state.works.works(of: $0) }?.map(\.id) ?? state.works.works.keys.map { $0 })
+        }
         let documents: [LedgerDocument]
         do throws(StoreFailure) {
             documents =
@@ -68,7 +71,19 @@ extension Connectors {
         }
         // What is in memory is newer.
         let written = documents.compactMap { try? ConnectorDocuments.work($0) }
-        return book.with { state in written.map { state.works[$0.id] ?? $0 } }
+        let now = book.with { state in written.map { state.works[$0.id] } }
+        var works: [Work] = []
+        for (written, now) in zip(written, now) {
+            if let now {
+                works.append(now)
+            } else if before.contains(written.id) {
+                // It was completed, written and left memory meanwhile: what was read may be from before that.
+                works.append(await work(written.id) ?? written)
+            } else {
+                works.append(written)
+            }
+        }
+        return works
     }
 
     package func deleteWork(_ id: WorkID) async throws(ConnectorFailure) {

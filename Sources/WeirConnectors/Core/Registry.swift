@@ -90,6 +90,9 @@ struct Registry: Sendable {
         return true
     }
 
+    /// A run of a managed connector begins: a reset before it needs to be told to nobody, it begins with no state.
+    mutating func runBegins(_ id: ConnectorID) { entries[id]?.isResetPending = false }
+
     /// A run of a managed connector ended: what it leaves behind.
     mutating func finish(_ id: ConnectorID, _ end: RunEnd) {
         guard var entry = entries[id] else { return }
