@@ -82,59 +82,41 @@ let package = Package(
         room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
 
         // Second floor: the way.
-        room(
-            "WeirDelivery",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", .nioCore,
-                .collections,
-                .logging,
-            ]),
+        room("WeirDelivery", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", .nioCore, .collections,
+            .logging,
+        ]),
 
         // Third floor: the rooms of the product; none imports another.
-        room(
-            "WeirSources",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery", "CWeirSystem",
-                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioExtras, .hummingbird, .hummingbirdCore,
-                .hummingbirdTLS,
-                .logging, .collections,
-            ]),
-        room(
-            "WeirDestinations",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
-                "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging, .collections,
-            ]),
+        room("WeirSources", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery", "CWeirSystem",
+            .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioExtras, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
+            .logging, .collections,
+        ]),
+        room("WeirDestinations", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
+            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging, .collections,
+        ]),
 
-        room(
-            "WeirConnectors",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
-                "CWeirSystem",
-                .nioCore, .nioPosix, .nioSSL, .httpClient, .logging, .collections,
-            ]),
+        room("WeirConnectors", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem",
+            .nioCore, .nioPosix, .nioSSL, .httpClient, .logging, .collections,
+        ]),
 
         // Fourth floor: putting it together.
-        room(
-            "WeirNode",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
-                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", .nioCore, .nioPosix, .lifecycle,
-                .signals, .httpClient, .yams,
-                .logging,
-            ]),
-        room(
-            "WeirConsole",
-            [
-                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
-                .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore,
-            ]),
-        room(
-            "WeirDemo",
-            [
-                "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-            ]),
+        room("WeirNode", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", .nioCore, .nioPosix, .lifecycle, .signals,
+            .httpClient, .yams, .logging,
+        ]),
+        room("WeirConsole", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
+            .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore,
+        ]),
+        room("WeirDemo", [
+            "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ]),
 
         // Roof: the command line, one file a subcommand, no logic.
         .executableTarget(
@@ -147,66 +129,45 @@ let package = Package(
             swiftSettings: strict),
 
         // Garden: what tests stand on.
-        room(
-            "WeirTestKit",
-            [
-                "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
-            ]),
+        room("WeirTestKit", [
+            "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
+        ]),
 
         tests("WeirWorldTests", ["WeirWorld", "WeirTestKit"]),
         tests("WeirGatesTests", ["WeirGates", "WeirWorld", "WeirTestKit"]),
         tests("WeirSettingsTests", ["WeirSettings", "WeirGates"]),
         tests("WeirFlowTests", ["WeirFlow", "WeirGates", "WeirWorld", "WeirTestKit", .nioCore]),
         tests("WeirExpressionsTests", ["WeirExpressions", "WeirWorld"]),
-        tests(
-            "WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
+        tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
-        tests(
-            "WeirDeliveryTests",
-            [
-                "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
-                "WeirTestKit", .nioCore, .logging,
-            ]),
-        tests(
-            "WeirSourcesTests",
-            [
-                "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
-                "WeirTestKit",
-                .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
-            ]),
-        tests(
-            "WeirDestinationsTests",
-            [
-                "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
-                "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient,
-                .logging,
-            ]),
-        tests(
-            "WeirConnectorsTests",
-            [
-                "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld",
-                "WeirTestKit",
-                .nioCore, .nioPosix, .nioEmbedded, .logging,
-            ]),
-        tests(
-            "WeirNodeTests",
-            [
-                "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
-                "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
-            ]),
-        tests(
-            "WeirConsoleTests",
-            [
-                "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit",
-                .hummingbird,
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
-            ]),
-        tests(
-            "WeirSimulation",
-            [
-                "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld",
-                "WeirTestKit", .nioCore, .logging,
-            ]),
+        tests("WeirDeliveryTests", [
+            "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
+            "WeirTestKit", .nioCore, .logging,
+        ]),
+        tests("WeirSourcesTests", [
+            "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld", "WeirTestKit",
+            .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
+        ]),
+        tests("WeirDestinationsTests", [
+            "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
+            "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient, .logging,
+        ]),
+        tests("WeirConnectorsTests", [
+            "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
+            .nioCore, .nioPosix, .nioEmbedded, .logging,
+        ]),
+        tests("WeirNodeTests", [
+            "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
+            "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
+        ]),
+        tests("WeirConsoleTests", [
+            "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,
+            .product(name: "HummingbirdTesting", package: "hummingbird"),
+        ]),
+        tests("WeirSimulation", [
+            "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld",
+            "WeirTestKit", .nioCore, .logging,
+        ]),
         tests("WeirHouseTests", []),
     ],
     cxxLanguageStandard: .cxx17
