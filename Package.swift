@@ -154,7 +154,7 @@ let package = Package(
         ]),
         tests("WeirConnectorsTests", [
             "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
-            .nioCore, .nioPosix, .nioEmbedded, .logging,
+            .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .logging,
         ]),
         tests("WeirNodeTests", [
             "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,

@@ -8,7 +8,7 @@ internal import WeirWires
 /// | taken durably | ack | nothing |
 /// | unknown exchange | the channel is closed, 404 | the same |
 /// | another connector's key | the channel is closed, 403 | the same |
-/// | nobody's key, a removed connector | nack, after `basic.return` if mandatory | `basic.return` if mandatory, else 312 |
+/// | nobody's key, a removed connector | nack, after `basic.return` if mandatory | `basic.return`, else 312 |
 /// | cannot be stored now | nack: try again | the channel is closed, 541 |
 extension AMQPSession {
     private static let publishID = AMQPMethodID(60, 40)

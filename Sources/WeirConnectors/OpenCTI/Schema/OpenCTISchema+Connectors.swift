@@ -41,9 +41,9 @@ extension OpenCTISchema {
             },
             .leaf("deleteConnector", [.required("id", "ID")]) { call in
                 let id = try call.requiredText("id")
-                // First what lets it in, so that nothing of it comes back after the removal.
-                try await broker?.revoke(id)
+                // A connector that may not go yet, because something of it waits, keeps its key.
                 try await platform.remove(id)
+                try await broker?.revoke(id)
                 return .string(id)
             },
         ]
