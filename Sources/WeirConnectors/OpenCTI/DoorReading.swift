@@ -73,6 +73,9 @@ struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBu
             await streamed?.abandon()
             throw error
         }
+        guard streamed != nil || !body.hasBundle else {
+            throw GraphProblem(.badInput, "The variable `connectorId` is missing: whose is the bundle?")
+        }
         return DoorContent(document: body.rest, streamed: streamed)
     }
 

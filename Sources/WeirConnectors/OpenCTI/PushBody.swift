@@ -4,8 +4,8 @@ internal import NIOCore
 /// as a small JSON document with `null` in the bundle's place.
 ///
 /// It counts brackets and looks at names; whether the rest is JSON is found out when that document is read. The
-/// bundle must come after `connectorId`, because the platform must know whose it is before the first byte; every
-/// version of pycti writes them so.
+/// platform must know whose a bundle is before its first byte. Every version of pycti names the connector first; for
+/// clients that sort their names (`bundle`, `connectorId`) up to `earlyMost` bytes are kept until it comes.
 struct PushBody {
     enum Piece: Sendable, Equatable {
         case begin(connector: ConnectorID)
@@ -26,6 +26,9 @@ struct PushBody {
 
     private enum Role { case name, connector, other }
 
+    /// What may be kept of a bundle whose connector is not known yet.
+    static let earlyMost = 4 * 1_024 * 1_024
+
     private let restMost: Int
     private var mode = Mode.structure
     private var depth = 0
@@ -36,6 +39,8 @@ struct PushBody {
     private var outerName: [UInt8] = []
     private var innerName: [UInt8] = []
     private var connector: ConnectorID?
+    /// A bundle that came before its connector.
+    private var early: ByteBuffer?
 
     /// - Parameter restMost: bytes that everything but the bundle may have.
     init(restMost: Int) { self.restMost = restMost }
@@ -57,6 +62,10 @@ struct PushBody {
                 index += 1
             case .string(let role, let isEscaped):
                 index = string(bytes, index, role, isEscaped)
+                if let connector, let bundle = early {
+                    early = nil
+                    pieces += [.begin(connector: connector), .bytes(bundle), .end]
+                }
             case .bundle(var unescaper):
                 var content = ByteBuffer()
                 content.reserveCapacity(bytes.count - index)
@@ -65,9 +74,13 @@ struct PushBody {
                 } catch {
                     throw GraphProblem(.badInput, "The request is not JSON: \(error.message).")
                 }
-                if content.readableBytes > 0 { pieces.append(.bytes(content)) }
                 mode = unescaper.isAtEnd ? .structure : .bundle(unescaper)
-                if unescaper.isAtEnd { pieces.append(.end) }
+                if early != nil {
+                    try keep(content)
+                } else {
+                    if content.readableBytes > 0 { pieces.append(.bytes(content)) }
+                    if unescaper.isAtEnd { pieces.append(.end) }
+                }
             }
             guard rest.readableBytes <= restMost else {
                 throw GraphProblem(
@@ -104,14 +117,18 @@ struct PushBody {
 
     private mutating func beginBundle(_ pieces: inout [Piece]) throws(GraphProblem) {
         guard !hasBundle else { throw GraphProblem(.badInput, "The variable `bundle` was given twice.") }
-        guard let connector else {
-            throw GraphProblem(
-                .badInput, "In a request this long the variable `connectorId` must come before `bundle`.")
-        }
         hasBundle = true
         rest.writeStaticString("null")
         mode = .bundle(JSONUnescaper())
-        pieces.append(.begin(connector: connector))
+        if let connector { pieces.append(.begin(connector: connector)) } else { early = ByteBuffer() }
+    }
+
+    private mutating func keep(_ content: ByteBuffer) throws(GraphProblem) {
+        early?.writeImmutableBuffer(content)
+        guard (early?.readableBytes ?? 0) <= PushBody.earlyMost else {
+            throw GraphProblem(
+                .tooLarge, "In a request this long the variable `connectorId` must come before `bundle`.")
+        }
     }
 
     /// Copies up to the closing quote or the end.

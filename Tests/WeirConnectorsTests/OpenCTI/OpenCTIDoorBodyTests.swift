@@ -75,6 +75,8 @@ struct OpenCTIDoorBodyTests {
             body(text, query: "mutation($bundle: String) { pingConnector(id: \"a\", state: $bundle) { id } }"),
             body(text) + "x", String(body(text).dropLast(3)),
         ]
+        let nameless = body(text).replacing("connectorId\":", with: "connector\":")
+        #expect(await stage.send(cut(nameless, 10_000)).body.contains("whose is the bundle"))
         for (index, request) in cases.enumerated() {
             let answer = await stage.send(cut(request, 10_000))
             #expect(answer.status == 200 && answer.body.contains("errors"), "\(answer)")

@@ -60,11 +60,22 @@ struct PushBodyTests {
     @Test(
         "is refused when it cannot be one",
         arguments: [
-            #"{"variables": {"bundle": "x", "connectorId": "a"}}"#,
             #"{"variables": {"connectorId": "a", "bundle": "x", "bundle": "y"}}"#,
             #"{"variables": {"connectorId": "a", "bundle": "\x"}}"#,
         ])
     func refusals(text: String) { #expect(throws: GraphProblem.self) { try take(text, pieces: 5) } }
+
+    @Test("may name its connector after the bundle, within limits", arguments: [1, 5, 1_000])
+    func early(size: Int) throws {
+        let text = #"{"query": "q", "variables": {"bundle": "x\"y", "connectorId": "a", "work_id": "w"}}"#
+        let taken = try take(text, pieces: size)
+        #expect(taken.connector == "a" && taken.bundle == "x\"y" && taken.ended)
+        var body = PushBody(restMost: 1_000)
+        _ = try body.take(ByteBuffer(string: #"{"variables": {"bundle": ""#))
+        let chunk = ByteBuffer(repeating: 0x20, count: PushBody.earlyMost / 4)
+        for _ in 0..<4 { _ = try body.take(chunk) }
+        #expect(throws: GraphProblem.self) { try body.take(chunk) }
+    }
 
     @Test("is refused when something other than the bundle is long")
     func longRest() {

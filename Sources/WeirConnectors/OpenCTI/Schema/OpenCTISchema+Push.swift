@@ -33,8 +33,8 @@ extension OpenCTISchema {
         guard let streamed, streamed.connector == connector else {
             throw GraphProblem(
                 .badInput,
-                "A bundle over \(OpenCTIDoor.gatherMost) bytes must come as the variable `bundle`, after the "
-                    + "variable `connectorId` that it is pushed for.")
+                "A bundle over \(OpenCTIDoor.gatherMost) bytes must come as the variable `bundle`, and be pushed for "
+                    + "the connector that the variable `connectorId` names.")
         }
         try await streamed.finish(work: work)
     }
