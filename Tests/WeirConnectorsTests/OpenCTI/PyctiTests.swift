@@ -40,10 +40,10 @@ struct PyctiTests {
         helper.schedule_iso(run, 'PT0S')
         """
 
-    private func run(_ python: String, _ arguments: [String]) async throws -> (code: Int32, output: String) {
+    private static func run(_ python: String, _ arguments: [String]) async throws -> (code: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = ["-c", Self.script] + arguments
+        process.arguments = ["-c", script] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = pipe
@@ -56,9 +56,9 @@ struct PyctiTests {
         }
     }
 
-    private func withDoor(_ body: (RecordingPlatform, String) async throws -> Void) async throws {
-        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let platform = RecordingPlatform(time: world.time)
+    private static func withDoor(
+        to platform: any ConnectorPlatform, _ world: World, _ body: (String) async throws -> Void
+    ) async throws {
         var settings = AMQPIngress.Settings()
         settings.port = 0
         let ingress = AMQPIngress(
@@ -67,15 +67,39 @@ struct PyctiTests {
         try await ingress.open()
         let door = OpenCTIDoor(platform: platform, broker: ingress, world: world) { $0 == "secret" }
         let server = try await DoorServer.start(door)
-        try await body(platform, "http://127.0.0.1:\(server.port)")
+        try await body("http://127.0.0.1:\(server.port)")
         try await server.stop()
         await ingress.stop()
+    }
+
+    private func withDoor(_ body: (RecordingPlatform, String) async throws -> Void) async throws {
+        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let platform = RecordingPlatform(time: world.time)
+        try await Self.withDoor(to: platform, world) { try await body(platform, $0) }
+    }
+
+    @Test("brings its objects to the routes and its work to its end", arguments: pythons, ["amqp", "api"])
+    func whole(python: String, queue: String) async throws {
+        let stage = CoreStage()
+        let (intake, world) = (stage.intake, stage.world)
+        try await stage.live { connectors in
+            try await Self.withDoor(to: connectors, world) { url in
+                let (code, output) = try await Self.run(python, [url, "secret", queue, "200000"])
+                #expect(code == 0, "\(output)")
+                #expect(await eventually { intake.eventCount == 2 })
+                // By the API, 6.4 announces messages and then pushes one bundle that names no work: it stays open.
+                guard queue == "amqp" else { return }
+                #expect(
+                    await eventually { await connectors.works(of: "mini--01", most: 1).first?.status == .complete })
+            }
+        }
+        #expect(intake.events.allSatisfy { $0.contains("identity--00000000-0000-4000-8000-00000000000") })
     }
 
     @Test("imports through AMQP: a message an object", arguments: pythons)
     func amqp(python: String) async throws {
         try await withDoor { platform, url in
-            let (code, output) = try await run(python, [url, "secret", "amqp", "1"])
+            let (code, output) = try await Self.run(python, [url, "secret", "amqp", "1"])
             #expect(code == 0 && output.contains("sent 2"), "\(output)")
             #expect(output.contains("marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"))
             #expect(platform.pushed.map(\.head.encoding) == [.message, .message])
@@ -90,7 +114,7 @@ struct PyctiTests {
     @Test("imports through the API, small bundles and long ones", arguments: pythons, ["1", "200000"])
     func api(python: String, padding: String) async throws {
         try await withDoor { platform, url in
-            let (code, output) = try await run(python, [url, "secret", "api", padding])
+            let (code, output) = try await Self.run(python, [url, "secret", "api", padding])
             #expect(code == 0 && output.contains("sent"), "\(output)")
             let pushed = platform.pushed
             #expect(
@@ -104,7 +128,7 @@ struct PyctiTests {
         for level in [WorkQueueLevel(messages: 1, bytes: 8_000_000), nil] {
             try await withDoor { platform, url in
                 platform.state.withLock { $0.level = level }
-                let (code, output) = try await run(python, [url, "secret", "amqp", "1"])
+                let (code, output) = try await Self.run(python, [url, "secret", "amqp", "1"])
                 #expect(code == 0 && !output.contains("sent"), "\(output)")
                 #expect(platform.pushed.isEmpty)
                 #expect(await platform.connector("mini--01")?.report?.isBuffering == true)
@@ -115,7 +139,7 @@ struct PyctiTests {
     @Test("prints what is wrong with its token", arguments: pythons)
     func token(python: String) async throws {
         try await withDoor { _, url in
-            let (code, output) = try await run(python, [url, "wrong", "amqp", "1"])
+            let (code, output) = try await Self.run(python, [url, "wrong", "amqp", "1"])
             #expect(code != 0 && output.contains("AUTH_REQUIRED") && output.contains("OPENCTI_TOKEN"), "\(output)")
         }
     }
