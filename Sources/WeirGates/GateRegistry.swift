@@ -33,9 +33,17 @@ package final class GateRegistry: Sendable {
     /// A second registration of an id replaces the first (a reload).
     package func publish(_ entry: Entry) {
         entries.withLock { entries in
-            entries.removeAll { $0.id == entry.id }
-            let place = entries.firstIndex { $0.id > entry.id } ?? entries.endIndex
-            entries.insert(entry, at: place)
+            var low = 0
+            var high = entries.count
+            while low < high {
+                let middle = (low + high) / 2
+                if entries[middle].id < entry.id { low = middle + 1 } else { high = middle }
+            }
+            if low < entries.count, entries[low].id == entry.id {
+                entries[low] = entry
+            } else {
+                entries.insert(entry, at: low)
+            }
         }
     }
 

@@ -39,11 +39,16 @@ final class ConnectorBook: Sendable {
 
     func restore(_ contents: ConnectorDocuments.Contents) {
         state.withLock { state in
-            for entry in contents.entries { state.registry.restore(entry) }
+            for entry in contents.entries {
+                state.registry.restore(entry)
+                state.withSlot(entry.record.id, settings, world) { _ in }
+            }
             for work in contents.openWorks { state.works.load(work) }
             for (id, marks) in contents.marks {
                 state.withSlot(id, settings, world) { slot in
                     slot.marks = marks
+                    if let person = marks.pausedBy { _ = slot.order(.hold(by: person), at: world.time.wall) }
+                    _ = slot.measure(at: world.time.wall)
                 }
             }
         }
@@ -140,6 +145,7 @@ final class ConnectorBook: Sendable {
         if state.changedRecords.remove(id) != nil, let entry = state.registry[id] {
             changes.append(ConnectorDocuments.put(entry))
         }
+        state.slots[id]?.marks.openWorks = state.works.openIDs(of: id)
         let marks = state.slots[id]?.marks
         if let marks { changes.append(ConnectorDocuments.put(marks, of: id)) }
         state.slots[id]?.isDirty = false

@@ -97,12 +97,9 @@ enum ConnectorDocuments {
         for document in try await ledger.documents(in: queues) {
             contents.marks[document.id] = try decode(QueueMarks.self, document)
         }
-        for entry in contents.entries {
-            let newest = try await ledger.documents(in: works, owner: entry.record.id, most: WorkBook.openMost)
-            for document in newest {
-                let work = try decode(Work.self, document)
-                if work.status != .complete { contents.openWorks.append(work) }
-            }
+        let open = contents.marks.values.flatMap(\.openWorks).sorted()
+        for document in try await ledger.documents(works, open) {
+            contents.openWorks.append(try decode(Work.self, document))
         }
         return contents
     }

@@ -12,7 +12,6 @@ extension Connectors {
             state.changedRecords.insert(registration.id)
             return (record, [])
         }
-        // The slot is made with the gate, so that it can be read from the first moment.
         book.withSlot(record.id) { _, _ in }
         gates.publish(gateEntry(record.id))
         return record

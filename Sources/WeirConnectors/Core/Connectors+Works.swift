@@ -11,7 +11,10 @@ extension Connectors {
         let name = String(decoding: name.utf8.prefix(WorkBook.noteBytesMost), as: UTF8.self)
         let work = try await book.commit(id) { state throws(ConnectorFailure) in
             guard state.registry[id] != nil else { throw .unknown(id) }
-            return (state.works.add(connector: id, name: name, at: wall), [])
+            let work = state.works.add(connector: id, name: name, at: wall)
+            return (
+                work, [.keepNewest(WorkBook.keptMost, collection: ConnectorDocuments.works, owner: id)]
+            )
         }
         return work
     }

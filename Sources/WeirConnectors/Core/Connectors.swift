@@ -127,6 +127,11 @@ package final class Connectors: ConnectorPlatform {
         }
     }
 
+    /// Writes down the pings that are only in memory. `run` does it once a minute.
+    package func writeHeartbeats() async throws(ConnectorFailure) {
+        do throws(StoreFailure) { try await book.flushReports() } catch { throw ConnectorFailure(error) }
+    }
+
     /// Heartbeats and idle queues.
     private func keepTime() async {
         while !Task.isCancelled {

@@ -23,6 +23,10 @@ struct QueueMarks: Sendable, Hashable, Codable {
     var spooled: Set<String> = []
     /// Of `settled`, those that ended as dead letters.
     var deadLettered: UInt64 = 0
+    /// Works that are not complete: those to be read at the next start.
+    var openWorks: [WorkID] = []
+    /// The person who holds this connector; a restart does not let it go.
+    var pausedBy: String?
 
     var level: WorkQueueLevel {
         WorkQueueLevel(

@@ -117,8 +117,12 @@ struct QueueSlot: Sendable {
 
     mutating func order(_ order: GateRegistry.Order, at wall: WallTime) -> Gate.Transition? {
         switch order {
-        case .hold(let person): note(gate.paused(by: person, at: wall))
-        case .release: note(gate.released(at: wall))
+        case .hold(let person):
+            marks.pausedBy = person
+            return note(gate.paused(by: person, at: wall))
+        case .release:
+            marks.pausedBy = nil
+            return note(gate.released(at: wall))
         }
     }
 

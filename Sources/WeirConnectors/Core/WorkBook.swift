@@ -12,10 +12,14 @@ struct WorkBook: Sendable {
     /// Open works of one connector in memory. Connectors that never close theirs leave them behind: the oldest that
     /// waits for nothing goes to the ledger as it is.
     static let openMost = 200
+    /// Works of one connector in the ledger; the oldest go.
+    static let keptMost = 250
     /// Longest note that is kept, in bytes.
     static let noteBytesMost = 2_000
 
     subscript(id: WorkID) -> Work? { works[id] }
+
+    func openIDs(of connector: ConnectorID) -> [WorkID] { (open[connector] ?? []).sorted() }
 
     func works(of connector: ConnectorID) -> [Work] { (open[connector] ?? []).compactMap { works[$0] } }
 

@@ -41,6 +41,16 @@ extension Ledger {
         }
     }
 
+    /// Those of these ids that there are.
+    package func documents(_ collection: String, _ ids: [String]) async throws(StoreFailure) -> [LedgerDocument] {
+        try await read { database in
+            try ids.flatMap { id in
+                try LedgerDocument.fetch(
+                    database, "SELECT * FROM document WHERE collection = ? AND id = ?", [collection, id])
+            }
+        }
+    }
+
     /// The newest entries first.
     /// - Parameter subject: only of this one.
     package func audit(subject: String? = nil, most: Int) async throws(StoreFailure) -> [AuditEntry] {

@@ -118,6 +118,14 @@ package final class Ledger: Sendable {
         case .removeAll(let collection, let owner):
             try database.cachedStatement(sql: "DELETE FROM document WHERE collection = ? AND owner = ?")
                 .execute(arguments: [collection, owner])
+        case .keepNewest(let most, let collection, let owner):
+            try database.cachedStatement(
+                sql: """
+                    DELETE FROM document WHERE collection = ?1 AND id IN (
+                        SELECT id FROM document WHERE collection = ?1 AND owner = ?2
+                        ORDER BY time DESC, id DESC LIMIT -1 OFFSET ?3)
+                    """
+            ).execute(arguments: [collection, owner, most])
         case .audit(let entry):
             try database.cachedStatement(
                 sql: "INSERT INTO audit (time, who, action, subject, why) VALUES (?, ?, ?, ?, ?)"

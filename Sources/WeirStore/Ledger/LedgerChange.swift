@@ -47,5 +47,7 @@ package enum LedgerChange: Sendable {
     case put(@Sendable () throws -> LedgerDocument)
     case remove(collection: String, id: String)
     case removeAll(collection: String, owner: String)
+    /// Removes all documents of an owner but the newest.
+    case keepNewest(Int, collection: String, owner: String)
     case audit(AuditEntry)
 }

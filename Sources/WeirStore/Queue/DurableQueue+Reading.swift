@@ -27,7 +27,9 @@ extension DurableQueue {
             case .wait(let signals):
                 // The read that was just ordered may be done already.
                 guard shell.withLock({ $0.isFilling || $0.signals != signals }) else { return [] }
-                await wait(after: signals)
+                // Not cut short by a cancellation: the read comes to its end by itself, and asking again and again
+                // until then would keep the thread busy.
+                await suspend(after: signals)
             }
         }
     }
@@ -62,17 +64,21 @@ extension DurableQueue {
 
     private func wait(after signals: UInt64) async {
         await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                let mustWait = shell.withLock { shell in
-                    guard shell.signals == signals, !Task.isCancelled else { return false }
-                    precondition(shell.reader == nil, "two consumers read from the queue \(settings.name)")
-                    shell.reader = continuation
-                    return true
-                }
-                if !mustWait { continuation.resume() }
-            }
+            await suspend(after: signals) { Task.isCancelled }
         } onCancel: {
             shell.withLock { $0.wake() }?.resume()
+        }
+    }
+
+    private func suspend(after signals: UInt64, unless isOver: () -> Bool = { false }) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let mustWait = shell.withLock { shell in
+                guard shell.signals == signals, !isOver() else { return false }
+                precondition(shell.reader == nil, "two consumers read from the queue \(settings.name)")
+                shell.reader = continuation
+                return true
+            }
+            if !mustWait { continuation.resume() }
         }
     }
 
