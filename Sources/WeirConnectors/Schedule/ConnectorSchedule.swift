@@ -72,6 +72,12 @@ extension ConnectorSchedule {
     /// calendar was wrong before, and counts anew. Source: Vixie cron.
     static let adjustmentMost = Duration.hours(3)
 
+    /// Whether a run that was due at a time ahead of the calendar has happened, before the calendar was set back.
+    static func hasRun(_ lastDue: WallTime?, at wall: WallTime) -> Bool {
+        guard let lastDue else { return false }
+        return lastDue > wall && lastDue - wall <= adjustmentMost
+    }
+
     /// The first run of a connector that never ran: at once, but by the calendar where there is one.
     func firstRun(at wall: WallTime) -> WallTime? {
         if case .cron(let cron) = timing { return cron.next(after: wall) }
@@ -88,7 +94,7 @@ extension ConnectorSchedule {
             let next = (due - wall > period.duration ? wall : due) + period.duration
             return next > wall ? next : missedRun(next, at: wall)
         case .cron(let cron):
-            let isAhead = due > wall && due - wall <= Self.adjustmentMost
+            let isAhead = Self.hasRun(due, at: wall)
             let next = cron.next(after: isAhead ? due : min(due, wall))
             return next.flatMap { $0 > wall ? $0 : missedRun($0, at: wall) }
         }
@@ -104,8 +110,7 @@ extension ConnectorSchedule {
             return due > wall ? min(due, wall + period.duration) : missedRun(due, at: wall)
         case .cron(let cron):
             if due <= wall { return missedRun(due, at: wall) }
-            if let lastDue, lastDue > wall, lastDue - wall <= Self.adjustmentMost { return cron.next(after: lastDue) }
-            return cron.next(after: wall)
+            return cron.next(after: Self.hasRun(lastDue, at: wall) ? lastDue ?? wall : wall)
         }
     }
 

@@ -36,15 +36,18 @@ package final class ScheduleRunner: Sendable {
 
     /// The calendar is compared with the monotonic clock at least this often: when somebody sets it forward, nothing
     /// else would tell.
-    static let sleepMost = Duration.seconds(10)
-
+    private let sleepMost: Duration
     private let world: World
     private let surroundings: Surroundings
     private let state: Mutex<State>
     private let bell = RunLatch()
 
-    package init(_ world: World, tuning: Scheduler.Tuning = .init(), _ surroundings: Surroundings) {
+    package init(
+        _ world: World, tuning: Scheduler.Tuning = .init(), sleepMost: Duration = .seconds(10),
+        _ surroundings: Surroundings
+    ) {
         self.world = world
+        self.sleepMost = sleepMost
         self.surroundings = surroundings
         state = Mutex(State(scheduler: Scheduler(random: world.random, tuning: tuning)))
     }
@@ -109,7 +112,7 @@ package final class ScheduleRunner: Sendable {
                 }
                 for action in actions { carryOut(action, in: &group) }
                 if let wake, wake <= clock.now { continue }
-                setAlarm(at: min(wake ?? .distantFuture, clock.now + Self.sleepMost), in: &group)
+                setAlarm(at: min(wake ?? .distantFuture, clock.now + sleepMost), in: &group)
                 await bell.wait()
             }
             group.cancelAll()

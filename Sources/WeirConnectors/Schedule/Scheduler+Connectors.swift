@@ -23,11 +23,14 @@ extension Scheduler {
         look(at: clock)
         guard let slot = slot(id), let entry = entries[slot] else { return }
         change(slot) {
+            if $0.schedule.timing != schedule.timing { $0.dueAfterwards = nil }
+            if $0.postponement != nil { $0.due = min($0.due, clock.wall) }
             $0.schedule = schedule
             $0.backoff = schedule.newBackoff
             $0.isRemoved = false
         }
-        guard !entry.state.isBusy, !entry.isPaused else { return }
+        guard !entry.state.isBusy else { return }
+        if entry.isPaused { return plan(slot, isStart: false, clock: clock) }
         // Perhaps there is room by the new threshold, or what failed has been mended.
         if entry.postponement != nil || entry.failures > 0 { return wait(slot, for: spread(over: 1), clock: clock) }
         if entry.schedule.timing != schedule.timing { plan(slot, isStart: false, clock: clock) }
@@ -104,7 +107,7 @@ extension Scheduler {
 
     /// When the first run after `add` (at a start of Weir) or after another timing comes.
     private mutating func plan(_ slot: Int, isStart: Bool, clock: ClockReading) {
-        guard let entry = entries[slot], !entry.isPaused else { return }
+        guard let entry = entries[slot] else { return }
         let memory = entry.memory
         let known = memory.timing == nil || memory.timing == entry.schedule.timing.description ? memory.nextRun : nil
         let due: WallTime?
@@ -117,7 +120,13 @@ extension Scheduler {
         } else {
             due = entry.schedule.firstRun(at: clock.wall)
         }
-        guard let due else { return change(slot) { $0.state = .idle } }
+        guard let due, !entry.isPaused else {
+            return change(slot) {
+                $0.state = .idle
+                $0.due = due ?? $0.due
+                $0.dueAfterwards = nil
+            }
+        }
         let isMissed = known.map { $0 < clock.wall } ?? (due < clock.wall)
         schedule(slot, at: due, reason: !memory.hasBegun ? .first : isMissed ? .missed : .scheduled, clock: clock)
         // Many that are overdue at a start of Weir do not start at once.

@@ -101,7 +101,8 @@ extension Scheduler {
         var memory = entry.memory
         memory.hasBegun = true
         memory.lastRun = clock.wall
-        memory.lastDue = entry.due
+        // Not back: a run that a person asks for after the calendar was set back does not free what ran before.
+        if !ConnectorSchedule.hasRun(memory.lastDue, at: max(clock.wall, entry.due)) { memory.lastDue = entry.due }
         memory.nextRun =
             entry.dueAfterwards.flatMap { entry.resumedRun($0, at: clock.wall) }
             ?? entry.schedule.nextRun(after: entry.due, endedAt: clock.wall)
@@ -150,7 +151,8 @@ extension Scheduler {
         case .stopped:
             change(slot) {
                 $0.state = .idle
-                $0.dueAfterwards = nil
+                $0.failures = 0
+                $0.backoff = $0.schedule.newBackoff
             }
             let next =
                 entry.dueAfterwards.flatMap { entry.resumedRun($0, at: clock.wall) }
@@ -189,6 +191,7 @@ extension Scheduler {
         change(slot) {
             $0.state = .scheduled
             $0.due = due
+            $0.dueAfterwards = nil
             $0.delay = delay
             $0.reason = reason
         }
