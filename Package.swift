@@ -100,7 +100,7 @@ let package = Package(
 
         room("WeirConnectors", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem",
-            .nioCore, .nioPosix, .nioSSL, .httpClient, .logging, .collections,
+            .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
         ]),
 
         // Fourth floor: putting it together.
@@ -154,7 +154,7 @@ let package = Package(
         ]),
         tests("WeirConnectorsTests", [
             "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
-            .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .logging,
+            .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .httpClient, .logging,
         ]),
         tests("WeirNodeTests", [
             "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
@@ -165,8 +165,8 @@ let package = Package(
             .product(name: "HummingbirdTesting", package: "hummingbird"),
         ]),
         tests("WeirSimulation", [
-            "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld",
-            "WeirTestKit", .nioCore, .logging,
+            "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore",
+            "WeirWorld", "WeirTestKit", .nioCore, .logging,
         ]),
         tests("WeirHouseTests", []),
     ],

@@ -7,6 +7,7 @@
 #include "crc32c.h"
 #include "json_plain.h"
 #include "line_ends.h"
+#include "spawn_group.h"
 
 // Prototypes of glibc functions, declared again so that Swift can call them.
 void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);

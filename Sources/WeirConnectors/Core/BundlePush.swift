@@ -7,6 +7,8 @@ package struct BundleHead: Sendable, Hashable {
         case stix
         /// A queue message of OpenCTI: JSON with the bundle in base64 as `content`.
         case message
+        /// Events that are no STIX: JSON values, one a line. What a managed connector brings.
+        case events
     }
 
     package var connector: ConnectorID

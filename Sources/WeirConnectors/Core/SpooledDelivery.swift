@@ -24,11 +24,13 @@ struct SpooledDelivery {
     private enum Cutter {
         case stix(BundleCutter)
         case message(MessageCutter)
+        case events(EventCutter)
 
         init(_ encoding: BundleHead.Encoding, keeps: Bool) {
             switch encoding {
             case .stix: self = .stix(BundleCutter(keeps: keeps))
             case .message: self = .message(MessageCutter(keeps: keeps))
+            case .events: self = .events(EventCutter(keeps: keeps))
             }
         }
 
@@ -42,6 +44,10 @@ struct SpooledDelivery {
                 self = .message(MessageCutter(keeps: false))
                 try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
                 self = .message(cutter)
+            case .events(var cutter):
+                self = .events(EventCutter(keeps: false))
+                try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
+                self = .events(cutter)
             }
         }
 
@@ -49,6 +55,7 @@ struct SpooledDelivery {
             switch self {
             case .stix(var cutter): try cutter.finish()
             case .message(var cutter): try cutter.finish()
+            case .events(var cutter): try cutter.finish()
             }
         }
 
@@ -56,6 +63,7 @@ struct SpooledDelivery {
             switch self {
             case .stix(let cutter): cutter.lines.readableBytes
             case .message(let cutter): cutter.bundle.lines.readableBytes
+            case .events(let cutter): cutter.lines.readableBytes
             }
         }
 
@@ -63,6 +71,7 @@ struct SpooledDelivery {
             switch self {
             case .stix(let cutter): cutter.count
             case .message(let cutter): cutter.bundle.count
+            case .events(let cutter): cutter.count
             }
         }
 
@@ -75,6 +84,10 @@ struct SpooledDelivery {
             case .message(var cutter):
                 let lines = cutter.bundle.takeLines()
                 self = .message(cutter)
+                return lines
+            case .events(var cutter):
+                let lines = cutter.takeLines()
+                self = .events(cutter)
                 return lines
             }
         }

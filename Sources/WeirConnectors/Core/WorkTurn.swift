@@ -131,25 +131,30 @@ struct WorkTurn: Sendable {
         _ item: Item, _ encoding: BundleHead.Encoding, _ bytes: ByteBuffer, _ parcels: inout [Parcel]
     ) throws(BundleMistake) {
         var item = item
-        let cutter = try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) -> BundleCutter in
+        let (lines, count) = try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) -> (ByteBuffer, Int) in
             switch encoding {
             case .stix:
                 var cutter = BundleCutter()
                 try cutter.feed(bytes)
                 try cutter.finish()
-                return cutter
+                return (cutter.lines, cutter.count)
             case .message:
                 var message = MessageCutter()
                 try message.feed(bytes)
                 try message.finish()
-                return message.bundle
+                return (message.bundle.lines, message.bundle.count)
+            case .events:
+                var cutter = EventCutter()
+                try cutter.feed(bytes)
+                try cutter.finish()
+                return (cutter.lines, cutter.count)
             }
         }
-        item.objects = cutter.count
+        item.objects = count
         let work = item.record?.work
-        let isFull = parcels.last.map { $0.lines.readableBytes + cutter.lines.readableBytes > Self.batchBytes } ?? true
+        let isFull = parcels.last.map { $0.lines.readableBytes + lines.readableBytes > Self.batchBytes } ?? true
         if isFull || parcels.last?.work != work { parcels.append(Parcel(work: work)) }
-        parcels[parcels.count - 1].lines.writeImmutableBuffer(cutter.lines)
+        parcels[parcels.count - 1].lines.writeImmutableBuffer(lines)
         parcels[parcels.count - 1].items.append(item)
     }
 

@@ -28,6 +28,18 @@ package struct RunStart: Sendable, Hashable {
     package var attempt: Int
     /// What must be durable before the run begins, where that matters: that the exempt first run was begun.
     package var memory: ScheduleMemory?
+
+    package init(
+        connector: ConnectorID, ticket: UInt64 = 0, reason: RunReason, due: WallTime, attempt: Int = 1,
+        memory: ScheduleMemory? = nil
+    ) {
+        self.connector = connector
+        self.ticket = ticket
+        self.reason = reason
+        self.due = due
+        self.attempt = attempt
+        self.memory = memory
+    }
 }
 
 /// A run that waits because there is no room for what it would bring.

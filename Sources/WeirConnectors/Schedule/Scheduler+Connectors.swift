@@ -77,7 +77,10 @@ extension Scheduler {
         guard entry.state == .idle else { return }
         let hasEnded = entry.schedule.timing == .runAndTerminate && entry.memory.lastRun != nil && entry.failures == 0
         if hasEnded { return }
-        if entry.postponement != nil || entry.failures > 0 { return wait(slot, for: spread(over: 1), clock: clock) }
+        if entry.postponement != nil || entry.failures > 0 {
+            change(slot) { $0.due = min($0.due, clock.wall) }
+            return wait(slot, for: spread(over: 1), clock: clock)
+        }
         guard let due = entry.resumedRun(entry.due, at: clock.wall) else { return }
         schedule(slot, at: due, reason: entry.memory.hasBegun ? .scheduled : .first, clock: clock)
     }
