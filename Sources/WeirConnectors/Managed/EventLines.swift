@@ -23,7 +23,7 @@ struct EventLines {
         buffer.writeBytes(object)
         // Between the parts of a JSON text a line end means nothing, and inside of strings there is none.
         buffer.withUnsafeMutableReadableBytes { bytes in
-            for index in (start - 0)..<bytes.count where bytes[index] == 0x0A || bytes[index] == 0x0D {
+            for index in start..<bytes.count where bytes[index] == 0x0A || bytes[index] == 0x0D {
                 bytes[index] = 0x20
             }
         }
@@ -53,5 +53,5 @@ struct EventLines {
 func excerpt(_ bytes: UnsafeRawBufferPointer) -> String {
     let text = String(decoding: bytes.prefix(200), as: UTF8.self)
     let clean = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
-    return String(clean).clipped
+    return String(clean).split(separator: " ").joined(separator: " ").clipped
 }

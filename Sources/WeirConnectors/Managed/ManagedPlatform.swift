@@ -21,6 +21,15 @@ package struct ManagedMeans: Sendable {
     /// For files that only live as long as a run.
     package var scratch: String
 
+    /// A client as managed connectors need it: it follows no redirects (they would carry credentials elsewhere), does
+    /// not hide that nobody listens, and unpacks nothing. Whoever makes it shuts it down.
+    package static func client(on group: any EventLoopGroup) -> HTTPClient {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)), decompression: .disabled)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroup: group, configuration: configuration)
+    }
+
     package init(
         world: World, platform: any ManagedPlatform, http: HTTPClient, group: any EventLoopGroup, scratch: String
     ) {

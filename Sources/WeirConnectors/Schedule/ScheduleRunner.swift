@@ -59,21 +59,18 @@ package final class ScheduleRunner: Sendable {
         isPaused: Bool = false, run: any ConnectorRun
     ) {
         state.withLock { $0.runs[id] = run }
-        change { scheduler, clock in
-            scheduler.add(id, schedule, memory: memory, isPaused: isPaused, at: clock)
-            return []
-        }
+        change { $0.add(id, schedule, memory: memory, isPaused: isPaused, at: $1) }
     }
 
     package func remove(_ id: ConnectorID) {
-        change { $0.remove(id, at: $1) }
+        act { $0.remove(id, at: $1) }
         state.withLock { $0.runs[id] = nil }
     }
 
     package func runNow(_ id: ConnectorID) { change { $0.runNow(id, at: $1) } }
     package func pause(_ id: ConnectorID) { change { $0.pause(id, at: $1) } }
     package func resume(_ id: ConnectorID) { change { $0.resume(id, at: $1) } }
-    package func stopRun(_ id: ConnectorID) { change { $0.stopRun(id, at: $1) } }
+    package func stopRun(_ id: ConnectorID) { act { $0.stopRun(id, at: $1) } }
 
     /// Called by the owner of the queue when its level falls: a postponed run is then looked at soon.
     package func levelChanged(_ id: ConnectorID, _ level: ByteCount?) {
@@ -83,13 +80,13 @@ package final class ScheduleRunner: Sendable {
     package func status(of id: ConnectorID) -> ScheduleStatus? { state.withLock { $0.scheduler.status(of: id) } }
 
     private func change(_ body: (inout Scheduler, ClockReading) -> Void) {
-        change { scheduler, clock in
+        act { scheduler, clock in
             body(&scheduler, clock)
             return []
         }
     }
 
-    private func change(_ body: (inout Scheduler, ClockReading) -> [Scheduler.Action]) {
+    private func act(_ body: (inout Scheduler, ClockReading) -> [Scheduler.Action]) {
         let clock = world.time.reading
         let stops = state.withLock { state -> [RunLatch] in
             body(&state.scheduler, clock).compactMap { action in

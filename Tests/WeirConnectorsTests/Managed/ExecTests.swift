@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import Synchronization
 import Testing
 import WeirConnectors
 import WeirGates
@@ -119,15 +120,17 @@ struct ExecTests {
     @Test("A run that is stopped ends its program, which has its grace to end well")
     func stopped() async throws {
         let mark = stage.directory + "-mark"
-        let script = "trap 'echo done > \(mark); exit 0' TERM; while :; do sleep 0.05; done"
+        let script = "trap 'echo done > \(mark); exit 0' TERM; echo > \(mark)-on; while :; do sleep 0.05; done"
         let run = importer(script) { $0.grace = .seconds(20) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await self.stage.run(run) }
-            try? await stage.means.world.time.sleep(for: .milliseconds(500))
+            while (try? stage.means.world.files.status(mark + "-on")) == .some(nil) {
+                try? await stage.means.world.time.sleep(for: .milliseconds(20))
+            }
             group.cancelAll()
         }
         #expect(try stage.means.world.files.status(mark) != nil)
-        try stage.means.world.files.remove(mark)
+        for file in [mark, mark + "-on"] { try stage.means.world.files.remove(file) }
     }
 
     @Test("Nothing of Weir's own environment and descriptors is handed on but what must be")

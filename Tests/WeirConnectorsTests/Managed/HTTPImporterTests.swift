@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import Testing
 import WeirConnectors
 import WeirGates
@@ -22,8 +23,9 @@ struct HTTPImporterTests {
     func items() async throws {
         let server = try await TextServer()
         let body =
-            "{\"title\": \"t\", \"data\": {\"list\": [ {\"a\": \"x\\ny\",\n  \"b\": [1, {\"c\":2}]}, {\"a\": 2} ]}, \"n\": 2}"
-        try await server.serve({ _ in TextServer.ok(body) }) {
+            "{\"title\": \"t\", \"data\": {\"list\": [ {\"a\": \"x\\ny\",\n  \"b\": [1, {\"c\":2}]}, "
+            + "{\"a\": 2} ]}, \"n\": 2}"
+        try await server.answering({ _ in TextServer.ok(body) }).run {
             try await stage.run(importer("\(server.url)/feed") { $0.items = "data.list" })
         }
         #expect(events == ["{\"a\": \"x\\ny\",   \"b\": [1, {\"c\":2}]}", "{\"a\": 2}"])
@@ -32,10 +34,10 @@ struct HTTPImporterTests {
     @Test("Credentials and headers are sent, and a secret that the server repeats is not shown")
     func authorization() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             request.has("Authorization: Basic dTpwdw==") && request.has("X-Extra: 1") && request.has("X-Key: k3y")
                 ? TextServer.status(403, body: "pw and k3y are wrong") : TextServer.ok("{}")
-        }) {
+        }).run {
             let failure = await stage.failure(
                 of: importer(server.url) {
                     var auth = ConnectorAuthSettings()
@@ -55,11 +57,11 @@ struct HTTPImporterTests {
     @Test("A second run asks whether anything changed; a 304 is a good run with nothing new")
     func conditional() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             request.has("If-None-Match: \"v1\"")
                 ? TextServer.status(304)
                 : TextServer.ok("[{\"n\":1}]", "ETag: \"v1\"", "Last-Modified: Sat, 21 Nov 2026 10:00:00 GMT")
-        }) {
+        }).run {
             try await stage.run(importer(server.url))
             try await stage.run(importer(server.url))
         }
@@ -71,14 +73,14 @@ struct HTTPImporterTests {
     @Test("429 and 503 fail the run with the wait that the server asks for; others with what it says")
     func statuses() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             switch request.target {
             case "/429": TextServer.status(429, "Retry-After: 3600")
             case "/503": TextServer.status(503, "Retry-After: soon", body: "come back")
             case "/301": TextServer.status(308, "Retry-After: 1")
             default: TextServer.status(500, body: "broken\r\n\u{1}thing")
             }
-        }) {
+        }).run {
             let busy = await stage.failure(of: importer(server.url + "/429"))
             #expect(busy?.reason.code == "http_429" && busy?.retryAfter == .seconds(3_600))
             let away = await stage.failure(of: importer(server.url + "/503"))
@@ -99,7 +101,7 @@ struct HTTPImporterTests {
     @Test("Pages are followed by number until one is empty")
     func pages() async throws {
         let server = try await TextServer()
-        try await server.serve({ TextServer.ok(Self.page($0, "page", last: 3)) }) {
+        try await server.answering({ TextServer.ok(Self.page($0, "page", last: 3)) }).run {
             try await stage.run(
                 importer(server.url + "/?a=b%20c") {
                     var pagination = PaginationSettings()
@@ -114,7 +116,7 @@ struct HTTPImporterTests {
     @Test("Pages are followed by offset, by what came")
     func offsets() async throws {
         let server = try await TextServer()
-        try await server.serve({ TextServer.ok(Self.page($0, "skip", last: 5)) }) {
+        try await server.answering({ TextServer.ok(Self.page($0, "skip", last: 5)) }).run {
             try await stage.run(
                 importer(server.url) {
                     var pagination = PaginationSettings()
@@ -128,21 +130,22 @@ struct HTTPImporterTests {
     @Test("Pages are followed by a cursor in the answer, and by the Link header")
     func cursors() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             if request.target.hasPrefix("/link") {
                 let isLast = request.target.contains("n=2")
                 return TextServer.ok(
                     "[{\"l\":1}]",
                     isLast
                         ? "X: y"
-                        : "Link: </link?n=1, x>; rel=\"prev\", <\(server.url)/link?n=2>; title=\"a, b\"; rel=\"next last\""
+                        : "Link: </link?n=1, x>; rel=\"prev\", <\(server.url)/link?n=2>; "
+                            + "title=\"a, b\"; rel=\"next last\""
                 )
             }
             let next =
                 request.parameter("cursor") == nil
                 ? "\"a+b/c&d\"" : request.parameter("cursor") == "a%2Bb%2Fc%26d" ? "7" : "null"
             return TextServer.ok("{\"rows\":[{\"c\":1}],\"meta\":{\"next\":\(next)}}")
-        }) {
+        }).run {
             try await stage.run(
                 importer(server.url) {
                     var pagination = PaginationSettings()
@@ -159,13 +162,13 @@ struct HTTPImporterTests {
     @Test("Pagination that does not end fails the run, and another server is not followed")
     func endless() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             switch request.target.prefix(5) {
             case "/same": TextServer.ok("{\"next\":\"/same\",\"i\":[]}")
             case "/else": TextServer.ok("{\"next\":\"http://127.0.0.1:1/x\",\"i\":[]}")
             default: TextServer.ok("[{\"n\":1}]")
             }
-        }) {
+        }).run {
             func failure(_ path: String, _ kind: PaginationSettings.Kind) async -> String? {
                 await stage.failure(
                     of: importer(server.url + path) {
@@ -197,10 +200,10 @@ struct HTTPImporterTests {
                 $0.state = "{'since': event.t}"
             }
         }
-        try await server.serve({ request in
+        try await server.answering({ request in
             request.parameter("since") == "0"
                 ? TextServer.ok(body.replacing(",{\"id\":3,\"t\":\"c\"}", with: "")) : TextServer.ok(body)
-        }) {
+        }).run {
             try await stage.run(run(server.url))
             #expect(stage.platform.connectorState == "{\"state\":{\"since\":\"b\"}}")
             try await stage.run(run(server.url))
@@ -212,7 +215,7 @@ struct HTTPImporterTests {
     @Test("An expression that does not fit an event fails the run; nothing is remembered")
     func expressionFails() async throws {
         let server = try await TextServer()
-        try await server.serve({ _ in TextServer.ok("[{\"a\":1}]") }) {
+        try await server.answering({ _ in TextServer.ok("[{\"a\":1}]") }).run {
             let failure = await stage.failure(of: importer(server.url) { $0.only = "event.missing > 1" })
             #expect(failure?.reason.code == "expression_failed")
         }
@@ -222,14 +225,14 @@ struct HTTPImporterTests {
     @Test("TAXII's pages are followed, and the newest date is asked for the next time")
     func taxii() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             if request.parameter("added_after") != nil { return TextServer.ok("{}") }
             let isSecond = request.parameter("next") == "p2"
             return TextServer.ok(
                 isSecond
                     ? "{\"objects\":[{\"id\":\"b\"}]}" : "{\"more\":true,\"next\":\"p2\",\"objects\":[{\"id\":\"a\"}]}",
                 "X-TAXII-Date-Added-Last: 2026-11-2\(isSecond ? 1 : 0)T00:00:00Z")
-        }) {
+        }).run {
             let run = importer(server.url + "/objects/") { $0.format = .taxii }
             try await stage.run(run)
             try await stage.run(run)
@@ -247,7 +250,7 @@ struct HTTPImporterTests {
             ("{\"v\":[1]}", "no_object"), ("{\"v\":\"x\"}", "no_items"), ("", "invalid_json"),
             ("{\"v\":[{\"a\":\"" + String(repeating: "x", count: 5_000) + "\"}]}", "object_too_large"),
         ]
-        try await server.serve({ TextServer.ok(cases[Int($0.target.dropFirst()) ?? 0].0) }) {
+        try await server.answering({ TextServer.ok(cases[Int($0.target.dropFirst()) ?? 0].0) }).run {
             for (number, (body, code)) in cases.enumerated() {
                 let failure = await stage.failure(
                     of: importer("\(server.url)/\(number)") {
@@ -262,9 +265,9 @@ struct HTTPImporterTests {
     @Test("A server that says nothing, or never ends, is given up")
     func silence() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             request.target == "/half" ? "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{}" : ""
-        }) {
+        }).run {
             let half = await stage.failure(of: importer(server.url + "/half"))
             #expect(half?.reason.code == "connection_failed")
         }
@@ -289,13 +292,13 @@ struct HTTPImporterTests {
     @Test("NDJSON, CSV and feeds are read from answers")
     func formats() async throws {
         let server = try await TextServer()
-        try await server.serve({ request in
+        try await server.answering({ request in
             switch request.target {
             case "/ndjson": TextServer.ok("{\"a\":1}\r\n\n{\"a\":2}")
             case "/csv": TextServer.ok("# comment\nid,text\n1,\"a \"\"b\"\", c\"\n2,\n")
             default: TextServer.ok("<rss><channel><item><title>A &amp; B</title></item></channel></rss>")
             }
-        }) {
+        }).run {
             try await stage.run(importer(server.url + "/ndjson") { $0.format = .ndjson })
             try await stage.run(importer(server.url + "/csv") { $0.format = .csv })
             try await stage.run(importer(server.url + "/rss") { $0.format = .rss })

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -17,11 +18,13 @@ final class ManagedStage: Sendable {
         platform = ManagedRecorder(time: world.time)
         directory = "\(Self.temporary)/weir-managed-\(name)-\(String(world.random.next(), radix: 16))"
         means = ManagedMeans(
-            world: world, platform: platform, http: HTTPClient.shared, group: MultiThreadedEventLoopGroup.singleton,
+            world: world, platform: platform, http: Self.client, group: MultiThreadedEventLoopGroup.singleton,
             scratch: directory)
     }
 
     private static let temporary = "/tmp"
+    /// Lives as long as the tests.
+    private static let client = ManagedMeans.client(on: MultiThreadedEventLoopGroup.singleton)
 
     /// Runs an importer once, with the state that the platform knows.
     func run(_ importer: any ManagedImporter, id: String = "c") async throws {

@@ -34,9 +34,21 @@ final class TextServer: Sendable {
         port = server.channel.localAddress?.port ?? 0
     }
 
-    /// Answers with what `answer` gives while `body` runs.
-    func serve(
-        _ answer: @escaping @Sendable (Request) -> String, while body: () async throws -> Void
+    /// A server with its answers.
+    struct Answering {
+        let server: TextServer
+        let answer: @Sendable (Request) -> String
+
+        /// Answers while `body` runs; once for each server.
+        func run(_ body: () async throws -> Void) async throws { try await server.serve(answer, body) }
+    }
+
+    func answering(_ answer: @escaping @Sendable (Request) -> String) -> Answering {
+        Answering(server: self, answer: answer)
+    }
+
+    private func serve(
+        _ answer: @escaping @Sendable (Request) -> String, _ body: () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

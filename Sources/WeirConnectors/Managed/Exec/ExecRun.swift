@@ -54,6 +54,9 @@ package struct ExecImporter: ManagedImporter {
     ) async throws -> String? {
         let time = means.world.time
         let (grace, timeout) = (settings.grace, settings.timeout)
+        // A program that is told to end says something about it, and must not die of a pipe that nobody holds.
+        let kept = [outputs.events, outputs.log, outputs.state].map { fcntl($0, F_DUPFD_CLOEXEC, 10) }
+        defer { for descriptor in kept where descriptor >= 0 { _ = close(descriptor) } }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 // A lane cannot be cancelled, so this ends only with the program.

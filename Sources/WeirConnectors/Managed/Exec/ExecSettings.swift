@@ -27,7 +27,7 @@ package struct ExecSettings: Settings {
             "Variables for the program, beside `PATH`, `LANG`, `TZ`, `HOME` and `TMPDIR` of Weir's own."),
         field("secrets", \.secrets, "Variables with secrets."),
         field(
-            "directory", \.directory, examples: ["/var/lib/feed"], "Where the program runs; Weir's own directory else."),
+            "directory", \.directory, examples: ["/var/lib/feed"], "Where the program runs; else where Weir does."),
         field(
             "timeout", \.timeout, range: .seconds(1)...(.hours(24 * 7)),
             "A run that takes longer is stopped and has failed."),

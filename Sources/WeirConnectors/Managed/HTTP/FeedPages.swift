@@ -1,6 +1,6 @@
 import WeirGates
 
-/// Which page comes next. A value: takes what is known of a page, gives the next address, and sees to it that pages end.
+/// Which page comes next. A value: takes what is known of a page, gives the next address, and makes pages end.
 struct FeedPages {
     /// What was seen of a page.
     struct Page {
@@ -59,8 +59,8 @@ struct FeedPages {
         guard first.hasSameOrigin(as: next) else {
             throw RunFailure(
                 "pagination_elsewhere",
-                "Page \(count) of \(first.name) names a page of another server as the next one, \(next.name); it is not "
-                    + "followed, because it would be given our credentials.")
+                "Page \(count) of \(first.name) names a page of another server as the next one, \(next.name). It is "
+                    + "not followed, because it would be given our credentials.")
         }
         address = next
         return true
@@ -109,6 +109,16 @@ extension FeedAddress {
 
 /// The `Link` header (RFC 8288): `<https://…>; rel="next", <…>; rel="last"`.
 enum LinkHeader {
+    /// Without the semicolons that stand in quotes, so that those that are left separate parameters.
+    private static func unquoted(_ text: Substring) -> String {
+        var isQuoted = false
+        return String(
+            text.map { character in
+                if character == "\"" { isQuoted.toggle() }
+                return isQuoted && character == ";" ? "," : character
+            })
+    }
+
     /// The target of the link whose relation is `next`.
     static func next(_ header: String) -> String? {
         var rest = header[...]
@@ -123,7 +133,7 @@ enum LinkHeader {
             }
             let parameters = rest[..<(end ?? rest.endIndex)]
             rest = rest[(end ?? rest.endIndex)...]
-            for parameter in parameters.split(separator: ";") {
+            for parameter in unquoted(parameters).split(separator: ";") {
                 let halves = parameter.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " && $0 != "\"" } }
                 let isNext = halves.count == 2 && halves[0].lowercased() == "rel"
                 // A link can have several relations.

@@ -61,8 +61,8 @@ package struct HTTPConnectorSettings: Settings {
         field("format", \.format, "What the answer is."),
         field(
             "items", \.items, examples: ["vulnerabilities", "data.results"],
-            "For `json`: the keys that lead to the events, with dots. Where an array is, each object in it is an event; "
-                + "nothing takes the document itself."),
+            "For `json`: the keys that lead to the events, with dots. Of an array there, each object is an event. "
+                + "Empty takes the document itself."),
         field("csv", \.csv, "How the CSV is written."),
         field("pagination", \.pagination, "How to get the next page; only the first one is fetched else."),
         field(

@@ -4,8 +4,8 @@ import WeirExpressions
 /// Cuts the items out of a JSON document while its bytes come, and notes a few single values beside them (the cursor of
 /// the next page). It keeps no more than the item that is being read.
 ///
-/// `items` is a path of keys with dots (`data.results`), empty for the document itself. Where it leads to an array, each
-/// object in that is an item; where it leads to an object, that one is.
+/// `items` is a path of keys with dots (`data.results`), empty for the document itself. Where it leads to an array,
+/// each object in that is an item; where it leads to an object, that one is.
 struct ItemCutter {
     private struct Frame {
         var isArray: Bool

@@ -1,8 +1,8 @@
 /// Reads XML as far as feeds need it: elements, attributes, text, CDATA, the five entities and character references.
 ///
-/// Document types are passed over and entities of their own are never expanded, so there is nothing to fetch and nothing
-/// to blow up. Names keep their prefixes. It is lenient about what feeds get wrong (unknown entities stay as written),
-/// strict about elements that are not closed in order.
+/// Document types are passed over and entities of their own are never expanded, so there is nothing to fetch and
+/// nothing to blow up. Names keep their prefixes. It is lenient about what feeds get wrong (unknown entities stay as
+/// written), strict about elements that are not closed in order.
 struct XMLScanner {
     enum Token: Equatable {
         case start(String, [String: String])
