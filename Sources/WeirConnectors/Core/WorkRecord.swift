@@ -6,8 +6,8 @@ import WeirWorld
 /// A bundle as a record of the work queue, and back.
 ///
 /// Kind: bits 0-1 what the bytes are (1 a STIX bundle, 2 a queue message of OpenCTI, 3 events, 0 nothing: only the end
-/// of a run), bit 2 set when they lie in a file of the spool, bit 3 set when the end of a run comes first in the payload
-/// (length u32, JSON).
+/// of a run), bit 2 set when they lie in a file of the spool, bit 3 set when the end of a run comes first in the
+/// payload (length u32, JSON).
 /// Attributes: version u8 = 1 · size of the bundle i64 · work, then file name, each length u16 and bytes; empty for
 /// none. All numbers little-endian.
 struct WorkRecord: Sendable {
