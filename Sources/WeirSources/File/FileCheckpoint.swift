@@ -8,6 +8,8 @@ struct FileCheckpoint: Sendable, Hashable {
     var headCheck: UInt64
     /// Everything before it is safe.
     var offset: Int64
+    /// Where it was; another file there after a restart has taken its place meanwhile.
+    var path: String
 
     static let headMost = 256
 
@@ -17,15 +19,17 @@ struct FileCheckpoint: Sendable, Hashable {
     }
 }
 
-/// The checkpoints of one source as text: a line of five numbers a file.
+/// The checkpoints of one source as text: a line of five numbers and the path a file. A path with a line feed is left
+/// out.
 ///
 ///     weir-files 1
-///     <device> <inode> <head length> <head check> <offset>
+///     <device> <inode> <head length> <head check> <offset> <path>
 enum FileCheckpoints {
     static func bytes(_ checkpoints: [FileCheckpoint]) -> [UInt8] {
         var text = "weir-files 1\n"
         for each in checkpoints {
-            text += "\(each.device) \(each.inode) \(each.headLength) \(each.headCheck) \(each.offset)\n"
+            let path = each.path.utf8.contains(0x0A) ? "" : each.path
+            text += "\(each.device) \(each.inode) \(each.headLength) \(each.headCheck) \(each.offset) \(path)\n"
         }
         return Array(text.utf8)
     }
@@ -36,12 +40,14 @@ enum FileCheckpoints {
         guard lines.first == "weir-files 1" else { return [] }
         lines.removeFirst()
         return lines.compactMap { line in
-            let numbers = line.split(separator: " ")
-            guard numbers.count == 5, let device = UInt64(numbers[0]), let inode = UInt64(numbers[1]),
+            let numbers = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false)
+            guard numbers.count >= 5, let device = UInt64(numbers[0]), let inode = UInt64(numbers[1]),
                 let length = Int(numbers[2]), (0...FileCheckpoint.headMost).contains(length),
                 let check = UInt64(numbers[3]), let offset = Int64(numbers[4]), offset >= 0
             else { return nil }
-            return FileCheckpoint(device: device, inode: inode, headLength: length, headCheck: check, offset: offset)
+            return FileCheckpoint(
+                device: device, inode: inode, headLength: length, headCheck: check, offset: offset,
+                path: numbers.count > 5 ? String(numbers[5]) : "")
         }
     }
 }

@@ -174,7 +174,11 @@ struct FileFollower {
             _ = try? await lane.run { opened.handle.close() }
             return
         }
-        var offset: Int64 = isFirstLook && settings.from == .end ? opened.length : 0
+        // A file that was cut, or stands where another one was read, began while Weir was not running: all of it is new.
+        let isSuccessor = restored.contains {
+            ($0.device == file.status.device && $0.inode == file.status.inode) || $0.path == file.path
+        }
+        var offset: Int64 = isFirstLook && settings.from == .end && !isSuccessor ? opened.length : 0
         if let known { offset = known.offset <= opened.length ? known.offset : 0 }
         restored.removeAll { $0.device == file.status.device && $0.inode == file.status.inode }
         let format: LineCutter.Format =
