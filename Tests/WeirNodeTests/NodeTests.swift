@@ -58,6 +58,17 @@ struct NodeTests {
         return false
     }
 
+    @Test("keeps a second node off its data directory, and lets it in when it has stopped")
+    func alone() async throws {
+        let text = "destinations: { a: { type: drop } }"
+        try await Self.run(text) { node, folder in
+            let second = await #expect(throws: NodeFailure.self) {
+                try await Self.run(text, in: folder, node.world) { _, _ in }
+            }
+            #expect(second?.message.contains("Another Weir runs on the data directory") == true)
+        }
+    }
+
     @Test("brings what comes in to where its routes say, and accounts for all of it")
     func flow() async throws {
         let text = """
