@@ -174,7 +174,7 @@ struct FileFollower {
             _ = try? await lane.run { opened.handle.close() }
             return
         }
-        // A file that was cut, or stands where another one was read, began while Weir was down: all of it is new.
+        // A file that was cut, or stands where another was read, began while Weir was down: all of it is new.
         let isSuccessor = restored.contains {
             ($0.device == file.status.device && $0.inode == file.status.inode) || $0.path == file.path
         }
