@@ -23,7 +23,7 @@ extension DeliveryState {
     // MARK: Writing
 
     /// True where what comes in goes to disk: the queue is engaged, and new events may not go round it.
-    private func writesNew(at now: Moment) -> Bool {
+    func writesNew(at now: Moment) -> Bool {
         guard let spill, spill.isEngaged else { return false }
         return settings.strictOrdering || spill.mode == .always || isPaused || trouble(at: now) != nil
             || level * 2 >= bufferMost
