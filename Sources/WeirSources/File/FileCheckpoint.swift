@@ -1,3 +1,5 @@
+import WeirWorld
+
 /// How far a file has been read, and by what it is known again: device, inode, and a check of its first bytes, because
 /// inodes are given out again.
 struct FileCheckpoint: Sendable, Hashable {
@@ -12,6 +14,13 @@ struct FileCheckpoint: Sendable, Hashable {
     var path: String
 
     static let headMost = 256
+
+    func isOf(_ file: FileStatus) -> Bool { device == file.device && inode == file.inode }
+
+    /// True when a file with these first bytes may be the one, or a copy of it.
+    func begins(_ head: [UInt8]) -> Bool {
+        headLength <= head.count && FileCheckpoint.check(head.prefix(headLength)) == headCheck
+    }
 
     /// FNV-1a, 64 bits: it tells files apart, nobody attacks it.
     static func check(_ bytes: some Sequence<UInt8>) -> UInt64 {
