@@ -2,7 +2,7 @@
 # `make run` and `make test` do all the set-up that a fresh Debian 12 with a Swift 6.3 toolchain needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check format bench docs clean
+.PHONY: help run test quick format bench docs clean
 
 export SWIFT_DETERMINISTIC_HASHING := 1
 
@@ -17,10 +17,6 @@ test:  ## install what the tests need, build, run all tests; the last line count
 
 quick:  ## build and test one room: make quick ROOM=WeirStore
 	@scripts/quick "$(ROOM)"
-
-check:  ## format, then everything that `make test` runs
-	@scripts/format lint
-	@scripts/test
 
 format:  ## lay out the Swift sources as .swift-format says
 	@scripts/format write

@@ -158,7 +158,8 @@ let package = Package(
         ]),
         tests("WeirNodeTests", [
             "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
-            "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirFlow", "WeirTestKit",
+            "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirExpressions", "WeirFlow",
+            "WeirTestKit",
         ]),
         tests("WeirConsoleTests", [
             "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,

@@ -22,6 +22,17 @@ enum Kind: String, CaseIterable, Sendable {
         self = found
     }
 
+    /// What to say when there is none.
+    var absence: String {
+        switch self {
+        case .gates: "No gates: every destination in the configuration makes one."
+        case .sources: "No sources: no event comes in. Add one under `sources` in the configuration."
+        case .destinations: "No destinations: events go nowhere. Add one under `destinations` in the configuration."
+        case .routes: "No routes: a single destination, or `default`, takes everything."
+        case .queues: "No queues: a destination has one with `on_backpressure: queue`."
+        }
+    }
+
     var path: String { "/api/v1/\(rawValue)" }
 
     /// By which its elements are named.
@@ -90,7 +101,7 @@ struct Get: AsyncParsableCommand {
             case .connectors: Listing.connectors(try JSONText.decode([ConnectorView].self, from: data))
             }
         if table.isEmpty {
-            Terminal.error.line("No \(kind.rawValue).")
+            Terminal.error.line(kind.absence)
         } else {
             Terminal.out.table(table)
         }

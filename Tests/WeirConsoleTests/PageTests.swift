@@ -63,6 +63,13 @@ struct PageTests {
         }
     }
 
+    @Test("A gate's page says that there are dead letters, and what to do with them")
+    func deadLetters() throws {
+        let seen = Observatory(node: FakeNode.busy()).look()
+        #expect(GatePage(reading: .siem, seen: seen).markup.text.contains("weir queue replay siem"))
+        #expect(!GatePage(reading: .archive, seen: seen).markup.text.contains("Dead letters"))
+    }
+
     @Test("A held gate can be released by a form, an open one held")
     func forms() {
         let page = overview(.busy())

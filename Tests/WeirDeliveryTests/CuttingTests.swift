@@ -97,6 +97,25 @@ struct CuttingTests {
         #expect(scenario.reading.counters.unaccounted == 0)
     }
 
+    @Test("While the parts of one batch wait in turn, the gate stays blocking: it does not flap from part to part")
+    func calm() {
+        let clock = Mutex<SimulatedTime?>(nil)
+        let receiver = SlowDestination(clock: { clock.withLock { $0 } }, delay: .milliseconds(100))
+        var settings = DeliverySettings()
+        settings.buffer = ByteCount(10_000)
+        let scenario = Scenario(
+            [receiver], shape: DeliveryShape(bytesMost: 10_000, linger: .zero, concurrency: 1), settings: settings)
+        clock.withLock { $0 = scenario.time }
+        let hasEnded = scenario.play { scenario in
+            let receipt = try await scenario.chain.accept(scenario.batch(bytes: 200_000))
+            let changes = scenario.reading.counters.transitions.values.reduce(0, +)
+            #expect(changes <= 4, "filling, blocking, and open at the end: \(changes)")
+            #expect(await receipt.settled() == .kept)
+        }
+        #expect(hasEnded)
+        #expect(scenario.reading.state == .open)
+    }
+
     @Test("Before a receiver that takes nothing, a batch larger than the buffer waits, and is refused in time")
     func refused() {
         let receiver = RecordingDestination { _, _ in .hang }

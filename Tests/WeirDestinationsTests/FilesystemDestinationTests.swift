@@ -174,7 +174,7 @@ import WeirWires
         await two.close()
     }
 
-    @Test("An output directory that vanished is made again", .enabled(if: true))
+    @Test("An output directory that vanished is made again")
     func vanished() async throws {
         let scratch = try Scratch()
         let destination = try Bench.endpoint(Self.settings(scratch) { $0.maxSize = .kilobytes(1) })

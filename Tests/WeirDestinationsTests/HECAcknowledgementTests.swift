@@ -101,7 +101,7 @@ struct HECAcknowledgementTests {
     @Test("Of several requests only those without an acknowledgement time out; one question asks about all")
     func partially() async throws {
         let collector = FakeCollector { numbers, _ in numbers.filter { $0 % 2 == 0 } }
-        try await running(collector, patience: .seconds(2)) { destination, _ in
+        try await running(collector, patience: .seconds(6)) { destination, _ in
             let kept = await withTaskGroup(of: Bool.self) { group in
                 for number in 0..<6 {
                     group.addTask {
@@ -114,7 +114,8 @@ struct HECAcknowledgementTests {
             }
             #expect(kept == 3)
             #expect(collector.questions.contains { $0.count > 1 })
-            #expect(collector.questions.count <= 4)
+            // Six that asked for themselves would ask three times as often.
+            #expect(collector.questions.count <= 8)
         }
     }
 

@@ -1,5 +1,4 @@
 import AsyncHTTPClient
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -16,11 +15,10 @@ import WeirWorld
 struct NodeTests {
     /// Runs a node of this configuration while `body` looks at it, then stops it; the directory goes away at the end.
     private static func run(_ text: String, _ body: (Node, String) async throws -> Void) async throws {
-        var template = Array(("/tmp/weir-node-" + String(repeating: "X", count: 6)).utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let temporary = try TemporaryFolder()
+        defer { temporary.remove() }
+        let folder = temporary.path
         let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        defer { try? QueueShelf.remove(folder, files: world.files) }
         try await run(text, in: folder, world, body)
     }
 
@@ -58,6 +56,17 @@ struct NodeTests {
         return false
     }
 
+    @Test("keeps a second node off its data directory, and lets it in when it has stopped")
+    func alone() async throws {
+        let text = "destinations: { a: { type: drop } }"
+        try await Self.run(text) { node, folder in
+            let second = await #expect(throws: NodeFailure.self) {
+                try await Self.run(text, in: folder, node.world) { _, _ in }
+            }
+            #expect(second?.message.contains("Another Weir runs on the data directory") == true)
+        }
+    }
+
     @Test("brings what comes in to where its routes say, and accounts for all of it")
     func flow() async throws {
         let text = """
@@ -84,11 +93,10 @@ struct NodeTests {
 
     @Test("keeps what its receiver cannot take, delivers it after a restart, and shows a queue that nobody owns")
     func restart() async throws {
-        var template = Array(("/tmp/weir-node-" + String(repeating: "X", count: 6)).utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let temporary = try TemporaryFolder()
+        defer { temporary.remove() }
+        let folder = temporary.path
         let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        defer { try? QueueShelf.remove(folder, files: world.files) }
         let source = "sources: { in: { type: tcp, listen: \"127.0.0.1:0\" } }\n"
         // Nobody listens on port 1.
         let down =

@@ -1,8 +1,9 @@
 """A sender that knows what was promised to it: it posts batches over HTTP and remembers those that were acknowledged."""
 import http.client
 import threading
+import time
 
-from events import json_event
+from events import json_event, numbers
 
 
 class Poster:
@@ -59,3 +60,14 @@ class Poster:
         self._stop.set()
         if self._thread:
             self._thread.join(30)
+
+
+def assert_kept(poster, receiver, limit=10):
+    """Everything acknowledged arrives, and nothing arrives that was never offered. What the kernel has taken from Weir may still be
+    on its way through the receiver's threads: that is waited for."""
+    end = time.monotonic() + limit
+    while (lost := poster.acknowledged - set(seen := numbers(receiver.bytes()))) and time.monotonic() < end:
+        time.sleep(0.02)
+    strange = [n for n in seen if n >= poster.offered]
+    assert not lost, f"{len(lost)} acknowledged events are lost, first: {sorted(lost)[:5]}"
+    assert not strange, f"events that nobody sent: {strange[:5]}"

@@ -14,13 +14,15 @@ from waiting import free_port
 
 
 class TCPReceiver:
-    """Collects what is sent to it. `stall` stops reading; `stop` refuses connections until `start`."""
+    """Collects what is sent to it. `stall` stops reading; `stop` refuses connections until `start`. With `half_closes` it ends its own
+    side of each connection at once and goes on reading."""
 
-    def __init__(self, port=None, receive_buffer=None):
+    def __init__(self, port=None, receive_buffer=None, host="127.0.0.1", half_closes=False):
         self.port = port or free_port()
         self.data = bytearray()
         self.connections = 0
         self.bytes_per_second = None
+        self.host, self.half_closes = host, half_closes
         self._receive_buffer = receive_buffer
         self._lock = threading.Lock()
         self._flow = threading.Event()
@@ -32,7 +34,7 @@ class TCPReceiver:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._receive_buffer:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-        server.bind(("127.0.0.1", self.port))
+        server.bind((self.host, self.port))
         server.listen(64)
         self._server, self._open = server, []
         threading.Thread(target=self._accept, args=(server, self._open), daemon=True).start()
@@ -46,6 +48,8 @@ class TCPReceiver:
                 return
             self.connections += 1
             connections.append(connection)
+            if self.half_closes:
+                connection.shutdown(socket.SHUT_WR)
             threading.Thread(target=self._read, args=(connection,), daemon=True).start()
 
     def _read(self, connection):

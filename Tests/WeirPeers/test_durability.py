@@ -1,11 +1,8 @@
-"""What was acknowledged is never lost: kill -9 anywhere, power cuts, full disks, disks that fail.
+"""What was acknowledged is never lost: power cuts, full disks, disks that fail, a clean stop.
 
 Accounting: the poster remembers which events were answered with 200; the receiver remembers what arrived. Lost is what was
 acknowledged and did not arrive; it must be nothing. Events that were offered and not acknowledged may arrive.
 """
-import os
-import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -13,104 +10,10 @@ import time
 import pytest
 
 from daemons import program
-from events import assert_each_once, assert_none_lost, numbers, send_lines, text
-from posting import Poster
+from events import assert_each_once, numbers, send_lines, text
+from posting import Poster, assert_kept
 from waiting import until
-from weir import Weir, flow, http_in, tcp_in, tcp_out
-
-LONG = os.environ.get("WEIR_FAULTS") == "long"
-ALWAYS = {"on_backpressure": "queue", "queue": {"mode": "always", "segment_size": "64KiB", "max_size": "100MB"}}
-
-
-def assert_kept(poster, received, more=b""):
-    """Everything acknowledged arrived, and nothing arrived that was never offered."""
-    seen = numbers(received + more)
-    lost = sorted(poster.acknowledged - set(seen))
-    strange = [n for n in seen if n >= poster.offered]
-    assert not lost, f"{len(lost)} acknowledged events are lost, first: {lost[:5]}"
-    assert not strange, f"events that nobody sent: {strange[:5]}"
-
-
-def drained(server):
-    gate = server.gate("out")
-    return gate["queue"]["events"] == 0 and gate["counters"]["held_events"] == 0
-
-
-def killed_or_drained(server):
-    try:
-        return drained(server)
-    except OSError:
-        return not server.process.is_alive
-
-
-# kill -9 at the n-th use of a call by a thread, while events come in, go out, segments are made, closed and removed, and the server
-# stops. CI takes this sample; WEIR_FAULTS=long goes on with each call until its n-th use is not reached any more.
-CALLS = ("pwritev", "fdatasync", "fsync", "rename", "ftruncate", "unlink")
-SAMPLE = [("pwritev", n) for n in (1, 2, 3, 5, 8, 13)] + [("fdatasync", n) for n in (1, 2, 3, 7)] + [
-    ("fsync", 1), ("fsync", 3), ("rename", 1), ("ftruncate", 1), ("unlink", 1)]
-POINTS = [(call, None) for call in CALLS] if LONG else SAMPLE
-
-
-def kill_at(run_weir, tcp_receiver, port, tmp_path, call, n):
-    """One run that is killed at the n-th use of a call, and the run after it. -> whether the call was reached."""
-    receiver, listen = tcp_receiver(started=False), port()
-    tracer = [program("strace"), "-f", "-qq", "-o", tmp_path / "strace", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
-    server = run_weir(flow(http_in(listen, settle_wait="5s"), {"out": tcp_out(receiver, **ALWAYS)}), ready=False, wrap=tracer,
-                      name=f"weir-{call}-{n}")
-    poster = Poster(listen, more="x" * 250)
-    until("it listens or was killed", lambda: not server.process.is_alive or server.is_ready(), 20)
-    if server.process.is_alive and poster.run(most=20):          # the receiver is not there yet: all of it stays on disk
-        receiver.start()
-        if poster.run(most=20):                                  # segments are read, and removed behind the reader
-            until("it was killed, or the queue is empty", lambda: killed_or_drained(server), 20)
-    server.terminate()
-    is_reached = "killed by SIGKILL" in (tmp_path / "strace").read_text()
-    if not receiver.is_listening:
-        receiver.start()
-    server.wrap = []
-    server.start()
-    until("the queue is empty", lambda: drained(server), 20)
-    assert_kept(poster, receiver.bytes())
-    assert Poster(listen, first=poster.offered).run(most=1), "after the repair it takes no more events"
-    server.terminate()
-    receiver.stop()
-    return is_reached
-
-
-@pytest.mark.timeout(3600 if LONG else 120)
-@pytest.mark.parametrize("call, n", POINTS, ids=[f"{call}-{n or 'every'}" for call, n in POINTS])
-def test_kill_at_the_nth_call(run_weir, tcp_receiver, port, tmp_path, call, n):
-    """kill -9 at the n-th write, sync, rename, cut or removal: what was acknowledged is there after the restart."""
-    if n is not None:
-        kill_at(run_weir, tcp_receiver, port, tmp_path, call, n)
-        return
-    n = 1
-    while kill_at(run_weir, tcp_receiver, port, tmp_path, call, n):
-        n += 1
-    print(f"{call}: {n - 1} places")
-    assert n > 1, f"{call} is never called"
-
-
-@pytest.mark.parametrize("seed", range(20 if LONG else 3))
-def test_kill_at_any_time_under_load(run_weir, tcp_receiver, port, seed):
-    """kill -9 while events come in and go out, three times in a row: nothing that was acknowledged is lost."""
-    receiver, listen = tcp_receiver(), port()
-    server = run_weir(flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}))
-    posters = []
-    for turn in range(3):
-        poster = Poster(listen, first=turn * 1_000_000)
-        posters.append(poster)
-        poster.start()
-        time.sleep(0.2 + 0.13 * ((seed * 7 + turn * 3) % 5))
-        server.kill()
-        poster.stop()
-        server.start()
-    until("the queue is empty", lambda: drained(server), 20)
-    seen = numbers(receiver.bytes())
-    for poster in posters:
-        assert poster.acknowledged, "nothing was acknowledged: the test proves nothing"
-        assert not poster.acknowledged - set(seen)
-
+from weir import ALWAYS, drained, flow, http_in, tcp_in, tcp_out
 
 def test_clean_restart_keeps_the_queue(run_weir, tcp_receiver, port):
     """SIGTERM with events in the queue: it ends at once with 0, and after the start each event arrives once."""
@@ -183,10 +86,15 @@ def test_power_cut(run_weir, tcp_receiver, port, mounted):
     server = run_weir({**flow(http_in(listen), {"out": tcp_out(receiver, **ALWAYS)}), "data": str(disk / "data")})
     poster = Poster(listen).start()
     until("some are acknowledged", lambda: len(poster.acknowledged) > 1000, 30)
+    # A power failure takes the process with it, so nobody sees what it acknowledges afterwards. Here it lives on: a sync that is under
+    # way in the moment of the shutdown may return success, because its journal transaction is gone when it looks. So what was
+    # acknowledged before the cut must be there, and after it at most the requests that were under way may be.
+    before = set(poster.acknowledged)
     done = subprocess.run([xfs_io, "-x", "-c", "shutdown", disk], capture_output=True, text=True, timeout=30)
     if done.returncode != 0 or "not supported" in done.stderr:
         poster.stop()
         pytest.skip(f"NO SHUTDOWN: this kernel cannot cut off a file system ({done.stderr.strip()})")
+    after = set(poster.acknowledged)
     time.sleep(0.5)
     server.kill()
     poster.stop()
@@ -194,7 +102,9 @@ def test_power_cut(run_weir, tcp_receiver, port, mounted):
     receiver.start()
     server.start()
     until("the queue is empty", lambda: drained(server), 20)
-    assert_kept(poster, receiver.bytes())
+    assert len(poster.acknowledged - after) <= 2 * poster.size, "it went on acknowledging on a disk that was gone"
+    poster.acknowledged = before
+    assert_kept(poster, receiver)
 
 
 def test_disk_full_and_back(run_weir, tcp_receiver, port, mounted):
@@ -220,7 +130,7 @@ def test_disk_full_and_back(run_weir, tcp_receiver, port, mounted):
     poster.stop()
     receiver.start()
     until("the queue is empty", lambda: drained(server), 30)
-    assert_kept(poster, receiver.bytes())
+    assert_kept(poster, receiver)
 
 
 def test_failing_sync_is_never_acknowledged(run_weir, tcp_receiver, port, tmp_path):
@@ -236,7 +146,7 @@ def test_failing_sync_is_never_acknowledged(run_weir, tcp_receiver, port, tmp_pa
     server.wrap = []
     server.start()
     until("the queue is empty", lambda: drained(server), 20)
-    assert_kept(poster, receiver.bytes())
+    assert_kept(poster, receiver)
 
 
 def test_damaged_segment_loses_only_what_is_damaged(run_weir, tcp_receiver, port):

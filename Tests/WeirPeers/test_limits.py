@@ -26,7 +26,7 @@ def works(server, listen, receiver, number):
 
 
 def test_ten_thousand_idle_connections(run_weir, receiver, port):
-    """10,000 connections that say nothing: at most 20 KB each, and another one is served as if they were not there."""
+    """10,000 connections that say nothing: less than 40 KB each in a debug build, and another one is served as if they were not there."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(10_000, (hard if hard > 0 else 1 << 20) - 1000)
     if count < 10_000:

@@ -163,38 +163,6 @@ def test_elasticsearch_client_bulk(run_weir, receiver, port):
     arrive(receiver)
 
 
-def test_files_are_followed(run_weir, receiver, tmp_path):
-    """A log that grows, is renamed and begun again, then copied and cut: every line arrives once."""
-    log = tmp_path / "app.log"
-    log.write_text("".join(text(n) + "\n" for n in range(100)))
-    run_weir(flow({"in": {"type": "file", "path": str(tmp_path / "app.log"), "from": "beginning"}}, {"out": tcp_out(receiver)}))
-    arrive(receiver, 100)
-    with log.open("a") as more:
-        more.writelines(text(n) + "\n" for n in range(100, 200))
-    log.rename(tmp_path / "app.log.1")
-    log.write_text("".join(text(n) + "\n" for n in range(200, 300)))
-    arrive(receiver, 300)
-    shutil.copy(log, tmp_path / "app.log.2")
-    with log.open("r+") as cut:
-        cut.truncate(0)
-    with log.open("a") as more:
-        more.writelines(text(n) + "\n" for n in range(300, 350))
-    arrive(receiver, 350)
-
-
-def test_files_are_not_read_twice_after_a_restart(run_weir, receiver, tmp_path):
-    """The place in a file survives a restart."""
-    log = tmp_path / "app.log"
-    log.write_text("".join(text(n) + "\n" for n in range(100)))
-    server = run_weir(flow({"in": {"type": "file", "path": str(log), "from": "beginning"}}, {"out": tcp_out(receiver)}))
-    arrive(receiver, 100)
-    assert server.terminate() == 0
-    with log.open("a") as more:
-        more.writelines(text(n) + "\n" for n in range(100, 200))
-    server.start()
-    arrive(receiver, 200)
-
-
 def test_many_connections_at_once(run_weir, receiver, port):
     """Fifty connections that write at the same time, byte by byte cut anywhere: no line is mixed with another."""
     listen = port()

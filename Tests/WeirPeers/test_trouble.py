@@ -109,7 +109,8 @@ def test_queue_engages_and_drains(run_weir, tcp_receiver, port):
     server.until_state("out", "queueing", limit=4)
     assert time.monotonic() - began < 2.5
     assert server.reason("out") == "connect_refused"
-    assert server.gate("out")["queue"]["events"] > 0
+    # The state comes first, the sync a moment later.
+    until("events are on disk", lambda: server.gate("out")["queue"]["events"] > 0, 2)
     receiver.start()
     until("all events", lambda: receiver.count() >= COUNT, 20)
     server.until_state("out", "open")

@@ -154,5 +154,13 @@ def http_out(receiver, **more):
     return {"type": "http", "url": f"{receiver.url}/in", "flush": "50ms", "retry": QUICK, **more}
 
 
+def drained(server, name="out"):
+    """Nothing is left at a gate, on disk or in memory."""
+    gate = server.gate(name)
+    return gate["queue"]["events"] == 0 and gate["counters"]["held_events"] == 0
+
+
+# Everything through the disk, in small segments.
+ALWAYS = {"on_backpressure": "queue", "queue": {"mode": "always", "segment_size": "64KiB", "max_size": "100MB"}}
 # Real defaults are 2 s and 60 s; tests of anything but the waiting itself need not wait so long.
 QUICK = {"first": "100ms", "most": "500ms"}

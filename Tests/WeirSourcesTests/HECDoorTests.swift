@@ -132,4 +132,19 @@ struct HECDoorTests {
             #expect(try await ask() == "{\"acks\":{\"0\":false,\"1\":false,\"7\":false}}")
         }
     }
+
+    @Test("What is kept for questions is bounded: the oldest numbers and the most silent channels are forgotten")
+    func bounds() {
+        let kept = HECAcknowledgements()
+        for _ in 0..<10_001 { _ = kept.add(.kept, channel: "a") }
+        #expect(kept.status([0, 1, 10_000], channel: "a").map(\.1) == [false, true, true])
+        for number in 0..<1_000 { _ = kept.add(.kept, channel: "c\(number)") }
+        #expect(kept.status([5], channel: "a").map(\.1) == [false])
+        #expect(kept.status([0], channel: "c999").map(\.1) == [true])
+        for number in 0..<10 {
+            for _ in 0..<10_000 { _ = kept.add(.kept, channel: "d\(number)") }
+        }
+        #expect(kept.status([0], channel: "c0").map(\.1) == [false])
+        #expect(kept.status([9_999], channel: "d9").map(\.1) == [true])
+    }
 }

@@ -72,6 +72,31 @@ struct TCPSourceTests {
         #expect(intake.bytes == count * 1_000_000)
     }
 
+    @Test("Senders that close while they are held lose nothing, and memory stays within what kernel and source hold")
+    func closedWhileHeld() async throws {
+        let intake = RecordingIntake(time: world.time)
+        intake.close()
+        let line = String(repeating: "y", count: 999) + "\n"
+        let block = ByteBuffer(string: String(repeating: line, count: 1_000))
+        let tested = source(intake) { $0.buffer = .mebibytes(1) }
+        try await running(tested) { source in
+            let port = try source.port()
+            // Less than the kernel's buffers take for connections that are not read. When the end of a stream reaches
+            // the source, NIO reads what the kernel holds of it at once, over the budget; the others then wait.
+            for _ in 0..<4 {
+                let sender = try await Sender.connect(port)
+                try await sender.send(block)
+                try await sender.close()
+            }
+            try await world.time.sleep(for: .milliseconds(300))
+            #expect(tested.heldBytes > 0 && tested.heldBytes <= 4 * 1_000_000)
+            intake.open()
+            #expect(await eventually { intake.count == 4_000 })
+        }
+        #expect(intake.bytes == 4_000_000)
+        #expect(tested.heldBytes == 0)
+    }
+
     @Test("A line of 50 MB is cut, counted, and the next line is whole")
     func longLine() async throws {
         let intake = RecordingIntake(time: world.time)

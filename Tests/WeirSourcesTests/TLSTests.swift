@@ -96,6 +96,32 @@ struct SourceTLSTests {
         #expect(intake.texts == messages)
     }
 
+    @Test("HTTP over TLS: the same rules")
+    func http() async throws {
+        guard let folder = try certificates() else { return }
+        let intake = RecordingIntake(time: world.time)
+        var tls = ServerTLS()
+        tls.certificate = folder.path + "/server.pem"
+        tls.key = folder.path + "/server.key"
+        tls.clientCA = folder.path + "/ca.pem"
+        let tested = httpSource(intake) { [tls] in $0.tls = tls }
+        try await running(tested) { source in
+            let port = try source.port("http")
+            let text = "POST / HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
+            let welcome = try await connect(port, folder, shows: true)
+            try await welcome.send(text + "good")
+            #expect(await eventually { intake.count == 1 })
+            let nobody = try await connect(port, folder, shows: false)
+            try? await nobody.send(text + "evil")
+            let old = try await connect(port, folder, shows: true, most: .tlsv11)
+            try? await old.send(text + "olde")
+            let plain = try await Sender.connect(port)
+            try? await plain.send(text + "bare")
+            #expect(await eventually { (tested.meter.reading.refused["tls_failed"] ?? 0) >= 3 })
+        }
+        #expect(intake.texts == ["good"])
+    }
+
     @Test("TLS files that cannot be used are said at the start")
     func badFiles() async throws {
         var settings = TCPSource.Settings()

@@ -48,7 +48,7 @@ import WeirWorld
 
     @Test(
         "A flipped byte costs at most the record it lies in, and is reported", arguments: [true, false],
-        [QueueSettings.Compression.none, .lz4])
+        [QueueSettings.Compression.none, .lz4, .zstd])
     func flips(_ sealed: Bool, _ compression: QueueSettings.Compression) async throws {
         let image = try await image(sealed: sealed, compression: compression)
         for offset in image.bytes.indices {
@@ -69,9 +69,11 @@ import WeirWorld
         }
     }
 
-    @Test("A truncated segment gives the records before the cut", arguments: [true, false])
-    func truncations(_ sealed: Bool) async throws {
-        let image = try await image(sealed: sealed)
+    @Test(
+        "A truncated segment gives the records before the cut", arguments: [true, false],
+        [QueueSettings.Compression.none, .lz4, .zstd])
+    func truncations(_ sealed: Bool, _ compression: QueueSettings.Compression) async throws {
+        let image = try await image(sealed: sealed, compression: compression)
         for length in image.bytes.indices {
             let (records, queue) = try await open(image, Array(image.bytes.prefix(length)))
             let expected = DamageTests.texts.indices.filter { image.places[$0].upperBound <= length }.map {
@@ -84,9 +86,11 @@ import WeirWorld
         }
     }
 
-    @Test("A tail of zeros gives the records before it", arguments: [true, false])
-    func zeros(_ sealed: Bool) async throws {
-        let image = try await image(sealed: sealed)
+    @Test(
+        "A tail of zeros gives the records before it", arguments: [true, false],
+        [QueueSettings.Compression.none, .lz4, .zstd])
+    func zeros(_ sealed: Bool, _ compression: QueueSettings.Compression) async throws {
+        let image = try await image(sealed: sealed, compression: compression)
         for start in image.bytes.indices.dropLast() {
             let bytes = image.bytes.prefix(start) + Array(repeating: 0, count: image.bytes.count - start)
             let (records, queue) = try await open(image, Array(bytes))

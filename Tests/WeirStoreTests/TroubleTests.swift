@@ -1,8 +1,9 @@
 import NIOCore
 import Testing
-@testable import WeirStore
 import WeirTestKit
 import WeirWorld
+
+@testable import WeirStore
 
 /// Full disks, failing syncs, kills at every step, and what is dropped on purpose.
 @Suite struct TroubleTests {

@@ -50,6 +50,11 @@ struct FlowGraph: Sendable {
             ]
         ) {
             edges(height)
+            if sources.isEmpty {
+                tag("text", ["class": "m", "x": "34", "y": Figures.rounded(height / 2 + 4, 0)]) {
+                    "No source is configured"
+                }
+            }
             for (index, name) in sources.enumerated() { source(name, y: place(index, of: sources.count, height)) }
             for (index, gate) in gates.enumerated() { box(gate, y: place(index, of: gates.count, height)) }
             for (index, name) in receivers.enumerated() { receiver(name, y: place(index, of: receivers.count, height)) }

@@ -46,12 +46,13 @@ struct GatePage: Sendable {
                     }
                 }
             }
-            if let destination = seen.destinations.first(where: { $0.gate?.id == reading.id || $0.name == reading.id }),
-                !destination.endpoints.isEmpty
-            {
-                tag("section", ["class": "panel", "aria-labelledby": "endpoints"]) {
-                    tag("h2", ["id": "endpoints"]) { "Endpoints" }
-                    endpoints(destination)
+            if let destination = seen.destinations.first(where: { $0.name == reading.id }) {
+                if destination.deadLetters.events > 0 { letters(destination) }
+                if !destination.endpoints.isEmpty {
+                    tag("section", ["class": "panel", "aria-labelledby": "endpoints"]) {
+                        tag("h2", ["id": "endpoints"]) { "Endpoints" }
+                        endpoints(destination)
+                    }
                 }
             }
             tag("section", ["class": "panel", "aria-labelledby": "history"]) {
@@ -74,6 +75,19 @@ struct GatePage: Sendable {
         reading.state.rawValue + ":" + why.lines.map(\.label).joined(separator: ",")
     }
 
+    private func letters(_ destination: DestinationStatus) -> Markup {
+        tag("section", ["class": "panel", "aria-labelledby": "letters"]) {
+            tag("h2", ["id": "letters"]) { "Dead letters" }
+            tag("p") {
+                "\(Figures.events(destination.deadLetters.events)) that the receiver refused for good. Look with "
+                tag("code") { "weir queue peek \(destination.name) --dead-letters" }
+                ", send them again with "
+                tag("code") { "weir queue replay \(destination.name)" }
+                "."
+            }
+        }
+    }
+
     private func endpoints(_ destination: DestinationStatus) -> Markup {
         tag("table", ["role": "table", "class": "stack"]) {
             tag("thead", ["role": "rowgroup"]) {
@@ -91,7 +105,9 @@ struct GatePage: Sendable {
                         cell("In flight", "\(endpoint.inFlight) of \(endpoint.concurrency)")
                         cell("Weight", "\(endpoint.weight)")
                         cell("Delivered", "\(Figures.count(Int64(clamping: endpoint.sentEvents))) events")
-                        tag("td", ["role": "cell", "class": "why"]) { endpoint.trouble?.sentence ?? "none" }
+                        tag("td", ["role": "cell", "class": "why", "data-label": "Trouble"]) {
+                            endpoint.trouble?.sentence ?? "none"
+                        }
                     }
                 }
             }

@@ -25,8 +25,17 @@ extension DeliveryChain {
     /// in whole and alone instead: its end must not be dropped while the receiver is idle.
     private func acceptInParts(_ batch: Batch, _ deadline: Moment?) async throws(IntakeRefusal) -> Receipt {
         var receipts: [Receipt] = []
+        var hasWaited = false
+        defer { if hasWaited { change { shared, _, _ in shared.heldInParts -= 1 } } }
         for run in batch.cuts(bytes: max(1, min(shape.bytesMost, bufferMost / 4)), events: .max) {
-            receipts.append(try await admit(batch.slice(run), deadline))
+            let part = batch.slice(run)
+            switch change({ shared, now, _ in shared.enter(part, deadline: deadline, at: now) }) {
+            case .answer(let answer): receipts.append(try answer.get())
+            case .wait:
+                if !hasWaited { change { shared, _, _ in shared.heldInParts += 1 } }
+                hasWaited = true
+                receipts.append(try await wait(part, deadline).get())
+            }
         }
         return .joined(receipts)
     }
@@ -125,7 +134,7 @@ extension DeliveryChain.Shared {
             }
             break
         }
-        state.isWaitedFor = !waiters.isEmpty
+        state.isWaitedFor = !waiters.isEmpty || heldInParts > 0
         let seen = state.observe(at: now, wall: wall)
         effects.transition = seen.gate
         effects.spill = seen.spill

@@ -19,6 +19,8 @@ extension DeliveryChain {
 
     /// Letters written with one sync; more are written in several goes, so that memory stays bounded.
     private static let lettersAtOnce = 1_000
+    private static let lettersFull = Reason(
+        "dead_letters_full", "The dead letters are full, and refused events must not be lost.")
 
     func openDeadLetters() async throws {
         guard let queueDirectory else { return }
@@ -71,13 +73,17 @@ extension DeliveryChain {
         if mustWait {
             let bytes = page.reduce(0) { $0 + $1.event.readableBytes + 256 }
             if letters.level.diskBytes + Int64(bytes) > settings.deadLetters.maxSize.bytes {
-                burial.waits = Reason(
-                    "dead_letters_full", "The dead letters are full, and refused events must not be lost.")
+                burial.waits = Self.lettersFull
                 return
             }
         }
         do throws(StoreFailure) {
             let dropped = try await letters.append(page)
+            if mustWait && dropped > 0 {
+                // They are larger than was reckoned, and none was written.
+                burial.waits = Self.lettersFull
+                return
+            }
             let isNewest = settings.deadLetters.onFull != .dropOldest
             burial.kept += isNewest ? page.count - dropped : page.count
             if isNewest && dropped > 0 { burial.dropped["dead_letters_full", default: 0] += dropped }

@@ -52,6 +52,9 @@ package final class DeliveryChain: Intake {
         var state: DeliveryState
         var waiters = Deque<Waiter>()
         var nextWaiter: UInt64 = 0
+        /// Senders whose batch is larger than the buffer and had to wait with one of its parts: they are held until the
+        /// last one is in, and the gate does not flap from part to part.
+        var heldInParts = 0
         /// Not later than the earliest deadline of the waiters.
         var waiterDeadline = Moment.distantFuture
         var sleepers: [(slot: Int, continuation: CheckedContinuation<Shipment?, Never>)] = []

@@ -9,7 +9,10 @@ extension DeliveryState {
     mutating func openedDisk(events: Int64) {
         guard let queue = settings.queueInUse else { return }
         spill = SpillState(mode: queue.mode, after: queue.after)
-        var disk = DiskState(aheadMost: min(max(2 * shape.bytesMost, 1 << 20), 8 << 20, max(65_536, bufferMost)))
+        // An eighth of the queue at the most: what was read is in the workers' hands, where `drop_oldest` does not
+        // reach.
+        let aheadMost = min(max(2 * shape.bytesMost, 1 << 20), 8 << 20, max(65_536, bufferMost))
+        var disk = DiskState(aheadMost: min(aheadMost, max(1, queue.maxSize.asInt / 8)))
         disk.enteredEvents = UInt64(max(0, events))
         disk.isReadOut = events <= 0
         counters.recoveredEvents = disk.enteredEvents
@@ -20,7 +23,7 @@ extension DeliveryState {
     // MARK: Writing
 
     /// True where what comes in goes to disk: the queue is engaged, and new events may not go round it.
-    private func writesNew(at now: Moment) -> Bool {
+    func writesNew(at now: Moment) -> Bool {
         guard let spill, spill.isEngaged else { return false }
         return settings.strictOrdering || spill.mode == .always || isPaused || trouble(at: now) != nil
             || level * 2 >= bufferMost
@@ -103,7 +106,8 @@ extension DeliveryState {
 
     mutating func beginReading() -> (writes: UInt64, bytes: Int) {
         disk?.isReading = true
-        return (disk?.writes ?? 0, max(65_536, (disk?.aheadMost ?? 0) - (disk?.aheadBytes ?? 0)))
+        guard let disk else { return (0, 1) }
+        return (disk.writes, max(min(65_536, disk.aheadMost), disk.aheadMost - disk.aheadBytes))
     }
 
     /// Takes what was read. What is not a batch of ours is dropped and counted (`damaged`).

@@ -102,7 +102,10 @@ struct DeliveryState: Sendable {
     /// Takes a batch into memory if there is room, or says what else becomes of it.
     mutating func enter(_ batch: Batch, at now: Moment) -> Entry {
         let size = batch.byteCount
-        guard level == 0 || level + size <= bufferMost else {
+        // What is in flight to a receiver that hangs may stay for its whole time limit. While the queue takes what
+        // comes in, one batch at a time passes beside it on its way to the disk.
+        let passes = waiting.isEmpty && writing.isEmpty && writesNew(at: now) && disk?.trouble == nil
+        guard level == 0 || level + size <= bufferMost || passes else {
             guard settings.onBackpressure == .drop else { return .full }
             isDropping = true
             count(taken: batch)
@@ -168,7 +171,9 @@ struct DeliveryState: Sendable {
         if spill != nil {
             let seen = SpillState.Seen(
                 trouble: heldBy ?? suspended ?? trouble, isHeld: isWaitedFor || gate.isAtLimit,
-                fill: Double(level) / Double(bufferMost), isDiskEmpty: (disk?.isEmpty ?? true) && writing.isEmpty)
+                // Full is also what has no room for the batch that waits.
+                fill: isWaitedFor ? 1 : Double(level) / Double(bufferMost),
+                isDiskEmpty: (disk?.isEmpty ?? true) && writing.isEmpty)
             change = spill?.observe(seen, at: now)
         }
         if isDropping, level * 4 < bufferMost * 3 { isDropping = false }

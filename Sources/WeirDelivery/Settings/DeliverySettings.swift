@@ -50,8 +50,7 @@ package struct DeliverySettings: Settings {
             "buffer", \.buffer, range: .kibibytes(64)...(.gibibytes(16)),
             """
             Bytes of events held in memory for this destination, with those in flight. A batch is let in while there \
-            is room \
-            for it, or alone.
+            is room for it, or alone; with a disk queue at work, one batch passes beside what hangs in flight.
             """),
         field(
             "concurrency", \.concurrency, range: 1...1_024,

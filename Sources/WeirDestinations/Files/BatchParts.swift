@@ -16,7 +16,7 @@ struct BatchParts: Sendable {
             return ([FileWriter.Part(partition: .root, lines: joined(whole), indices: [])], [])
         }
         var parts: [FileWriter.Part] = []
-        var places: [String: Int] = [:]
+        var places = Places()
         var failed: [(index: Int, reason: Reason)] = []
         var base = 0
         for batch in batches {
@@ -25,8 +25,13 @@ struct BatchParts: Sendable {
             for index in 0..<batch.count {
                 let place: Int?
                 do throws(EventText.Failure) {
-                    let key = try key(of: index, in: batch, partition)
-                    place = places[key] ?? add(key, to: &parts, &places)
+                    if let open = run, !partition.readsEvent {
+                        // The same for all events of a batch.
+                        place = open.place
+                    } else {
+                        let key = try key(of: index, in: batch, partition)
+                        place = places.keys[key] ?? add(key, to: &parts, &places)
+                    }
                 } catch {
                     place = nil
                     failed.append((base + index, Reason("partition_failed", error.sentence)))
@@ -55,12 +60,18 @@ struct BatchParts: Sendable {
         return try result.get()
     }
 
-    private func add(_ key: String, to parts: inout [FileWriter.Part], _ places: inout [String: Int]) -> Int {
+    /// Two texts may stand for one directory (`a//b`, `a/b`), so both are remembered.
+    private struct Places {
+        var keys: [String: Int] = [:]
+        var paths: [PartitionPath: Int] = [:]
+    }
+
+    private func add(_ key: String, to parts: inout [FileWriter.Part], _ places: inout Places) -> Int {
         let path = PartitionPath(key)
-        // Two texts may stand for one directory (`a//b`, `a/b`).
-        let place = parts.firstIndex { $0.partition == path } ?? parts.count
+        let place = places.paths[path] ?? parts.count
         if place == parts.count { parts.append(FileWriter.Part(partition: path, lines: ByteBuffer(), indices: [])) }
-        places[key] = place
+        places.keys[key] = place
+        places.paths[path] = place
         return place
     }
 

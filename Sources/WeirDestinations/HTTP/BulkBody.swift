@@ -11,16 +11,17 @@ struct BulkBody: Sendable {
 
     func encode(_ batches: [Batch]) -> EventwiseBody {
         let fixed = fixedLine
-        return EventwiseBody(batches, overhead: 64, prepare: { _ in }) {
-            event, batch, _, bytes throws(EventText.Failure) in
-            if let fixed {
-                bytes.writeImmutableBuffer(fixed)
-            } else {
-                try writeLine(event, batch.context, &bytes)
-            }
-            EventJSON.write(event, of: batch.context, to: &bytes)
-            bytes.writeInteger(0x0A as UInt8)
-        }
+        return EventwiseBody(
+            batches, overhead: 64, prepare: { _ in },
+            write: { event, batch, _, bytes throws(EventText.Failure) in
+                if let fixed {
+                    bytes.writeImmutableBuffer(fixed)
+                } else {
+                    try writeLine(event, batch.context, &bytes)
+                }
+                EventJSON.write(event, of: batch.context, to: &bytes)
+                bytes.writeInteger(0x0A as UInt8)
+            })
     }
 
     /// The action line when it is the same for all events.

@@ -76,10 +76,12 @@ enum HTTPBody {
 
     /// What an expression gives for each event, with a line feed after it.
     static func template(_ batches: [Batch], _ template: EventText) -> EventwiseBody {
-        EventwiseBody(batches, overhead: 1, prepare: { _ in }) { event, batch, _, body throws(EventText.Failure) in
-            body.writeString(try template.text(event, of: batch.context))
-            body.writeInteger(0x0A as UInt8)
-        }
+        EventwiseBody(
+            batches, overhead: 1, prepare: { _ in },
+            write: { event, batch, _, body throws(EventText.Failure) in
+                body.writeString(try template.text(event, of: batch.context))
+                body.writeInteger(0x0A as UInt8)
+            })
     }
 
     private static func joined(_ batches: [Batch], _ encode: (Batch) -> ByteBuffer) -> ByteBuffer {

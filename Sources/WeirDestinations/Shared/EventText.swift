@@ -25,6 +25,9 @@ struct EventText: Sendable {
         }
     }
 
+    /// False where all events of a batch get the same text: it asks for nothing of an event.
+    var readsEvent: Bool { expression.readsWholeRecord || !expression.fieldsRead.isEmpty }
+
     /// Why an event gave no text.
     struct Failure: Error {
         var sentence: String

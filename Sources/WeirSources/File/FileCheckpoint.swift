@@ -1,3 +1,5 @@
+import WeirWorld
+
 /// How far a file has been read, and by what it is known again: device, inode, and a check of its first bytes, because
 /// inodes are given out again.
 struct FileCheckpoint: Sendable, Hashable {
@@ -8,8 +10,17 @@ struct FileCheckpoint: Sendable, Hashable {
     var headCheck: UInt64
     /// Everything before it is safe.
     var offset: Int64
+    /// Where it was; another file there after a restart has taken its place meanwhile.
+    var path: String
 
     static let headMost = 256
+
+    func isOf(_ file: FileStatus) -> Bool { device == file.device && inode == file.inode }
+
+    /// True when a file with these first bytes may be the one, or a copy of it.
+    func begins(_ head: [UInt8]) -> Bool {
+        headLength <= head.count && FileCheckpoint.check(head.prefix(headLength)) == headCheck
+    }
 
     /// FNV-1a, 64 bits: it tells files apart, nobody attacks it.
     static func check(_ bytes: some Sequence<UInt8>) -> UInt64 {
@@ -17,15 +28,17 @@ struct FileCheckpoint: Sendable, Hashable {
     }
 }
 
-/// The checkpoints of one source as text: a line of five numbers a file.
+/// The checkpoints of one source as text: a line of five numbers and the path a file. A path with a line feed is left
+/// out.
 ///
 ///     weir-files 1
-///     <device> <inode> <head length> <head check> <offset>
+///     <device> <inode> <head length> <head check> <offset> <path>
 enum FileCheckpoints {
     static func bytes(_ checkpoints: [FileCheckpoint]) -> [UInt8] {
         var text = "weir-files 1\n"
         for each in checkpoints {
-            text += "\(each.device) \(each.inode) \(each.headLength) \(each.headCheck) \(each.offset)\n"
+            let path = each.path.utf8.contains(0x0A) ? "" : each.path
+            text += "\(each.device) \(each.inode) \(each.headLength) \(each.headCheck) \(each.offset) \(path)\n"
         }
         return Array(text.utf8)
     }
@@ -36,12 +49,14 @@ enum FileCheckpoints {
         guard lines.first == "weir-files 1" else { return [] }
         lines.removeFirst()
         return lines.compactMap { line in
-            let numbers = line.split(separator: " ")
-            guard numbers.count == 5, let device = UInt64(numbers[0]), let inode = UInt64(numbers[1]),
+            let numbers = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false)
+            guard numbers.count >= 5, let device = UInt64(numbers[0]), let inode = UInt64(numbers[1]),
                 let length = Int(numbers[2]), (0...FileCheckpoint.headMost).contains(length),
                 let check = UInt64(numbers[3]), let offset = Int64(numbers[4]), offset >= 0
             else { return nil }
-            return FileCheckpoint(device: device, inode: inode, headLength: length, headCheck: check, offset: offset)
+            return FileCheckpoint(
+                device: device, inode: inode, headLength: length, headCheck: check, offset: offset,
+                path: numbers.count > 5 ? String(numbers[5]) : "")
         }
     }
 }

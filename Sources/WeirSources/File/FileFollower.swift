@@ -86,39 +86,13 @@ struct FileFollower {
 
     // MARK: Finding
 
-    private struct Found: Sendable {
-        var path: String
-        var status: FileStatus
-    }
-
     private mutating func lookForFiles() async {
         lastLook = world.time.now
-        let patterns = settings.paths.values.map { FilePattern($0) }
-        let files = world.files
-        let most = settings.filesMost
-        // Files that were renamed while Weir was not running are looked for beside those that the patterns name.
-        let lost = isFirstLook ? Set(restored.map { [$0.device, $0.inode] }) : []
-        let found = try? await lane.run { () -> (named: [Found], rotated: [Found], isCut: Bool) in
-            var named: [Found] = []
-            var seen: Set<String> = []
-            for path in patterns.flatMap({ $0.files(in: files) }) where seen.insert(path).inserted {
-                if let status = (try? files.status(path)) ?? nil { named.append(Found(path: path, status: status)) }
-            }
-            var rotated: [Found] = []
-            if !lost.isEmpty {
-                let directories = Set((patterns.map(\.text) + named.map(\.path)).map(Self.directory))
-                for directory in directories.sorted() {
-                    for name in (try? files.list(directory.isEmpty ? "." : directory)) ?? [] {
-                        let path = directory.isEmpty ? name : (directory == "/" ? "/" + name : directory + "/" + name)
-                        guard !seen.contains(path), let status = (try? files.status(path)) ?? nil, status.kind == .file,
-                            lost.contains([status.device, status.inode])
-                        else { continue }
-                        rotated.append(Found(path: path, status: status))
-                    }
-                }
-            }
-            return (Array(named.prefix(most)), rotated, named.count > most)
-        }
+        // Files that were rotated while Weir was not running are looked for beside those that the patterns name.
+        let search = FileSearch(
+            patterns: settings.paths.values.map { FilePattern($0) }, most: settings.filesMost, files: world.files,
+            checkpoints: isFirstLook ? restored : [])
+        let found = try? await lane.run { search.run() }
         guard let found else { return }
         if found.isCut { trouble("too_many_files", .tooManyFiles) } else { troubles["too_many_files"] = nil }
         markRotated(found.named)
@@ -131,12 +105,7 @@ struct FileFollower {
         restored = Array(restored.prefix(settings.filesMost))
     }
 
-    private static func directory(_ path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "" }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private mutating func markRotated(_ named: [Found]) {
+    private mutating func markRotated(_ named: [FileSearch.Found]) {
         var places: [[UInt64]: String] = [:]
         for file in named { places[[file.status.device, file.status.inode]] = file.path }
         for index in tails.indices {
@@ -146,7 +115,7 @@ struct FileFollower {
         }
     }
 
-    private mutating func follow(_ file: Found, isRotated: Bool) async {
+    private mutating func follow(_ file: FileSearch.Found, isRotated: Bool) async {
         guard tails.count < settings.filesMost,
             !tails.contains(where: { $0.device == file.status.device && $0.inode == file.status.inode })
         else { return }
@@ -156,7 +125,7 @@ struct FileFollower {
             opened = try await lane.run {
                 let handle = try files.open(file.path, .read)
                 do {
-                    return (handle, try Self.head(of: handle), try handle.length)
+                    return (handle, try FileSearch.head(of: handle), try handle.length)
                 } catch {
                     handle.close()
                     throw error
@@ -166,17 +135,17 @@ struct FileFollower {
             return trouble(file.path, (error as? FileFailure)?.kind ?? .broken)
         }
         troubles[file.path] = nil
-        let known = restored.first {
-            $0.device == file.status.device && $0.inode == file.status.inode && $0.headLength <= opened.head.count
-                && FileCheckpoint.check(opened.head.prefix($0.headLength)) == $0.headCheck
-        }
+        let earlier = restored.first { $0.isOf(file.status) }
+        let known = earlier.flatMap { $0.begins(opened.head) ? $0 : nil } ?? file.original
         guard known != nil || !isRotated else {
             _ = try? await lane.run { opened.handle.close() }
             return
         }
-        var offset: Int64 = isFirstLook && settings.from == .end ? opened.length : 0
+        // A file that was cut, or stands where another was read, began while Weir was down: all of it is new.
+        let isSuccessor = earlier != nil || restored.contains { $0.path == file.path }
+        var offset: Int64 = isFirstLook && settings.from == .end && !isSuccessor ? opened.length : 0
         if let known { offset = known.offset <= opened.length ? known.offset : 0 }
-        restored.removeAll { $0.device == file.status.device && $0.inode == file.status.inode }
+        restored.removeAll { $0.isOf(file.status) }
         let format: LineCutter.Format =
             switch settings.format {
             case .auto: .auto
@@ -191,19 +160,6 @@ struct FileFollower {
         tail.isRotated = isRotated
         tails.append(tail)
         meter.connectionOpened()
-    }
-
-    private static func head(of handle: any FileHandle) throws(FileFailure) -> [UInt8] {
-        var head = [UInt8](repeating: 0, count: FileCheckpoint.headMost)
-        var failure: FileFailure?
-        let count = head.withUnsafeMutableBytes { bytes -> Int in
-            do throws(FileFailure) { return try handle.read(into: bytes, at: 0) } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure }
-        return Array(head.prefix(count))
     }
 
     /// A file that cannot be read is a state: said once, tried again with every look.
@@ -269,7 +225,7 @@ struct FileFollower {
         let handle = tails[index].handle
         do {
             if isFirst {
-                let (length, head) = try await lane.run { (try handle.length, try Self.head(of: handle)) }
+                let (length, head) = try await lane.run { (try handle.length, try FileSearch.head(of: handle)) }
                 switch tails[index].look(length: length, head: head) {
                 case .still: return ByteBuffer()
                 case .grown, .restarted: break

@@ -56,7 +56,8 @@ struct FileTail: Sendable {
     }
 
     var checkpoint: FileCheckpoint {
-        FileCheckpoint(device: device, inode: inode, headLength: headLength, headCheck: headCheck, offset: safeOffset)
+        FileCheckpoint(
+            device: device, inode: inode, headLength: headLength, headCheck: headCheck, offset: safeOffset, path: path)
     }
 
     var pendingCount: Int { pending.count }

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 internal import WeirFlow
 internal import WeirWires
 internal import WeirWorld
@@ -92,7 +93,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let parserError = error as? HTTPParserError else {
-            shared.meter.refused(error is IOError ? "connection_reset" : "protocol_error")
+            shared.meter.refused(Self.code(error))
             context.close(promise: nil)
             return
         }
@@ -107,6 +108,14 @@ final class HTTPConnection: ChannelDuplexHandler {
         case .discarding, .answering, .closed:
             state = .closed
             context.close(promise: nil)
+        }
+    }
+
+    private static func code(_ error: any Error) -> String {
+        switch error {
+        case is IOError: "connection_reset"
+        case is NIOSSLError, is BoringSSLError: "tls_failed"
+        default: "protocol_error"
         }
     }
 

@@ -29,7 +29,7 @@ package final class TCPSource: Source {
             + connectionFields(
                 event: "event", eventMost: .mebibytes(64), connections: "Connections",
                 buffer: "What all connections together may hold before the routes take it. Over it, they read in "
-                    + "turns.",
+                    + "turns; of a sender that has closed, what the kernel still holds comes on top.",
                 tls: "TLS, optionally with client certificates.")
     }
 
