@@ -39,7 +39,10 @@ package final class Node: NodeAccess, Service {
     }
 
     /// - Throws: `NodeFailure` when the data directory cannot be used.
-    package init(plan: NodePlan, means: DestinationMeans, version: String) async throws(NodeFailure) {
+    /// - Parameter environment: of the process; what programs that connectors run inherit is taken from it.
+    package init(
+        plan: NodePlan, means: DestinationMeans, version: String, environment: [String: String] = [:]
+    ) async throws(NodeFailure) {
         self.plan = plan
         self.means = means
         self.version = version
@@ -56,7 +59,8 @@ package final class Node: NodeAccess, Service {
             shelf: QueueShelf(data: storage.directory, files: means.world.files),
             destinations: assembly.chains + assembly.composed, world: means.world)
         connectorParts = NodeConnectors(
-            plan: plan, directory: storage.directory, intake: assembly.routes, gates: gates, world: means.world)
+            plan: plan, directory: storage.directory, intake: assembly.connectorIntake, gates: gates, means: means,
+            environment: environment)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
@@ -83,6 +87,7 @@ package final class Node: NodeAccess, Service {
             }
             progress.withLock { _ = $0.openSources.insert(name) }
         }
+        try await connectorParts?.listen()
         progress.withLock { $0.isOpen = true }
     }
 

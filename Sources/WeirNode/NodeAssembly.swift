@@ -14,6 +14,8 @@ struct NodeAssembly {
     /// Members before those who own them.
     let composed: [ComposedDestination]
     let routes: Routes
+    /// Where the events of connectors go.
+    let connectorIntake: ConnectorIntake
     let sources: [(name: String, source: any Source)]
 
     init(plan: NodePlan, means: DestinationMeans, gates: GateRegistry, storage: NodeStorage) {
@@ -47,6 +49,12 @@ struct NodeAssembly {
                     isFinal: rule.isFinal)
             },
             otherwise: plan.fallback.flatMap { known[$0] }, time: means.world.time)
+        connectorIntake = ConnectorIntake(
+            routes: routes,
+            direct: Dictionary(
+                plan.settings.connectors.entries.compactMap { entry in
+                    entry.value.typed.common.to.flatMap { known[$0] }.map { (entry.name, $0) }
+                }, uniquingKeysWith: { first, _ in first }))
         let intake = routes
         sources = plan.settings.sources.entries.map { entry in
             let place = SourcePlace(

@@ -11,6 +11,17 @@ package struct Field<Root: Sendable>: Sendable {
     var describe: @Sendable (Root) -> FieldDescription
 }
 
+extension Field {
+    /// The same field, of settings that hold these: `ScheduleSettings.fields.map { $0.within(\.schedule) }` sets one
+    /// group's fields among another's.
+    package func within<Whole: Sendable>(_ part: any WritableKeyPath<Whole, Root> & Sendable) -> Field<Whole> {
+        Field<Whole>(
+            name: name, aliases: aliases, isRequired: isRequired, deprecation: deprecation,
+            read: { [read] node, whole, reading in read(node, &whole[keyPath: part], &reading) },
+            plain: { [plain] in plain($0[keyPath: part]) }, describe: { [describe] in describe($0[keyPath: part]) })
+    }
+}
+
 /// The least and the most a field takes.
 struct FieldRange<Value: SettingValue>: Sendable {
     var contains: @Sendable (Value) -> Bool

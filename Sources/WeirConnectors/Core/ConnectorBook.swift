@@ -26,6 +26,8 @@ final class ConnectorBook: Sendable {
     private let state = Mutex(State())
     /// Poked when something is to be written.
     let dirtied = Signal()
+    /// Called when a gate's state has changed, with the bytes in its queue (`nil`: unknown).
+    private let onTransition = Mutex<@Sendable (ConnectorID, Int64?) -> Void>({ _, _ in })
     /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.
     private let onWritten = Mutex<@Sendable (ConnectorID, QueueMarks) -> Void>({ _, _ in })
 
@@ -36,6 +38,10 @@ final class ConnectorBook: Sendable {
     }
 
     func whenWritten(_ body: @escaping @Sendable (ConnectorID, QueueMarks) -> Void) { onWritten.withLock { $0 = body } }
+
+    func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
+        onTransition.withLock { $0 = body }
+    }
 
     func restore(_ contents: ConnectorDocuments.Contents) {
         state.withLock { state in
@@ -83,6 +89,7 @@ final class ConnectorBook: Sendable {
                 ])
         }
         if isDirty { dirtied.poke() }
+        if let transition { onTransition.withLock { $0 }(id, transition.level) }
         return value
     }
 

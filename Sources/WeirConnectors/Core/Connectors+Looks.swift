@@ -12,6 +12,12 @@ package struct ConnectorLook: Sendable {
 }
 
 extension Connectors {
+    /// Whoever puts runs off hears of it when a gate changes: then there may be room again.
+    /// - Parameter body: called with the bytes in the queue, `nil` when that is unknown.
+    package func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
+        book.whenGateChanges(body)
+    }
+
     /// A run of a managed connector begins. A reset from now on counts for the run: its state is dropped at its end.
     package func runBegins(_ id: ConnectorID) { book.with { $0.registry.runBegins(id) } }
 

@@ -45,6 +45,35 @@ extension ConnectorStatus {
         troubles = Self.troubles(of: self, at: now)
     }
 
+    /// Of one that Weir runs itself: what its schedule says.
+    /// - Parameter schedule: `nil` for one that is configured no more.
+    mutating func follow(_ schedule: ScheduleStatus?, failure: Reason?) {
+        guard let schedule else {
+            activity = "ended"
+            troubles.append(
+                Reason(
+                    "not_configured",
+                    "It is in the configuration no more: nothing starts it. What it has pushed is still delivered."))
+            return
+        }
+        canRunNow = true
+        failures = schedule.failures
+        isPaused = isPaused || schedule.isPaused
+        isBuffering = schedule.state == .buffering
+        activity = schedule.state.rawValue
+        lastRun = schedule.lastRun.map(LastRun.at) ?? .notProvided
+        if schedule.isRunAndTerminate {
+            nextRun = .externalSchedule
+        } else {
+            nextRun = schedule.nextRun.map(NextRun.at) ?? .notProvided
+        }
+        if let failure, schedule.failures > 0 {
+            if schedule.state == .waiting { activity = "failed" }
+            troubles.append(failure)
+        }
+        if let postponement = schedule.postponement { troubles.append(postponement.reason) }
+    }
+
     private struct OwnState: Decodable {
         var lastRun: Double
 

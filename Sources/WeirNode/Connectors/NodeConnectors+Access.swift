@@ -1,4 +1,5 @@
 package import NIOCore
+import Synchronization
 import WeirConnectors
 import WeirGates
 import WeirStore
@@ -6,11 +7,14 @@ import WeirWorld
 
 extension NodeConnectors: ConnectorAccess {
     package var all: [ConnectorStatus] {
-        guard let platform = parts?.platform else { return [] }
+        guard let parts else { return [] }
         let now = world.time.wall
-        return platform.looks.map { look in
+        let failures = failures.withLock { $0 }
+        return parts.platform.looks.map { look in
+            let id = look.record.id
             var status = ConnectorStatus(look, at: now)
-            status.gate = gates.reading("connector/" + look.record.id)
+            status.gate = gates.reading("connector/" + id)
+            if status.origin != "opencti" { status.follow(parts.runner.status(of: id), failure: failures[id]) }
             return status
         }
     }
@@ -32,19 +36,25 @@ extension NodeConnectors: ConnectorAccess {
     package func give(
         _ order: ConnectorOrder, to id: String, by who: String, why: String
     ) async throws(ConnectorOrderFailure) {
-        guard let platform = parts?.platform, await platform.connector(id) != nil else {
+        guard let parts, await parts.platform.connector(id) != nil else {
             throw ConnectorOrderFailure(.unknown, "There is no connector \(id).")
         }
+        let platform = parts.platform
+        let isOwn = parts.runner.status(of: id) != nil
         do throws(ConnectorFailure) {
             switch order {
             case .run:
-                throw ConnectorFailure(.invalid, "")
+                guard isOwn else { throw ConnectorFailure(.invalid, "") }
+                try await platform.note("run", of: id, by: who, why: why)
+                parts.runner.runNow(id)
             case .pause:
                 try await platform.note("pause", of: id, by: who, why: why)
+                parts.runner.pause(id)
                 _ = gates.order(.hold(by: who), "connector/" + id)
             case .resume:
                 try await platform.note("resume", of: id, by: who, why: why)
                 _ = gates.order(.release(by: who), "connector/" + id)
+                parts.runner.resume(id)
             case .reset: try await platform.resetState(id, by: who, why: why)
             }
         } catch {

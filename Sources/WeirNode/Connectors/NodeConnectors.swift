@@ -1,7 +1,7 @@
 import Logging
-import NIOCore
 import Synchronization
 import WeirConnectors
+import WeirDestinations
 import WeirFlow
 import WeirGates
 import WeirStore
@@ -11,46 +11,63 @@ import WeirWorld
 /// names no connector and opens no door.
 ///
 ///     data/
-///       ledger                              registrations, states, works, audit
+///       ledger                              registrations, states, works, schedules, keys, audit
 ///       connectors/ID/queue/…               what a connector has pushed and no receiver has taken yet
 ///       connectors/ID/spool/…               long bundles
 ///       connectors/~dead-letters/…          bundles that cannot be read
+///       connectors/~scratch/…               what a run needs as long as it goes on
 package final class NodeConnectors: Sendable {
     struct Parts: Sendable {
         var ledger: Ledger
         var platform: Connectors
+        var runner: ScheduleRunner
+        var ingress: AMQPIngress?
         var door: OpenCTIDoor?
     }
 
     let world: World
     let gates: GateRegistry
     let plan: NodePlan
-    private let directory: String
+    let environment: [String: String]
+    let means: DestinationMeans
+    let directory: String
     private let intake: any Intake
     private let opened = Mutex<Parts?>(nil)
+    /// Why the last run of a connector failed, until one does not.
+    let failures = Mutex<[ConnectorID: Reason]>([:])
+    private let stopping = Receipt()
 
     /// - Returns: `nil` when the configuration has no connectors.
-    init?(plan: NodePlan, directory: String, intake: any Intake, gates: GateRegistry, world: World) {
+    init?(
+        plan: NodePlan, directory: String, intake: any Intake, gates: GateRegistry, means: DestinationMeans,
+        environment: [String: String]
+    ) {
         guard plan.settings.hasConnectors else { return nil }
         self.plan = plan
         self.directory = directory
         self.intake = intake
         self.gates = gates
-        self.world = world
+        self.means = means
+        self.environment = environment
+        world = means.world
     }
 
     /// `nil` until everything is open.
     var parts: Parts? { opened.withLock { $0 } }
 
     /// Opens the ledger and the queues, so that what waited before a restart counts before anybody can push; the
-    /// doors come with the listeners.
+    /// doors come with `listen`.
     func open() async throws(NodeFailure) {
         do {
             let ledger = try await Ledger.open(path: directory + "/ledger", world: world)
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
                 settings: plan.settings.connectorsSettings, world: world)
-            let parts = Parts(ledger: ledger, platform: platform, door: door(to: platform))
+            let ingress = ingress(platform, LedgerKeys(ledger: ledger))
+            let parts = Parts(
+                ledger: ledger, platform: platform, runner: runner(platform, LedgerSchedules(ledger: ledger)),
+                ingress: ingress, door: door(platform, ingress))
+            try await addConfigured(parts)
             opened.withLock { $0 = parts }
         } catch {
             throw NodeFailure(
@@ -59,18 +76,60 @@ package final class NodeConnectors: Sendable {
         }
     }
 
-    private func door(to platform: Connectors) -> OpenCTIDoor? {
+    /// Opens the doors.
+    func listen() async throws(NodeFailure) {
+        do throws(ConnectorFailure) {
+            try await parts?.ingress?.open()
+        } catch {
+            throw NodeFailure(error.message, help: "It is set by `opencti.amqp.listen`.")
+        }
+    }
+
+    private func ingress(_ platform: Connectors, _ keys: LedgerKeys) -> AMQPIngress? {
+        guard let opencti = plan.settings.openCTI, let address = opencti.amqp.address else { return nil }
+        var settings = AMQPIngress.Settings()
+        settings.host = address.host
+        settings.port = address.port
+        settings.connectionsMost = opencti.amqp.connectionsMost
+        settings.heldMost = Int(clamping: opencti.amqp.memory.bytes)
+        // A bundle grows by a third in base64, and there is a little round it.
+        settings.messageMost = Int(clamping: opencti.bundleMost.bytes / 3 * 4) + (1 << 20)
+        settings.version = Release.version
+        return AMQPIngress(
+            platform: platform, keys: keys, world: world, settings: settings, eventLoops: means.eventLoops)
+    }
+
+    private func door(_ platform: Connectors, _ ingress: AMQPIngress?) -> OpenCTIDoor? {
         guard let settings = plan.settings.openCTI else { return nil }
         var door = OpenCTIDoor.Settings()
         door.bundleMost = Int(clamping: settings.bundleMost.bytes)
         door.holdMost = settings.hold
-        return OpenCTIDoor(platform: platform, broker: nil, world: world, settings: door) { settings.allows($0) }
+        return OpenCTIDoor(platform: platform, broker: ingress, world: world, settings: door) { settings.allows($0) }
     }
 
-    /// Delivers what is in the work queues until `stopTaking` was called and what is on its way is settled.
-    func run() async { await parts?.platform.run() }
+    // MARK: Running
 
-    package func stopTaking() { parts?.platform.stop() }
+    /// Runs what is due and delivers what is in the work queues, until `stopTaking` was called and what is on its way
+    /// is settled.
+    func run() async {
+        guard let parts else { return }
+        async let delivering: Void = parts.platform.run()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await parts.runner.run() }
+            await withTaskCancellationHandler {
+                _ = await stopping.settled()
+            } onCancel: {
+                stopping.settle(.kept)
+            }
+            // Runs are stopped, not failed: so they end before their pushes are refused.
+            group.cancelAll()
+            if let ingress = parts.ingress { group.addTask { await ingress.stop() } }
+        }
+        parts.platform.stop()
+        await delivering
+    }
+
+    package func stopTaking() { stopping.settle(.kept) }
 
     /// After `run` has returned.
     func close() async { await parts?.ledger.close() }

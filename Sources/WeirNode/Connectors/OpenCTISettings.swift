@@ -9,6 +9,7 @@ package struct OpenCTISettings: Settings {
     package var hardLimit: ByteCount?
     package var hold = Duration.seconds(240)
     package var bundleMost = ByteCount(256_000_000)
+    package var amqp = AMQPSettings()
 
     package init() {}
 
@@ -31,6 +32,7 @@ package struct OpenCTISettings: Settings {
         field(
             "max_bundle", \.bundleMost, range: .megabytes(1)...(.gigabytes(2)),
             "The longest bundle that is taken. Memory does not grow with it."),
+        field("amqp", \.amqp, "Where connectors publish in their default mode, in place of a RabbitMQ."),
     ]
 
     package func mistakes() -> [SettingMistake] {
@@ -62,22 +64,49 @@ package struct OpenCTISettings: Settings {
     }
 }
 
+/// The embedded AMQP 0-9-1 ingress: it takes what connectors publish, and nothing else. Each connector gets a key of its
+/// own when it registers.
+package struct AMQPSettings: Settings {
+    package var listen = "127.0.0.1:5673"
+    package var connectionsMost = 5_000
+    package var memory = ByteCount.mebibytes(64)
+
+    package init() {}
+
+    package static let fields: [Field<Self>] = [
+        field(
+            "listen", \.listen, examples: ["127.0.0.1:5673", "\"off\""],
+            "Address and port, on loopback only; connectors are told it when they register. `off`: only those with "
+                + "CONNECTOR_QUEUE_PROTOCOL=api can push."),
+        field(
+            "max_connections", \.connectionsMost, range: 1...100_000,
+            "Connections at once; a connector opens one for each call that sends bundles."),
+        field(
+            "memory", \.memory, range: .mebibytes(1)...(.gibibytes(8)),
+            "Bytes of messages in memory that are not on disk yet; then connections are not read."),
+    ]
+
+    /// `nil` for `off`.
+    var address: APIAddress? { listen == "off" ? nil : try? APIAddress(listen) }
+
+    package func mistakes() -> [SettingMistake] {
+        guard listen != "off" else { return [] }
+        do throws(APIAddress.Refusal) {
+            _ = try APIAddress(listen)
+            return []
+        } catch {
+            return [
+                SettingMistake(
+                    "listen", "connectors publish on loopback only; this is `\(listen)`",
+                    help: "write `127.0.0.1:5673`, or `off`")
+            ]
+        }
+    }
+}
+
 extension ConnectorGate.Marks {
     init(_ threshold: QueueThreshold, hardLimit: ByteCount?) {
         self.init(
             threshold: Limit(threshold.bytes.bytes, .bytes), hardLimit: hardLimit.map { Limit($0.bytes, .bytes) })
-    }
-}
-
-extension NodeSettings {
-    /// False where no ledger is needed.
-    var hasConnectors: Bool { openCTI != nil }
-
-    var connectorsSettings: ConnectorsSettings {
-        var settings = ConnectorsSettings()
-        if let openCTI {
-            settings.marks = ConnectorGate.Marks(openCTI.queueThreshold, hardLimit: openCTI.hardLimit)
-        }
-        return settings
     }
 }

@@ -76,7 +76,8 @@ package struct NodeHost: Sendable {
         guard let plan else { return 78 }
         let world = footing.world
         do {
-            let node = try await Node(plan: plan, means: footing.means, version: Release.version)
+            let node = try await Node(
+                plan: plan, means: footing.means, version: Release.version, environment: environment)
             try await node.open()
             let others = try await services(node)
             for source in node.sourceList {
@@ -103,7 +104,9 @@ package struct NodeHost: Sendable {
         guard let settings = plan?.settings else { return "" }
         let sources = counted(settings.sources.entries.count, "source")
         let destinations = counted(settings.destinations.entries.count, "destination")
+        let connectors = settings.connectors.entries.count
         return "\(sources), \(destinations), \(counted(settings.routes.count, "route"))"
+            + (connectors > 0 ? ", \(counted(connectors, "connector"))" : "")
     }
 
     private func loader(_ world: World, fetchesSecrets: Bool) -> ConfigurationLoader {

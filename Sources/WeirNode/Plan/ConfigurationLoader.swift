@@ -34,7 +34,8 @@ package struct ConfigurationLoader: Sendable {
         let whole = EnvironmentReader(environment).overlay(node, shape: NodeSettings.shape)
         var reading = SettingReading(secrets: secrets)
         for problem in file.problems + whole.problems { reading.note(problem) }
-        let settings = NodeSettings.read(whole.node ?? node, &reading)
+        let complete = ConnectorEnvironment(environment).overlay(whole.node ?? node)
+        let settings = NodeSettings.read(complete, &reading)
         return Loaded(
             settings: reading.errors == 0 ? settings : nil, provenance: reading.provenance,
             problems: reading.sortedProblems())

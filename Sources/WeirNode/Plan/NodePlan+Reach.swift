@@ -11,6 +11,12 @@ extension NodePlan {
         for source in settings.sources.entries.map(\.name) {
             for destination in reach(of: source) { senders[destination, default: []].append(source) }
         }
+        for entry in settings.connectors.entries {
+            // By the id of its gate, so that the flow graph shows the one behind the other.
+            let gate = "connector/" + entry.name
+            let reached = entry.value.typed.common.to.map { [$0] } ?? reach(of: entry.name)
+            for destination in reached { senders[destination, default: []].append(gate) }
+        }
         for composite in composites {
             for member in Set(composite.plan.names) { senders[member, default: []].append(composite.name) }
         }

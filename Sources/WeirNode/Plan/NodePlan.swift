@@ -160,6 +160,11 @@ struct NodePlanner {
                     help: "give it a name of its own")
             }
         }
+        for entry in settings.connectors.entries {
+            if let to = entry.value.typed.common.to, !names.contains(to) {
+                unknown(to, at: "connectors.\(entry.name).to")
+            }
+        }
         if let fallback = settings.fallback, !names.contains(fallback) { unknown(fallback, at: "default") }
         for composite in plan.composites {
             for name in composite.plan.names where !names.contains(name) {
@@ -183,9 +188,10 @@ struct NodePlanner {
     }
 
     private mutating func checkUse(_ plan: NodePlan) {
-        if settings.sources.entries.isEmpty {
+        if settings.sources.entries.isEmpty, !settings.hasConnectors {
             note(
-                "there is no source, so no event will come in", at: "", help: "add one under `sources`",
+                "there is no source and no connector, so no event will come in", at: "",
+                help: "add one under `sources`",
                 severity: .warning)
         }
         if names.isEmpty {
@@ -196,6 +202,7 @@ struct NodePlanner {
         }
         let used = Set(
             settings.routes.flatMap(\.to.values) + [plan.fallback].compactMap { $0 }
+                + settings.connectors.entries.compactMap(\.value.typed.common.to)
                 + plan.composites.flatMap(\.plan.names))
         for name in names where !used.contains(name) {
             note(

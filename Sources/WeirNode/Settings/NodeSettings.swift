@@ -14,6 +14,7 @@ package struct NodeSettings: Settings {
     package var destinations = SettingMap<DestinationEntry>()
     package var routes: [RouteSettings] = []
     package var fallback: String?
+    package var connectors = SettingMap<ConnectorEntry>()
     package var openCTI: OpenCTISettings?
 
     package init() {}
@@ -41,6 +42,10 @@ package struct NodeSettings: Settings {
         field(
             "default", \.fallback, examples: ["archive"],
             "The destination of what no final route takes; without it that is dropped, counted as `no_route`."),
+        field(
+            "connectors", \.connectors,
+            "Scheduled imports that Weir runs itself, by name. `schedule` and `queue_threshold` come from "
+                + "CONNECTOR_DURATION_PERIOD and CONNECTOR_QUEUE_THRESHOLD where a connector does not set them."),
         field(
             "opencti", \.openCTI,
             "Lets connectors written for OpenCTI in, at `/graphql` of the API's address. Absent: they are not."),

@@ -1,0 +1,78 @@
+package import WeirConnectors
+package import WeirGates
+package import WeirSettings
+
+/// What all connectors that Weir runs itself have: when they run, how much they may bring, and where that goes.
+package struct ManagedSettings: Settings {
+    package var schedule = ScheduleSettings()
+    package var hardLimit: ByteCount?
+    package var weight = 1.0
+    package var priority = 0
+    package var to: String?
+
+    package init() {}
+
+    package static let fields: [Field<Self>] =
+        ScheduleSettings.fields.map { $0.within(\.schedule) } + [
+            field(
+                "hard_limit", \.hardLimit, examples: ["1GB"],
+                "Bytes in its work queue from which on it waits in the middle of a run; twice the threshold unless set."
+            ),
+            field(
+                "weight", \.weight, range: 0.01...100,
+                "Its share of the workers beside other connectors: one with 2 is delivered twice as fast as one with 1, "
+                    + "as long as both have something to deliver."),
+            field(
+                "priority", \.priority, range: -2...2,
+                "Each step is a share sixteen times as large: what it brings goes before what others bring."),
+            field(
+                "to", \.to, examples: ["siem"],
+                "The destination of what it brings; through the routes when absent."),
+        ]
+
+    package func mistakes() -> [SettingMistake] {
+        var mistakes = schedule.mistakes()
+        if let hardLimit, hardLimit < schedule.queueThreshold.bytes {
+            mistakes.append(
+                SettingMistake(
+                    "hard_limit",
+                    "pushes would wait at \(hardLimit) before runs are put off at \(schedule.queueThreshold) MB",
+                    help: "write at least as much as `queue_threshold`"))
+        }
+        return mistakes
+    }
+
+    var marks: ConnectorGate.Marks { ConnectorGate.Marks(schedule.queueThreshold, hardLimit: hardLimit) }
+}
+
+/// One connector as it was configured: its own settings and those that all have.
+package struct ConnectorEntry: SettingUnion {
+    package static let catalog = SettingCatalog(
+        noun: "connector", common: ManagedSettings.self,
+        kinds: [
+            SettingKind(
+                "http", HTTPConnectorSettings.self,
+                "Fetches a URL: JSON, NDJSON, CSV, RSS and Atom, STIX bundles, TAXII 2.1; also files, for trials."),
+            SettingKind("exec", ExecSettings.self, "Runs a program that prints events, one JSON object a line."),
+        ])
+    package var typed: TypedSettings<ManagedSettings>
+    package init(_ typed: TypedSettings<ManagedSettings>) { self.typed = typed }
+}
+
+extension NodeSettings {
+    /// False where no ledger is needed.
+    var hasConnectors: Bool { openCTI != nil || !connectors.entries.isEmpty }
+
+    var connectorsSettings: ConnectorsSettings {
+        var settings = ConnectorsSettings()
+        if let openCTI {
+            settings.marks = ConnectorGate.Marks(openCTI.queueThreshold, hardLimit: openCTI.hardLimit)
+        }
+        for (name, common) in connectors.entries.map({ ($0.name, $0.value.typed.common) }) {
+            settings.marksOf[name] = common.marks
+            settings.weightOf[name] = common.weight
+            settings.priorityOf[name] = common.priority
+        }
+        return settings
+    }
+}

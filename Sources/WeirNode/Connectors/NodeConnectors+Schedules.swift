@@ -1,0 +1,77 @@
+import Logging
+import Synchronization
+import WeirConnectors
+import WeirDestinations
+import WeirGates
+import WeirSettings
+import WeirStore
+import WeirWorld
+
+extension NodeConnectors {
+    func runner(_ platform: Connectors, _ schedules: LedgerSchedules) -> ScheduleRunner {
+        let runner = ScheduleRunner(
+            world,
+            ScheduleRunner.Surroundings(
+                level: { await platform.queueLevel($0).map { ByteCount($0.bytes) } },
+                remember: { try await schedules.write($1, of: $0) },
+                report: { [weak self] in self?.note($0, schedules) }))
+        platform.whenGateChanges { [weak runner] id, level in runner?.levelChanged(id, level.map { ByteCount($0) }) }
+        return runner
+    }
+
+    /// Registers the connectors of the configuration and gives their runs to the scheduler, with what is remembered.
+    func addConfigured(_ parts: Parts) async throws {
+        let schedules = LedgerSchedules(ledger: parts.ledger)
+        let managed = ManagedMeans(
+            world: world, platform: parts.platform, http: means.http, group: means.eventLoops,
+            scratch: directory + "/connectors/~scratch")
+        for entry in plan.settings.connectors.entries {
+            let typed = entry.value.typed
+            var registration = ConnectorRegistration(id: entry.name, name: entry.name)
+            registration.origin = typed.kind
+            let record = try await parts.platform.register(registration)
+            let run = FreshRun(
+                run: ManagedRun(entry.name, importer(entry.name, typed.own, managed), managed), platform: parts.platform
+            )
+            parts.runner.add(
+                entry.name, try typed.common.schedule.connectorSchedule(),
+                memory: await schedules.read(entry.name, report: record.report), run: run)
+        }
+    }
+
+    private func importer(
+        _ id: ConnectorID, _ settings: any Settings, _ managed: ManagedMeans
+    ) -> any ManagedImporter {
+        switch settings {
+        case let settings as HTTPConnectorSettings: return HTTPImporter(settings, managed)
+        case let settings as ExecSettings: return ExecImporter(id, settings, managed, inherited: environment)
+        default: preconditionFailure("the catalogue of connectors has a kind that it cannot make: \(settings)")
+        }
+    }
+
+    private func note(_ report: RunReport, _ schedules: LedgerSchedules) {
+        switch report {
+        case .started(let start):
+            world.log.info(
+                "A run begins.", metadata: ["connector": "\(start.connector)", "reason": "\(start.reason.rawValue)"])
+        case .succeeded(let start, let memory):
+            failures.withLock { $0[start.connector] = nil }
+            // What counts is in the run's own record already: this only saves the timing besides.
+            schedules.keep(memory, of: start.connector)
+            world.log.info("A run has ended well.", metadata: ["connector": "\(start.connector)"])
+        case .failed(let start, let failure): failures.withLock { $0[start.connector] = failure.reason }
+        case .postponed, .stopped: break
+        }
+    }
+}
+
+/// A run that begins with what is true at its beginning: a reset before it is done with.
+private struct FreshRun: ConnectorRun {
+    let run: any ConnectorRun
+    let platform: Connectors
+
+    func run(_ occasion: RunOccasion) async throws -> ScheduleMemory {
+        platform.runBegins(occasion.start.connector)
+        return try await run.run(occasion)
+    }
+}
