@@ -15,6 +15,12 @@ def version(request):
     return request.param
 
 
+@pytest.fixture(params=("api", "amqp"))
+def protocol(request):
+    """How connectors push: pycti's default is AMQP, with Weir in the place of RabbitMQ."""
+    return request.param
+
+
 @pytest.fixture
 def make_connector(tmp_path, stopping):
     def make(server, version, name="feed", **more):
@@ -26,7 +32,7 @@ def make_connector(tmp_path, stopping):
 
 def door(path, opencti=None, **destination):
     """A Weir that lets connectors in and writes what they bring to files."""
-    return {"opencti": {"tokens": [TOKEN], **(opencti or {})},
+    return {"opencti": {"tokens": [TOKEN], "amqp": {"listen": "127.0.0.1:0"}, **(opencti or {})},
             **flow({}, {"files": {"type": "filesystem", "path": str(path), "flush": "50ms", **destination}})}
 
 
@@ -47,11 +53,11 @@ def expected(run, bundles, count):
     return sorted(f"run {run} bundle {bundle} object {n}" for bundle in range(bundles) for n in range(count))
 
 
-def test_first_run(tmp_path, run_weir, make_connector, version):
+def test_first_run(tmp_path, run_weir, make_connector, version, protocol):
     """A connector registers, runs at once, and each of its objects arrives exactly once."""
     out = tmp_path / "out"
     server = run_weir(door(out))
-    connector = make_connector(server, version).feed(bundles=5, objects=3).start()
+    connector = make_connector(server, version, protocol=protocol).feed(bundles=5, objects=3).start()
     connector.until_said("run 1 ends")
     until("all objects are in the files", lambda: len(names(out)) >= 15)
     time.sleep(0.5)
@@ -148,11 +154,11 @@ def test_exactly_at_the_threshold(tmp_path, run_weir, make_connector, version):
         assert seen["threshold_bytes"] == threshold, seen
 
 
-def test_run_and_terminate(tmp_path, run_weir, make_connector, version):
+def test_run_and_terminate(tmp_path, run_weir, make_connector, version, protocol):
     """It runs once and ends well; all it brought arrives although its process has gone."""
     out = tmp_path / "out"
     server = run_weir(door(out))
-    connector = make_connector(server, version, CONNECTOR_RUN_AND_TERMINATE="true").feed(bundles=4, objects=4).start()
+    connector = make_connector(server, version, protocol=protocol, CONNECTOR_RUN_AND_TERMINATE="true").feed(bundles=4, objects=4).start()
     assert connector.process.process.wait(30) == 0, connector.output()[-2000:]
     until("all objects are in the files", lambda: len(names(out)) >= 16)
     assert names(out) == expected(1, 4, 4)
@@ -177,12 +183,12 @@ def test_reset_state(tmp_path, run_weir, make_connector, version):
     assert [entry["action"] for entry in connector_of(server, connector)["audit"]] == ["reset_state"]
 
 
-def test_restarts_over_the_hard_limit(tmp_path, run_weir, make_connector, version):
+def test_restarts_over_the_hard_limit(tmp_path, run_weir, make_connector, version, protocol):
     """However often a connector is started again, its queue does not grow beyond the hard limit and one bundle."""
     out = tmp_path / "out"
     server = run_weir(door(out, {"queue_threshold": 0.01, "hard_limit": "0.02MB"}))
     hold(server, "files")
-    connector = make_connector(server, version).feed(bundles=40, objects=1, padding=1000)
+    connector = make_connector(server, version, protocol=protocol).feed(bundles=40, objects=1, padding=1000)
     levels = []
     for _ in range(3):
         connector.start()
@@ -197,13 +203,13 @@ def test_restarts_over_the_hard_limit(tmp_path, run_weir, make_connector, versio
     until("all of it is in the files", lambda: set(expected(1, 40, 1)) <= set(names(out)))
 
 
-def test_a_held_push(tmp_path, run_weir, make_connector, version):
+def test_a_held_push(tmp_path, run_weir, make_connector, version, protocol):
     """While its queue is full a push waits, longer than the console lets other requests take, and then goes on."""
     out = tmp_path / "out"
     server = run_weir(door(out, {"queue_threshold": 0.01, "hard_limit": "0.02MB"}))
     hold(server, "files")
     # Long enough that its body is handed on while it comes.
-    connector = make_connector(server, version).feed(bundles=3, objects=1, padding=400_000).start()
+    connector = make_connector(server, version, protocol=protocol).feed(bundles=3, objects=1, padding=400_000).start()
     until("a push waits", lambda: is_held(server, connector), limit=30)
     time.sleep(33)
     assert connector.process.is_alive and connector.said("run 1 ends") == 0
@@ -213,11 +219,11 @@ def test_a_held_push(tmp_path, run_weir, make_connector, version):
 
 
 @pytest.mark.parametrize("lives", [3])
-def test_killed_during_pushes(tmp_path, run_weir, make_connector, version, lives):
+def test_killed_during_pushes(tmp_path, run_weir, make_connector, version, protocol, lives):
     """kill -9 between and in pushes: whatever a connector was told is taken arrives; what was taken is not lost."""
     out = tmp_path / "out"
     server = run_weir(door(out))
-    connector = make_connector(server, version).feed(bundles=400, objects=1)
+    connector = make_connector(server, version, protocol=protocol).feed(bundles=400, objects=1)
     for life in range(lives):
         before = connector.said("of 400")
         connector.start()
