@@ -123,6 +123,25 @@ need_python() {
     cp scripts/requirements.txt $stamp
 }
 
+# need_pycti: .venv-pycti6 and .venv-pycti7, in which the tests run real OpenCTI connectors; without them those tests are skipped.
+need_pycti() {
+    local version wanted
+    need_packages "pycti" libmagic1
+    for version in 6 7; do
+        wanted=scripts/requirements-pycti$version.txt
+        cmp -s "$wanted" ".venv-pycti$version/requirements.txt" && continue
+        say "Preparing .venv-pycti$version for the tests of connectors"
+        rm -rf ".venv-pycti$version"
+        /usr/bin/python3 -m venv ".venv-pycti$version"
+        if ".venv-pycti$version/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >.build/pycti.log 2>&1; then
+            cp "$wanted" ".venv-pycti$version/requirements.txt"
+        else
+            rm -rf ".venv-pycti$version"
+            say "PYCTI $version COULD NOT BE INSTALLED, so its tests are skipped: $(tail -1 .build/pycti.log)"
+        fi
+    done
+}
+
 # with_progress LOG COMMAND…: runs it, its output in LOG, and shows how far SwiftPM says it is.
 with_progress() {
     local log=$1 pid status=0 began=$SECONDS last=-30 step
