@@ -30,6 +30,7 @@ enum Kind: String, CaseIterable, Sendable {
         case .destinations: "No destinations: events go nowhere. Add one under `destinations` in the configuration."
         case .routes: "No routes: a single destination, or `default`, takes everything."
         case .queues: "No queues: a destination has one with `on_backpressure: queue`."
+        case .connectors: "No connectors: declare one under `connectors`, or open the door with `opencti`."
         }
     }
 

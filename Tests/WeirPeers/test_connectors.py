@@ -10,14 +10,14 @@ import pytest
 from waiting import until
 from weir import flow
 
-DATA = Path(os.environ.get("WEIR_DATA", "/work/shared/data"))
+DATA = Path(os.environ.get("WEIR_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data"      # beside the project
 
 
 def catalogue(name):
     """A real catalogue; skips loudly where it is not there."""
     path = DATA / name
     if not path.exists():
-        pytest.skip(f"NO DATA: there is no {path}; set WEIR_DATA to where the catalogues are")
+        pytest.skip(f"NO DATA: there is no {path}; WEIR_SHARED names the folder that holds data")
     return path
 
 

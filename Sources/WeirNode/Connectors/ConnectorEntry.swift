@@ -20,8 +20,8 @@ package struct ManagedSettings: Settings {
             ),
             field(
                 "weight", \.weight, range: 0.01...100,
-                "Its share of the workers beside other connectors: one with 2 is delivered twice as fast as one with 1, "
-                    + "as long as both have something to deliver."),
+                "Its share of the workers beside other connectors: one with 2 is delivered twice as fast as one "
+                    + "with 1, as long as both have something to deliver."),
             field(
                 "priority", \.priority, range: -2...2,
                 "Each step is a share sixteen times as large: what it brings goes before what others bring."),

@@ -64,8 +64,8 @@ package struct OpenCTISettings: Settings {
     }
 }
 
-/// The embedded AMQP 0-9-1 ingress: it takes what connectors publish, and nothing else. Each connector gets a key of its
-/// own when it registers.
+/// The embedded AMQP 0-9-1 ingress: it takes what connectors publish, and nothing else. Each connector gets a key of
+/// its own when it registers.
 package struct AMQPSettings: Settings {
     package var listen = "127.0.0.1:5673"
     package var connectionsMost = 5_000
