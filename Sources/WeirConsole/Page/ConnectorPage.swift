@@ -24,7 +24,10 @@ struct ConnectorPage: Sendable {
             ) {
                 ConnectorText.warning(status) ?? ""
             }
-            for trouble in status.troubles { tag("p", ["class": "warning"]) { trouble.sentence } }
+            // What the warning above says already is not said twice.
+            for trouble in status.troubles where trouble.code != "queue_threshold" {
+                tag("p", ["class": "warning"]) { trouble.sentence }
+            }
             tag("section", ["class": "panel", "aria-labelledby": "schedule"]) {
                 tag("h2", ["id": "schedule"]) { "Schedule and capacity" }
                 facts(face)
@@ -100,7 +103,7 @@ struct ConnectorPage: Sendable {
         tag("table", ["role": "table", "class": "stack"]) {
             tag("thead", ["role": "rowgroup"]) {
                 tag("tr", ["role": "row"]) {
-                    for name in ["Work", "Status", "Progress", "", "Messages and errors"] {
+                    for name in ["Work", "Status", "Progress", "Delivered", "Messages and errors"] {
                         tag("th", ["scope": "col", "role": "columnheader"]) { name }
                     }
                 }

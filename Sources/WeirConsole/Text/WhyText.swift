@@ -57,6 +57,8 @@ package struct WhyText: Sendable, Hashable {
     private static func measured(_ gate: GateView, isOnDisk: Bool) -> Line {
         guard let level = gate.level else { return Line("measured", "cannot be measured, so it counts as full") }
         let unit = gate.limit.unit
+        // A connector's gate counts what is in its work queue, which is always on disk.
+        let isOnDisk = isOnDisk || gate.kind == GateKind.connector.rawValue
         let place = isOnDisk ? " on disk" : unit == LevelUnit.bytes.rawValue ? " in memory" : ""
         var note = gate.levelRatio.map { "\(Figures.rounded(min($0, 1e6) * 100, 0)) % of the limit" } ?? ""
         // What came last was let in while there was room.
@@ -90,6 +92,9 @@ package struct WhyText: Sendable, Hashable {
 
     private static func notLost(_ gate: GateView) -> Line {
         let held = gate.counters.heldEvents
+        if gate.kind == GateKind.connector.rawValue, held > 0 {
+            return Line("not lost", "\(Figures.count(held)) bundle\(held == 1 ? " waits" : "s wait") on disk")
+        }
         let onDisk = min(gate.queue?.events ?? 0, held)
         let text =
             held == 0

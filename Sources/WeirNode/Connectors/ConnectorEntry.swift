@@ -41,8 +41,6 @@ package struct ManagedSettings: Settings {
         }
         return mistakes
     }
-
-    var marks: ConnectorGate.Marks { ConnectorGate.Marks(schedule.queueThreshold, hardLimit: hardLimit) }
 }
 
 /// One connector as it was configured: its own settings and those that all have.
@@ -62,17 +60,22 @@ package struct ConnectorEntry: SettingUnion {
 extension NodeSettings {
     /// False where no ledger is needed.
     var hasConnectors: Bool { openCTI != nil || !connectors.entries.isEmpty }
+}
 
+extension NodePlan {
     var connectorsSettings: ConnectorsSettings {
-        var settings = ConnectorsSettings()
-        if let openCTI {
-            settings.marks = ConnectorGate.Marks(openCTI.queueThreshold, hardLimit: openCTI.hardLimit)
+        var result = ConnectorsSettings()
+        if let openCTI = settings.openCTI {
+            result.marks = ConnectorGate.Marks(
+                openCTI.queueThreshold, origin: openCTIThresholdOrigin, hardLimit: openCTI.hardLimit)
         }
-        for (name, common) in connectors.entries.map({ ($0.name, $0.value.typed.common) }) {
-            settings.marksOf[name] = common.marks
-            settings.weightOf[name] = common.weight
-            settings.priorityOf[name] = common.priority
+        for (name, common) in settings.connectors.entries.map({ ($0.name, $0.value.typed.common) }) {
+            result.marksOf[name] = ConnectorGate.Marks(
+                common.schedule.queueThreshold, origin: thresholdOrigins[name] ?? "default",
+                hardLimit: common.hardLimit)
+            result.weightOf[name] = common.weight
+            result.priorityOf[name] = common.priority
         }
-        return settings
+        return result
     }
 }

@@ -62,7 +62,7 @@ package final class NodeConnectors: Sendable {
             let ledger = try await Ledger.open(path: directory + "/ledger", world: world)
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
-                settings: plan.settings.connectorsSettings, world: world)
+                settings: plan.connectorsSettings, world: world)
             let ingress = ingress(platform, LedgerKeys(ledger: ledger))
             let parts = Parts(
                 ledger: ledger, platform: platform, runner: runner(platform, LedgerSchedules(ledger: ledger)),

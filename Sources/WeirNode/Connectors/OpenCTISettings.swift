@@ -105,8 +105,9 @@ package struct AMQPSettings: Settings {
 }
 
 extension ConnectorGate.Marks {
-    init(_ threshold: QueueThreshold, hardLimit: ByteCount?) {
+    init(_ threshold: QueueThreshold, origin: String, hardLimit: ByteCount?) {
         self.init(
-            threshold: Limit(threshold.bytes.bytes, .bytes), hardLimit: hardLimit.map { Limit($0.bytes, .bytes) })
+            threshold: Limit(threshold.bytes.bytes, .bytes, origin: origin),
+            hardLimit: hardLimit.map { Limit($0.bytes, .bytes) })
     }
 }

@@ -42,6 +42,10 @@ package struct NodePlan: Sendable {
     /// Where goes what no final rule takes; `nil` drops it as `no_route`.
     package var fallback: String?
     package var warnings: [SettingProblem]
+    /// Where the thresholds of connectors were set, by name.
+    package var thresholdOrigins: [String: String] = [:]
+    /// Where that of connectors with processes of their own was set.
+    package var openCTIThresholdOrigin = "default"
 
     package static func make(
         from loaded: ConfigurationLoader.Loaded, means: DestinationMeans
@@ -75,6 +79,11 @@ struct NodePlanner {
             settings: settings, receivers: [], composites: [], rules: [], fallback: settings.fallback, warnings: [])
         for entry in settings.destinations.entries { add(entry, to: &plan) }
         shareMemory(&plan)
+        for entry in settings.connectors.entries {
+            let origin = provenance.origin(of: "\(entry.value.typed.path).queue_threshold")
+            plan.thresholdOrigins[entry.name] = origin.description
+        }
+        plan.openCTIThresholdOrigin = provenance.origin(of: "opencti.queue_threshold").description
         plan.rules = settings.routes.enumerated().compactMap { rule($1, at: "routes[\($0)]") }
         if plan.fallback == nil, settings.routes.isEmpty, let only = settings.destinations.entries.first,
             settings.destinations.entries.count == 1
