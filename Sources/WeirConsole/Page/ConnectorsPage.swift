@@ -91,8 +91,8 @@ struct ConnectorFace: Sendable {
 
     init(_ status: ConnectorStatus, at now: WallTime) {
         id = status.id
-        var state = StateFace(status.gate?.state ?? .unknown)
         // The gate's shape and colour, with the word of what the connector does.
+        var state = status.activity == "failed" ? .failed : StateFace(status.gate?.state ?? .unknown)
         if status.activity != "outside" { state.word = status.activity }
         self.state = state
         trouble = status.troubles.first?.sentence ?? ""

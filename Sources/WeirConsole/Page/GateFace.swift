@@ -34,6 +34,19 @@ struct StateFace: Sendable, Hashable {
     }
 }
 
+extension StateFace {
+    /// Of a run, not of a gate: a cross.
+    static let failed = StateFace(
+        word: "failed", tone: "hold",
+        path: "M2.6 1.2L6 4.6L9.4 1.2L10.8 2.6L7.4 6L10.8 9.4L9.4 10.8L6 7.4L2.6 10.8L1.2 9.4L4.6 6L1.2 2.6z")
+
+    private init(word: String, tone: String, path: String) {
+        self.word = word
+        self.tone = tone
+        self.path = path
+    }
+}
+
 /// What the pages say of a gate, as text: page and live updates are made from the same values, so they cannot differ.
 struct GateFace: Sendable {
     var id: String

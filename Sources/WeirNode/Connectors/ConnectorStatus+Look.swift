@@ -47,7 +47,7 @@ extension ConnectorStatus {
 
     /// Of one that Weir runs itself: what its schedule says.
     /// - Parameter schedule: `nil` for one that is configured no more.
-    mutating func follow(_ schedule: ScheduleStatus?, failure: Reason?) {
+    mutating func follow(_ schedule: ScheduleStatus?, failure: Reason?, at clock: ClockReading) {
         guard let schedule else {
             activity = "ended"
             troubles.append(
@@ -68,7 +68,10 @@ extension ConnectorStatus {
             nextRun = schedule.nextRun.map(NextRun.at) ?? .notProvided
         }
         if let failure, schedule.failures > 0 {
-            if schedule.state == .waiting { activity = "failed" }
+            if schedule.state == .waiting {
+                activity = "failed"
+                if let retry = schedule.retryAt { nextRun = .at(clock.wall + (retry - clock.now)) }
+            }
             troubles.append(failure)
         }
         if let postponement = schedule.postponement { troubles.append(postponement.reason) }

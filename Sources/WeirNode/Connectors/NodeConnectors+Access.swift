@@ -8,13 +8,15 @@ import WeirWorld
 extension NodeConnectors: ConnectorAccess {
     package var all: [ConnectorStatus] {
         guard let parts else { return [] }
-        let now = world.time.wall
+        let clock = world.time.reading
         let failures = failures.withLock { $0 }
         return parts.platform.looks.map { look in
             let id = look.record.id
-            var status = ConnectorStatus(look, at: now)
+            var status = ConnectorStatus(look, at: clock.wall)
             status.gate = gates.reading("connector/" + id)
-            if status.origin != "opencti" { status.follow(parts.runner.status(of: id), failure: failures[id]) }
+            if status.origin != "opencti" {
+                status.follow(parts.runner.status(of: id), failure: failures[id], at: clock)
+            }
             return status
         }
     }
