@@ -15,7 +15,8 @@ from waiting import free_port
 
 class TCPReceiver:
     """Collects what is sent to it. `stall` stops reading; `stop` refuses connections until `start`. With `half_closes` it ends its own
-    side of each connection at once and goes on reading."""
+    side of each connection with the first bytes that come, and goes on reading. (At once would be a receiver that nobody can tell from
+    one that is gone: Weir does not write to a connection whose other side has ended.)"""
 
     def __init__(self, port=None, receive_buffer=None, host="127.0.0.1", half_closes=False):
         self.port = port or free_port()
@@ -48,11 +49,10 @@ class TCPReceiver:
                 return
             self.connections += 1
             connections.append(connection)
-            if self.half_closes:
-                connection.shutdown(socket.SHUT_WR)
             threading.Thread(target=self._read, args=(connection,), daemon=True).start()
 
     def _read(self, connection):
+        is_whole = True
         while True:
             self._flow.wait()
             try:
@@ -68,6 +68,12 @@ class TCPReceiver:
                 return
             with self._lock:
                 self.data += chunk
+            if self.half_closes and is_whole:
+                is_whole = False
+                try:
+                    connection.shutdown(socket.SHUT_WR)
+                except OSError:
+                    return
             if self.bytes_per_second:
                 time.sleep(len(chunk) / self.bytes_per_second)
 

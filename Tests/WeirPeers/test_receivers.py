@@ -53,7 +53,7 @@ def test_black_hole(run_weir, nginx, http_receiver, port):
 
 
 def test_half_closed_receiver(run_weir, tcp_receiver, port):
-    """A receiver that ends its own side of the connection and goes on reading: nothing is lost, nothing is torn."""
+    """A receiver that ends its own side of each connection and goes on reading: nothing is lost, nothing is torn."""
     receiver, listen, count = tcp_receiver(half_closes=True), port(), 5_000
     server = run_weir(flow(tcp_in(listen), {"out": tcp_out(receiver)}))
     for first in range(0, count, 500):
