@@ -59,3 +59,15 @@ def send_lines(port, lines, limit=30):
                 pass
         except OSError:
             pass
+
+
+def objects(path):
+    """The JSON objects in the files of a filesystem destination, in order. A line that is still being written does not count."""
+    found = []
+    for file in sorted(path.rglob("*")):
+        try:
+            written = b"" if file.name.startswith(".") or not file.is_file() else file.read_bytes()
+        except FileNotFoundError:                     # it got its last name meanwhile
+            return objects(path)
+        found += [json.loads(line) for line in written[:written.rfind(b"\n") + 1].splitlines() if line.strip()]
+    return found

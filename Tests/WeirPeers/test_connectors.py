@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from events import objects
 from waiting import until
 from weir import flow
 
@@ -19,14 +20,6 @@ def catalogue(name):
     if not path.exists():
         pytest.skip(f"NO DATA: there is no {path}; WEIR_SHARED names the folder that holds data")
     return path
-
-
-def objects(path):
-    found = []
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith("."):
-            found += [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    return found
 
 
 def managed(out, connectors):

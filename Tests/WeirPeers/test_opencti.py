@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from events import objects
 from opencti_peers import TOKEN, VERSIONS, Connector
 from waiting import until
 from weir import flow
@@ -34,15 +35,6 @@ def door(path, opencti=None, **destination):
     """A Weir that lets connectors in and writes what they bring to files."""
     return {"opencti": {"tokens": [TOKEN], "amqp": {"listen": "127.0.0.1:0"}, **(opencti or {})},
             **flow({}, {"files": {"type": "filesystem", "path": str(path), "flush": "50ms", **destination}})}
-
-
-def objects(path):
-    """All STIX objects in the files of a destination."""
-    found = []
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith("."):
-            found += [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    return found
 
 
 def names(path):
