@@ -10,7 +10,7 @@ struct EventLines {
     /// - Returns: false where the bytes are not one JSON object.
     mutating func add(_ object: UnsafeRawBufferPointer) -> Bool {
         guard let first = object.first(where: { $0 > 0x20 }), first == UInt8(ascii: "{"),
-            Self.isOneValue(object)
+            JSONScanner.isValue(object)
         else { return false }
         addTrusted(object)
         return true
@@ -19,14 +19,7 @@ struct EventLines {
     /// An object that was cut out of JSON, or made here.
     mutating func addTrusted(_ object: UnsafeRawBufferPointer) {
         count += 1
-        let start = buffer.writerIndex
-        buffer.writeBytes(object)
-        // Between the parts of a JSON text a line end means nothing, and inside of strings there is none.
-        buffer.withUnsafeMutableReadableBytes { bytes in
-            for index in start..<bytes.count where bytes[index] == 0x0A || bytes[index] == 0x0D {
-                bytes[index] = 0x20
-            }
-        }
+        JSONSplitter.writeOnOneLine(object, to: &buffer)
         buffer.writeInteger(UInt8(ascii: "\n"))
     }
 
@@ -36,16 +29,6 @@ struct EventLines {
             count = 0
         }
         return (buffer, count)
-    }
-
-    private static func isOneValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var scanner = JSONScanner()
-        do throws(JSONScanner.Mistake) {
-            var index = 0
-            while try scanner.next(bytes, &index) != nil {}
-            try scanner.finish()
-            return true
-        } catch { return false }
     }
 }
 

@@ -1,4 +1,3 @@
-import Foundation
 import NIOCore
 import Testing
 import WeirTestKit
@@ -96,71 +95,6 @@ struct BundleTests {
             try body()
             return nil
         } catch { return error as? BundleMistake }
-    }
-
-    @Test("The scanner takes and refuses what Foundation does")
-    func grammar() {
-        let texts = [
-            "0", "-0", "01", "1.", ".5", "1e", "1e+", "1E-3", "-", "tru", "true", "nul", "null ", "\"", "\"\\u12\"",
-            "\"\\u12aF\"", "\"\\x\"", "\"a\tb\"", "[,1]", "{\"a\"}", "{1:2}", "[1 2]", "[[[]]]",
-            "{\"a\":{\"b\":[]}}", "]", "{]", "[}", "1 1", "[1e5]", "[-1.5E+10,true]", "\u{7f}", "{\"\":\"\"}", " [ ] ",
-        ]
-        for text in texts {
-            var scanner = JSONScanner()
-            let isTaken = Array(text.utf8).withUnsafeBytes { bytes in
-                var index = 0
-                do {
-                    while try scanner.next(bytes, &index) != nil {}
-                    try scanner.finish()
-                    return true
-                } catch { return false }
-            }
-            let isJSON = (try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)) != nil
-            #expect(isTaken == isJSON, "\(text)")
-        }
-    }
-
-    @Test("Depth is bounded")
-    func depth() {
-        var scanner = JSONScanner()
-        let isRefused = [UInt8](repeating: 0x5B, count: 1_000).withUnsafeBytes { bytes in
-            var index = 0
-            do { while try scanner.next(bytes, &index) != nil {} } catch { return true }
-            return false
-        }
-        #expect(isRefused && scanner.depth == JSONScanner.depthMost)
-    }
-
-    @Test("Base64 gives back what Foundation wrote, however it is cut, with escaped slashes")
-    func base64() throws {
-        for length in 0..<70 {
-            let data = Data((0..<length).map { UInt8(truncatingIfNeeded: $0 &* 73 &+ 251) })
-            for text in [
-                data.base64EncodedString(), data.base64EncodedString().replacingOccurrences(of: "/", with: "\\/"),
-            ] {
-                for cut in 0...text.utf8.count {
-                    var stream = Base64Stream()
-                    var decoded = ByteBuffer()
-                    try feed(Array(text.utf8), [cut]) { try stream.decode($0, into: &decoded) }
-                    try stream.finish()
-                    #expect(Data(decoded.readableBytesView) == data)
-                }
-            }
-        }
-    }
-
-    @Test(
-        "Broken base64 is refused",
-        arguments: ["A", "AB", "ABC", "AB=", "A===", "AB=C", "ABC=D", "AB CD", "ABC*", "AB==AB=="])
-    func brokenBase64(text: String) {
-        var isRefused = false
-        do {
-            var stream = Base64Stream()
-            var decoded = ByteBuffer()
-            try feed(Array(text.utf8), []) { try stream.decode($0, into: &decoded) }
-            try stream.finish()
-        } catch { isRefused = error is Base64Stream.Mistake }
-        #expect(isRefused)
     }
 
     @Test("A queue message gives its bundle and its work, wherever its bytes are cut")

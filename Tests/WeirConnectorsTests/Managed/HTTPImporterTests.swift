@@ -28,7 +28,7 @@ struct HTTPImporterTests {
         try await server.answering({ _ in TextServer.ok(body) }).run {
             try await stage.run(importer("\(server.url)/feed") { $0.items = "data.list" })
         }
-        #expect(events == ["{\"a\": \"x\\ny\",   \"b\": [1, {\"c\":2}]}", "{\"a\": 2}"])
+        #expect(events == ["{\"a\": \"x\\ny\",  \"b\": [1, {\"c\":2}]}", "{\"a\": 2}"])
     }
 
     @Test("Credentials and headers are sent, and a secret that the server repeats is not shown")

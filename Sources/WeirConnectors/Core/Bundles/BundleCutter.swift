@@ -1,28 +1,5 @@
 import NIOCore
-
-/// Why a bundle is none: it will be the same the next time, so it is not tried again.
-struct BundleMistake: Error, Hashable {
-    /// From a small closed set.
-    var code: String
-    var sentence: String
-
-    init(_ code: String, _ sentence: String) {
-        self.code = code
-        self.sentence = sentence
-    }
-
-    init(_ mistake: JSONScanner.Mistake, in what: String) {
-        self.init("invalid_json", "The \(what) is not JSON: \(mistake.sentence), at byte \(mistake.offset).")
-    }
-
-    init(_ mistake: Base64Stream.Mistake) {
-        self.init("invalid_base64", "The message's content is not base64: at character \(mistake.offset).")
-    }
-
-    static func tooLarge(_ most: Int) -> BundleMistake {
-        BundleMistake("object_too_large", "The bundle has an object of over \(most >> 20) MiB.")
-    }
-}
+import WeirWires
 
 /// Cuts a STIX bundle into its objects while its bytes come: one line for each object, its bytes as they are but for
 /// line ends between its parts. A bundle among the objects is cut too. Order stays.
@@ -63,15 +40,8 @@ struct BundleCutter {
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(BundleMistake) {
         var index = 0
         var start = 0
-        while true {
-            let from = index
-            let token: JSONScanner.Token?
-            do throws(JSONScanner.Mistake) {
-                token = try scanner.next(bytes, &index)
-            } catch {
-                throw BundleMistake(error, in: "bundle")
-            }
-            guard let token else { break }
+        var from = 0
+        while let token = try scanner.next(bytes, &index, of: "bundle") {
             if token == .objectStart, isInObjects, scanner.depth == 3 {
                 isInObject = true
                 isNestedBundle = false
@@ -83,6 +53,7 @@ struct BundleCutter {
             } else {
                 try look(token, UnsafeRawBufferPointer(rebasing: bytes[from..<index]))
             }
+            from = index
         }
         if isInObject {
             if carried.readableBytes + bytes.count - start > objectBytesMost { throw .tooLarge(objectBytesMost) }
@@ -92,7 +63,7 @@ struct BundleCutter {
 
     /// The bundle is over.
     mutating func finish() throws(BundleMistake) {
-        do throws(JSONScanner.Mistake) { try scanner.finish() } catch { throw BundleMistake(error, in: "bundle") }
+        try scanner.finish("bundle")
         guard isBundle else { throw BundleMistake("not_a_bundle", "The content is JSON, but no STIX bundle.") }
         guard count > 0 else { throw BundleMistake("no_objects", "The bundle has no objects.") }
     }
@@ -169,7 +140,7 @@ struct BundleCutter {
         }
         count += 1
         guard keeps else { return }
-        lines.writeObject(object)
+        JSONSplitter.writeOnOneLine(object, to: &lines)
         lines.writeInteger(0x0A as UInt8)
     }
 }
@@ -192,17 +163,5 @@ struct ShortText {
         var other = ShortText()
         other.append(UnsafeRawBufferPointer(start: word.utf8Start, count: count))
         return other.bytes == bytes
-    }
-}
-
-extension ByteBuffer {
-    /// A JSON value without the line ends between its parts. (In strings they cannot stand.)
-    fileprivate mutating func writeObject(_ object: UnsafeRawBufferPointer) {
-        var rest = object
-        while let place = rest.firstIndex(where: { $0 == 0x0A || $0 == 0x0D }) {
-            writeBytes(UnsafeRawBufferPointer(rebasing: rest[..<place]))
-            rest = UnsafeRawBufferPointer(rebasing: rest[(place + 1)...])
-        }
-        writeBytes(rest)
     }
 }

@@ -29,21 +29,15 @@ struct MessageCutter {
 
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(BundleMistake) {
         var index = 0
-        while true {
-            let from = index
-            let token: JSONScanner.Token?
-            do throws(JSONScanner.Mistake) {
-                token = try scanner.next(bytes, &index)
-            } catch {
-                throw BundleMistake(error, in: "message")
-            }
-            guard let token else { return }
+        var from = 0
+        while let token = try scanner.next(bytes, &index, of: "message") {
             try look(token, UnsafeRawBufferPointer(rebasing: bytes[from..<index]))
+            from = index
         }
     }
 
     mutating func finish() throws(BundleMistake) {
-        do throws(JSONScanner.Mistake) { try scanner.finish() } catch { throw BundleMistake(error, in: "message") }
+        try scanner.finish("message")
         guard hasContent else { throw BundleMistake("no_content", "The message has no content.") }
         guard reads else { return }
         do throws(Base64Stream.Mistake) { try base64.finish() } catch { throw BundleMistake(error) }

@@ -116,31 +116,27 @@ final class ExecWatch: Sendable {
     }
 
     private func moveEvents(_ pieces: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
-        var splitter = LineSplitter(most: settings.lineMost.asInt)
+        let most = settings.lineMost
+        var splitter = LineSplitter(most: most.asInt) { line in
+            RunFailure(
+                "line_too_long", "Line \(line) of standard output is longer than \(most.shortText) (`line_most`).")
+        }
         var lines = EventLines()
-        func take(_ line: UnsafeRawBufferPointer, _ number: Int) throws {
+        var number = 0
+        func take(_ line: UnsafeRawBufferPointer) throws(RunFailure) {
+            number += 1
             if line.allSatisfy({ $0 <= 0x20 }) || lines.add(line) { return }
             throw RunFailure(
                 "invalid_event", "Line \(number) of standard output is no JSON object: `\(excerpt(line))`.")
         }
-        do {
-            var number = 0
-            for try await piece in pieces {
-                try splitter.feed(piece) {
-                    number += 1
-                    try take($0, number)
-                }
-                let taken = lines.take()
-                try await outlet.write(taken.lines, count: taken.count)
-            }
-            try splitter.finish { try take($0, number + 1) }
+        for try await piece in pieces {
+            try splitter.feed(piece, take)
             let taken = lines.take()
             try await outlet.write(taken.lines, count: taken.count)
-        } catch let tooLong as LineSplitter.TooLong {
-            throw RunFailure(
-                "line_too_long",
-                "Line \(tooLong.line) of standard output is longer than \(settings.lineMost.shortText) (`line_most`).")
         }
+        try splitter.finish(take)
+        let taken = lines.take()
+        try await outlet.write(taken.lines, count: taken.count)
     }
 
     /// Standard error, line by line, into the log; of a very long line the beginning.
@@ -170,8 +166,10 @@ final class ExecWatch: Sendable {
     }
 
     private func moveState(_ pieces: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
-        var splitter = LineSplitter(most: ExecImporter.stateMost)
-        func take(_ line: UnsafeRawBufferPointer) throws {
+        var splitter = LineSplitter(most: ExecImporter.stateMost) { _ in
+            RunFailure("state_too_long", "The state that the program set is longer than 16 MiB.")
+        }
+        func take(_ line: UnsafeRawBufferPointer) throws(RunFailure) {
             if line.allSatisfy({ $0 <= 0x20 }) { return }
             guard let text = Self.stateText(line) else {
                 throw RunFailure(
@@ -180,12 +178,8 @@ final class ExecWatch: Sendable {
             }
             state.withLock { $0.next = text }
         }
-        do {
-            for try await piece in pieces { try splitter.feed(piece, take) }
-            try splitter.finish(take)
-        } catch is LineSplitter.TooLong {
-            throw RunFailure("state_too_long", "The state that the program set is longer than 16 MiB.")
-        }
+        for try await piece in pieces { try splitter.feed(piece, take) }
+        try splitter.finish(take)
     }
 
     /// The value of `state`, as it was written.

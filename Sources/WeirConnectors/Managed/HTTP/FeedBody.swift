@@ -1,11 +1,12 @@
 import NIOCore
 import WeirGates
+import WeirWires
 
 /// The body of an answer on its way to events, in one of the formats.
 struct FeedBody {
     private enum Reader {
         case items(ItemCutter)
-        case lines(LineSplitter, EventLines)
+        case lines(LineSplitter<BundleMistake>, EventLines)
         case csv(CSVReader)
         /// A feed is read when it is whole.
         case feed(ByteBuffer, EventLines)
@@ -28,7 +29,12 @@ struct FeedBody {
             reader = .items(ItemCutter(items: "objects", itemMost: lineMost))
         case .taxii:
             reader = .items(ItemCutter(items: "objects", noting: ["more", "next"], itemMost: lineMost))
-        case .ndjson: reader = .lines(LineSplitter(most: lineMost), EventLines())
+        case .ndjson:
+            let splitter = LineSplitter(most: lineMost) { line in
+                BundleMistake(
+                    "line_too_long", "Line \(line) of the answer is longer than \(lineMost) bytes (`item_most`).")
+            }
+            reader = .lines(splitter, EventLines())
         case .csv: reader = .csv(CSVReader((settings.csv ?? CSVSettings()).dialect, recordMost: lineMost))
         case .rss: reader = .feed(ByteBuffer(), EventLines())
         }
@@ -37,17 +43,13 @@ struct FeedBody {
     /// Values of the answer that the next page is found by.
     var notes: [String: String] { if case .items(let cutter) = reader { cutter.notes } else { [:] } }
 
-    mutating func feed(_ piece: ByteBuffer) throws {
+    mutating func feed(_ piece: ByteBuffer) throws(BundleMistake) {
         switch reader {
         case .items(var cutter):
             try cutter.feed(piece)
             reader = .items(cutter)
         case .lines(var splitter, var lines):
-            do {
-                try splitter.feed(piece) { try Self.add($0, to: &lines) }
-            } catch let tooLong as LineSplitter.TooLong {
-                throw BundleMistake("line_too_long", "A line of the answer is longer than \(tooLong.most) bytes.")
-            }
+            try splitter.feed(piece) { line throws(BundleMistake) in try Self.add(line, to: &lines) }
             reader = .lines(splitter, lines)
         case .csv(var csv):
             try csv.feed(piece)
@@ -63,7 +65,7 @@ struct FeedBody {
         }
     }
 
-    mutating func finish() throws {
+    mutating func finish() throws(BundleMistake) {
         switch reader {
         case .items(var cutter):
             do throws(BundleMistake) { try cutter.finish() } catch {
@@ -71,7 +73,7 @@ struct FeedBody {
             }
             reader = .items(cutter)
         case .lines(var splitter, var lines):
-            try splitter.finish { try Self.add($0, to: &lines) }
+            try splitter.finish { line throws(BundleMistake) in try Self.add(line, to: &lines) }
             reader = .lines(splitter, lines)
         case .csv(var csv):
             try csv.finish()
@@ -101,7 +103,7 @@ struct FeedBody {
         }
     }
 
-    private static func add(_ line: UnsafeRawBufferPointer, to lines: inout EventLines) throws {
+    private static func add(_ line: UnsafeRawBufferPointer, to lines: inout EventLines) throws(BundleMistake) {
         if line.allSatisfy({ $0 <= 0x20 }) || lines.add(line) { return }
         throw BundleMistake("invalid_event", "A line of the answer is no JSON object: `\(excerpt(line))`.")
     }

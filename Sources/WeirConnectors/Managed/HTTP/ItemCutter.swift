@@ -1,5 +1,6 @@
 import NIOCore
 import WeirExpressions
+import WeirWires
 
 /// Cuts the items out of a JSON document while its bytes come, and notes a few single values beside them (the cursor of
 /// the next page). It keeps no more than the item that is being read.
@@ -49,13 +50,9 @@ struct ItemCutter {
         var index = 0
         var itemStart = 0
         var valueStart = 0
-        while true {
-            let from = index
-            let token: JSONScanner.Token?
-            do throws(JSONScanner.Mistake) { token = try scanner.next(bytes, &index) } catch {
-                throw BundleMistake(error, in: "answer")
-            }
-            guard let token else { break }
+        var from = 0
+        while let token = try scanner.next(bytes, &index, of: "answer") {
+            defer { from = index }
             switch token {
             case .objectStart, .arrayStart:
                 let isArray = token == .arrayStart
@@ -107,7 +104,7 @@ struct ItemCutter {
     }
 
     mutating func finish() throws(BundleMistake) {
-        do throws(JSONScanner.Mistake) { try scanner.finish() } catch { throw BundleMistake(error, in: "answer") }
+        try scanner.finish("answer")
         guard hasFound else {
             throw BundleMistake("no_items", "The answer has nothing at `\(items)` (`items`), or no objects there.")
         }

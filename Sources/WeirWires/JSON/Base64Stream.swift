@@ -1,11 +1,11 @@
-import NIOCore
+package import NIOCore
 
 /// Decodes base64 (RFC 4648 section 4, with padding) piece by piece, as it stands in a JSON string: `\/` and the
 /// escapes of line ends are understood.
-struct Base64Stream {
-    struct Mistake: Error, Hashable {
+package struct Base64Stream: Sendable {
+    package struct Mistake: Error, Hashable {
         /// In characters from the beginning.
-        var offset: Int
+        package var offset: Int
     }
 
     private var bits: UInt32 = 0
@@ -14,6 +14,8 @@ struct Base64Stream {
     private var isEscaped = false
     private var offset = 0
 
+    package init() {}
+
     private static let values: [Int8] = {
         var values = [Int8](repeating: -1, count: 256)
         let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -21,7 +23,7 @@ struct Base64Stream {
         return values
     }()
 
-    mutating func decode(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) throws(Mistake) {
+    package mutating func decode(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) throws(Mistake) {
         var failure: Mistake?
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: text.count / 4 * 3 + 3) { room in
             var written = 0
@@ -52,7 +54,7 @@ struct Base64Stream {
     }
 
     /// The text is over: whole groups of four only.
-    func finish() throws(Mistake) {
+    package func finish() throws(Mistake) {
         if count != 0 || isEscaped || padding % 4 == 1 { throw Mistake(offset: offset) }
     }
 

@@ -1,10 +1,13 @@
-import CWeirSystem
+internal import CWeirSystem
 
 /// Reads JSON (RFC 8259) piece by piece and says where its parts begin and end. It checks the whole grammar, keeps one
-/// bit for each open bracket and no byte of the text; memory does not depend on the text's length. What is between the
+/// byte for each open bracket and no byte of the text; memory does not depend on the text's length. What is between the
 /// quotes is not checked for UTF-8.
-struct JSONScanner {
-    enum Token {
+///
+/// It is the strict one of three: `JSONSplitter` and `JSONValueStream` find where values begin and end without looking
+/// into them.
+package struct JSONScanner: Sendable {
+    package enum Token: Sendable {
         case objectStart, objectEnd, arrayStart, arrayEnd
         case keyStart, keyEnd, stringStart, stringEnd
         /// A number, `true`, `false` or `null`.
@@ -13,13 +16,13 @@ struct JSONScanner {
         case text
     }
 
-    struct Mistake: Error, Hashable {
-        var sentence: String
+    package struct Mistake: Error, Hashable {
+        package var sentence: String
         /// In bytes from the beginning.
-        var offset: Int
+        package var offset: Int
     }
 
-    private enum State {
+    private enum State: Sendable {
         case value, valueOrEnd, key, keyOrEnd, colon, afterValue
         case string(isKey: Bool)
         case escape(isKey: Bool)
@@ -32,7 +35,7 @@ struct JSONScanner {
     private enum Number { case minus, zero, whole, point, fraction, exponent, sign, power }
 
     /// Brackets that may be open at once.
-    static let depthMost = 256
+    package static let depthMost = 256
 
     private var state = State.value
     /// True for an array.
@@ -41,12 +44,14 @@ struct JSONScanner {
     private var before = 0
 
     /// Brackets that are open.
-    var depth: Int { open.count }
+    package var depth: Int { open.count }
+
+    package init() {}
 
     /// The next part of a piece, from `index` on; moves `index` behind it. For a start, the part's first byte is the
     /// one before `index` then.
     /// - Returns: `nil` when the piece is used up: go on with the next one, from index 0.
-    mutating func next(_ bytes: UnsafeRawBufferPointer, _ index: inout Int) throws(Mistake) -> Token? {
+    package mutating func next(_ bytes: UnsafeRawBufferPointer, _ index: inout Int) throws(Mistake) -> Token? {
         while index < bytes.count {
             let byte = bytes[index]
             switch state {
@@ -93,7 +98,7 @@ struct JSONScanner {
     }
 
     /// The text is over.
-    mutating func finish() throws(Mistake) {
+    package func finish() throws(Mistake) {
         switch state {
         case .done: return
         case .afterValue where open.isEmpty: return
@@ -101,6 +106,17 @@ struct JSONScanner {
         case .literal(let word, let matched) where open.isEmpty && matched == word.utf8CodeUnitCount: return
         default: throw Mistake(sentence: "the text ends in the middle", offset: before)
         }
+    }
+
+    /// Whether bytes are one JSON value, with white space around it or not.
+    package static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var scanner = JSONScanner()
+        var index = 0
+        do throws(Mistake) {
+            while try scanner.next(bytes, &index) != nil {}
+            try scanner.finish()
+            return true
+        } catch { return false }
     }
 
     private mutating func text(
