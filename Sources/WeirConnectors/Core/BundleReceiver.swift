@@ -73,7 +73,7 @@ final class BundleReceiver: BundleReception {
 
     func finish(work named: WorkID?) async throws(ConnectorFailure) {
         let told = named ?? head.work ?? state.withLock { $0.message?.work }
-        // pycti 6 names no work where it pushes by the API: then it is that of the run that goes on.
+        // pycti 6.4 names no work where it pushes by the API: then it is that of the run that goes on.
         let work = told ?? (head.encoding == .stix ? door.book.with { $0.works.running(of: head.connector) } : nil)
         let body: WorkRecord.Body
         do throws(ConnectorFailure) {
@@ -94,6 +94,7 @@ final class BundleReceiver: BundleReception {
                 try await queue.append(record, reserved: reserved)
             }
             state.withLock { $0.reserved = 0 }
+            if told == nil, let work { fulfil(work) }
         } catch {
             await end(isHandleOpen: false)
             throw error
@@ -101,6 +102,16 @@ final class BundleReceiver: BundleReception {
         state.withLock { $0.isOver = true }
         queue.endUse()
         done()
+    }
+
+    /// pycti 6.4 announces as many messages as it would send by AMQP, and then pushes them as one bundle: whatever was
+    /// announced until now has come.
+    private func fulfil(_ work: WorkID) {
+        let wall = door.world.time.wall
+        door.book.withSlot(head.connector) { slot, state in
+            state.works.change(work, at: wall) { $0.expected = min($0.expected, $0.pushed) }
+            slot.isDirty = true
+        }
     }
 
     func abandon() async { await end(isHandleOpen: true) }

@@ -16,7 +16,7 @@ enum ConnectorDocuments {
         var state: String?
         var userID: String
         var registeredAt: WallTime
-        var isResetPending: Bool
+        var reset: StateReset?
     }
 
     struct Heartbeat: Codable {
@@ -37,7 +37,7 @@ enum ConnectorDocuments {
                 body: try encode(
                     Identity(
                         registration: record.registration, state: record.state, userID: record.userID,
-                        registeredAt: record.registeredAt, isResetPending: entry.isResetPending)))
+                        registeredAt: record.registeredAt, reset: entry.reset)))
         }
     }
 
@@ -92,7 +92,7 @@ enum ConnectorDocuments {
             record.state = identity.state
             record.report = heartbeats[document.id]?.report
             record.lastPing = heartbeats[document.id]?.lastPing
-            contents.entries.append(Registry.Entry(record: record, isResetPending: identity.isResetPending))
+            contents.entries.append(Registry.Entry(record: record, reset: identity.reset))
         }
         for document in try await ledger.documents(in: queues) {
             contents.marks[document.id] = try decode(QueueMarks.self, document)

@@ -12,6 +12,7 @@ extension Connectors {
         let work = try await book.commit(id) { state throws(ConnectorFailure) in
             guard state.registry[id] != nil else { throw .unknown(id) }
             let work = state.works.add(connector: id, name: name, at: wall)
+            if state.registry.workBegins(id) { state.changedRecords.insert(id) }
             return (
                 work, [.keepNewest(WorkBook.keptMost, collection: ConnectorDocuments.works, owner: id)]
             )

@@ -4,12 +4,12 @@ import WeirWorld
 /// disk.
 ///
 /// The rules of state are OpenCTI's: a ping stores the state it brings, byte for byte, and the answer says what is
-/// stored. After a reset there is no state, and the next ping's is dropped, once, so that the process learns of it.
+/// stored. After a reset there is no state; what it takes until the process knows that is `StateReset`'s.
 struct Registry: Sendable {
     struct Entry: Sendable {
         var record: ConnectorRecord
-        /// A person has reset the state, and no ping has carried that to the process yet.
-        var isResetPending = false
+        /// A person has reset the state, and the process may not know it yet.
+        var reset: StateReset?
         /// The report or the heartbeat is newer than what is written down.
         var isReportDirty = false
     }
@@ -37,6 +37,8 @@ struct Registry: Sendable {
         }
         if var entry = entries[registration.id] {
             entry.record.registration = registration
+            // Its process begins with what the answer says, so it knows.
+            entry.reset = nil
             entries[registration.id] = entry
             return entry.record
         }
@@ -68,9 +70,11 @@ struct Registry: Sendable {
         entry.record.lastPing = wall
         entry.isReportDirty = true
         var effect = PingEffect.heartbeat
-        if entry.isResetPending {
-            entry.isResetPending = false
-            effect = .dropped
+        if let reset = entry.reset {
+            let answer = reset.pinged(with: state)
+            entry.reset = answer.next
+            if let state, !answer.isDropped { entry.record.state = state }
+            effect = answer.isDropped ? .dropped : .stored
         } else if let state, state.isDifferent(from: entry.record.state) {
             entry.record.state = state
             effect = .stored
@@ -80,25 +84,33 @@ struct Registry: Sendable {
     }
 
     /// The reset could not be written down, and the process was not told.
-    mutating func resetAgain(_ id: ConnectorID) { entries[id]?.isResetPending = true }
+    mutating func resetAgain(_ id: ConnectorID) { entries[id]?.reset = .untold }
 
     /// - Returns: false for an unknown connector.
     mutating func resetState(_ id: ConnectorID) -> Bool {
         guard entries[id] != nil else { return false }
         entries[id]?.record.state = nil
-        entries[id]?.isResetPending = true
+        entries[id]?.reset = .untold
         return true
     }
 
     /// A run of a managed connector begins: a reset before it needs to be told to nobody, it begins with no state.
-    mutating func runBegins(_ id: ConnectorID) { entries[id]?.isResetPending = false }
+    mutating func runBegins(_ id: ConnectorID) { entries[id]?.reset = nil }
+
+    /// A work begins: its process has heard of a reset that it was told.
+    /// - Returns: true when that is to be written down.
+    mutating func workBegins(_ id: ConnectorID) -> Bool {
+        guard case .told = entries[id]?.reset else { return false }
+        entries[id]?.reset = nil
+        return true
+    }
 
     /// A run of a managed connector ended: what it leaves behind.
     mutating func finish(_ id: ConnectorID, _ end: RunEnd) {
         guard var entry = entries[id] else { return }
-        if let state = end.state, !entry.isResetPending { entry.record.state = state }
+        if let state = end.state, entry.reset == nil { entry.record.state = state }
         // A reset during the run: its state is dropped, once.
-        entry.isResetPending = false
+        entry.reset = nil
         var report = entry.record.report ?? ConnectorReport()
         report.lastRun = end.lastRun ?? report.lastRun
         report.nextRun = end.nextRun
@@ -136,7 +148,7 @@ extension ConnectorReport {
 
 extension String {
     /// By bytes: Swift's `==` takes texts that differ only in Unicode composition for equal.
-    fileprivate func isDifferent(from other: String?) -> Bool {
+    func isDifferent(from other: String?) -> Bool {
         guard let other else { return true }
         return !utf8.elementsEqual(other.utf8)
     }

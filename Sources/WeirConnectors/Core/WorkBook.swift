@@ -23,9 +23,11 @@ struct WorkBook: Sendable {
 
     func works(of connector: ConnectorID) -> [Work] { (open[connector] ?? []).compactMap { works[$0] } }
 
-    /// The newest work that its connector has begun and not ended.
+    /// The work that its connector has begun and not ended; `nil` when there are several, because then nobody knows
+    /// which of them goes on.
     func running(of connector: ConnectorID) -> WorkID? {
-        works(of: connector).filter { $0.processedAt == nil }.max { $0.startedAt < $1.startedAt }?.id
+        let running = works(of: connector).filter { $0.processedAt == nil }
+        return running.count == 1 ? running.first?.id : nil
     }
 
     /// Takes a work back from the ledger.
