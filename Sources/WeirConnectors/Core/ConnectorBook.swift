@@ -25,7 +25,7 @@ final class ConnectorBook: Sendable {
     private let settings: ConnectorsSettings
     private let state = Mutex(State())
     /// Poked when something is to be written.
-    let dirtied = Signal()
+    let dirtied = Alarm()
     /// Called when a gate's state has changed, with the bytes in its queue (`nil`: unknown).
     private let onTransition = Mutex<@Sendable (ConnectorID, Int64?) -> Void>({ _, _ in })
     /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.

@@ -19,7 +19,6 @@ package final class Connectors: ConnectorPlatform {
     let gates: GateRegistry
     let world: World
     private let stopping = Mutex(false)
-    private let stopped = Signal()
 
     private init(
         directory: String, ledger: Ledger, intake: any Intake, gates: GateRegistry, settings: ConnectorsSettings,

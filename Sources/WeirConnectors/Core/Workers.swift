@@ -22,7 +22,7 @@ final class Workers: Sendable {
     let world: World
     let deadLetters: PoisonLetters
     private let state = Mutex(State())
-    private let signal = Signal()
+    private let alarm = Alarm()
 
     init(intake: any Intake, book: ConnectorBook, queues: WorkQueues, settings: ConnectorsSettings, world: World) {
         self.intake = intake
@@ -40,12 +40,12 @@ final class Workers: Sendable {
         let share = FairTurns<ConnectorID>.share(
             weight: settings.weightOf[id] ?? 1, priority: settings.priorityOf[id] ?? 0)
         state.withLock { $0.turns.ready(id, share: share) }
-        signal.poke()
+        alarm.poke()
     }
 
     func stop() {
         state.withLock { $0.isStopping = true }
-        signal.poke()
+        alarm.poke()
     }
 
     func close() async { await deadLetters.close() }
@@ -57,7 +57,7 @@ final class Workers: Sendable {
         await withTaskGroup(of: Void.self) { group in
             while !Task.isCancelled, !isStopping {
                 while let id = next() { group.addTask { await self.turn(id) } }
-                await signal.wait()
+                await alarm.wait()
             }
             stop()
             // Who waits for room stops waiting: the bundle stays in its queue. What was handed over is waited for.
@@ -80,6 +80,6 @@ final class Workers: Sendable {
             state.running -= 1
             state.turns.finished(id, cost: outcome.cost, hasMore: outcome.hasMore)
         }
-        signal.poke()
+        alarm.poke()
     }
 }

@@ -28,8 +28,8 @@ package final class ScheduleRunner: Sendable {
     private struct State {
         var scheduler: Scheduler
         var runs: [ConnectorID: any ConnectorRun] = [:]
-        /// The runs that go on, by ticket: setting one stops it.
-        var stops: [UInt64: RunLatch] = [:]
+        /// The runs that go on, by ticket: poking one stops it.
+        var stops: [UInt64: Alarm] = [:]
         /// Sleeps that have not ended, the earliest; a later need does not start another.
         var alarm = Moment.distantFuture
     }
@@ -40,7 +40,7 @@ package final class ScheduleRunner: Sendable {
     private let world: World
     private let surroundings: Surroundings
     private let state: Mutex<State>
-    private let bell = RunLatch()
+    private let bell = Alarm()
 
     package init(
         _ world: World, tuning: Scheduler.Tuning = .init(), sleepMost: Duration = .seconds(10),
@@ -88,13 +88,13 @@ package final class ScheduleRunner: Sendable {
 
     private func act(_ body: (inout Scheduler, ClockReading) -> [Scheduler.Action]) {
         let clock = world.time.reading
-        let stops = state.withLock { state -> [RunLatch] in
+        let stops = state.withLock { state -> [Alarm] in
             body(&state.scheduler, clock).compactMap { action in
                 if case .stop(_, let ticket) = action { state.stops[ticket] } else { nil }
             }
         }
-        for stop in stops { stop.set() }
-        bell.set()
+        for stop in stops { stop.poke() }
+        bell.poke()
     }
 
     // MARK: The loop
@@ -128,7 +128,7 @@ package final class ScheduleRunner: Sendable {
             state.withLock { state in
                 if state.alarm == moment { state.alarm = .distantFuture }
             }
-            bell.set()
+            bell.poke()
         }
     }
 
@@ -141,7 +141,7 @@ package final class ScheduleRunner: Sendable {
         case .postponed(let id, let postponement):
             postponed(id, postponement)
         case .stop(_, let ticket):
-            state.withLock { $0.stops[ticket] }?.set()
+            state.withLock { $0.stops[ticket] }?.poke()
         }
     }
 
@@ -149,7 +149,7 @@ package final class ScheduleRunner: Sendable {
         let level = await surroundings.level(id)
         let clock = world.time.reading
         let actions = state.withLock { $0.scheduler.measured(id, ticket: ticket, level: level, at: clock) }
-        bell.set()
+        bell.poke()
         for action in actions {
             switch action {
             // In this task: between the measurement and the run nothing else comes in.
@@ -169,7 +169,7 @@ package final class ScheduleRunner: Sendable {
     // MARK: A run
 
     private func perform(_ start: RunStart) async {
-        let stop = RunLatch()
+        let stop = Alarm()
         let run = state.withLock { state in
             state.stops[start.ticket] = stop
             return state.runs[start.connector]
@@ -203,12 +203,12 @@ package final class ScheduleRunner: Sendable {
             state.stops[start.ticket] = nil
             state.scheduler.ended(start.connector, ticket: start.ticket, outcome, memory: memory, at: clock)
         }
-        bell.set()
+        bell.poke()
     }
 
-    /// The run in a task of its own, which a set latch cancels.
+    /// The run in a task of its own, which a poke at `stop` cancels.
     private func stoppable(
-        _ run: any ConnectorRun, _ start: RunStart, _ stop: RunLatch
+        _ run: any ConnectorRun, _ start: RunStart, _ stop: Alarm
     ) async throws -> ScheduleMemory {
         let occasion = RunOccasion(start: start) { [self] in
             let clock = world.time.reading

@@ -40,7 +40,7 @@ extension DeliveryChain {
             }
             if parcels.isEmpty {
                 if shared.withLock({ $0.state.phase == .ended }) { return }
-                await writeAlarm.wait(until: .distantFuture, world.time)
+                await writeAlarm.wait()
             }
         }
     }
@@ -132,7 +132,7 @@ extension DeliveryChain {
             }
             guard let order else {
                 if shared.withLock({ $0.state.phase == .ended }) { return }
-                await readAlarm.wait(until: .distantFuture, world.time)
+                await readAlarm.wait()
                 continue
             }
             do throws(StoreFailure) {

@@ -169,7 +169,7 @@ package final class DeliveryChain: Intake {
     }
 
     private func untilEnded() async {
-        while !shared.withLock({ $0.state.phase == .ended }) { await ended.wait(until: .distantFuture, world.time) }
+        while !shared.withLock({ $0.state.phase == .ended }) { await ended.wait() }
     }
 
     private func finish() async {

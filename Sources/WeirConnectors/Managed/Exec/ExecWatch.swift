@@ -33,11 +33,11 @@ final class ExecWatch: Sendable {
         self.outlet = outlet
     }
 
-    private let ended = RunLatch()
+    private let ended = Alarm()
 
     func exited(_ code: Int32) {
         state.withLock { $0.exitCode = code }
-        ended.set()
+        ended.poke()
     }
 
     var hasExited: Bool { state.withLock { $0.exitCode != nil } }
