@@ -104,6 +104,11 @@ def test_pause_and_a_program_that_fails(tmp_path, run_weir):
     time.sleep(3)
     assert len([event for event in objects(out) if "g" in event]) == count, "a paused connector ran"
     assert connector_of(server, "good")["paused"] and "paused" in server.command("get", "connectors").stdout
+    assert server.http("/api/v1/connectors/good/run", "POST")[0] == 409, "a paused connector cannot be told to run"
+    server.restart()
+    time.sleep(2)
+    assert connector_of(server, "good")["activity"] == "paused", "a restart let a paused connector go"
+    assert len([event for event in objects(out) if "g" in event]) == count, "a paused connector ran after a restart"
     assert server.command("connector", "resume", "good").returncode == 0
     until("it runs again", lambda: len([event for event in objects(out) if "g" in event]) > count)
 

@@ -28,6 +28,8 @@ final class ConnectorBook: Sendable {
     let dirtied = Alarm()
     /// Called when a gate's state has changed, with the bytes in its queue (`nil`: unknown).
     private let onTransition = Mutex<@Sendable (ConnectorID, Int64?) -> Void>({ _, _ in })
+    /// Called when a person holds a connector (`true`) or lets it go.
+    private let onHold = Mutex<@Sendable (ConnectorID, Bool) -> Void>({ _, _ in })
     /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.
     private let onWritten = Mutex<@Sendable (ConnectorID, QueueMarks) -> Void>({ _, _ in })
 
@@ -42,6 +44,10 @@ final class ConnectorBook: Sendable {
     func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
         onTransition.withLock { $0 = body }
     }
+
+    func whenHeld(_ body: @escaping @Sendable (ConnectorID, Bool) -> Void) { onHold.withLock { $0 = body } }
+
+    func held(_ id: ConnectorID, _ isHeld: Bool) { onHold.withLock { $0 }(id, isHeld) }
 
     func restore(_ contents: ConnectorDocuments.Contents) {
         state.withLock { state in

@@ -1,6 +1,4 @@
-import Logging
 import WeirGates
-import WeirStore
 import WeirWorld
 
 extension Connectors {
@@ -10,25 +8,7 @@ extension Connectors {
         GateRegistry.Entry(
             id: Self.gateID(id),
             read: { [book] in book.withSlot(id) { slot, _ in Self.reading(id, slot) } },
-            order: { [book, world] order in
-                let wall = world.time.wall
-                let (action, person) =
-                    switch order {
-                    case .hold(let person): ("hold", person)
-                    case .release(let person): ("release", person)
-                    }
-                // Written before what follows from it: the ledger keeps the order of its commits.
-                book.ledger.commit([
-                    .audit(AuditEntry(time: wall, who: person, action: action, subject: id))
-                ]) { result in
-                    guard case .failure(let failure) = result else { return }
-                    world.log.error("the audit cannot be written", metadata: ["error.kind": "\(failure.code)"])
-                }
-                book.withSlot(id) { slot, _ in
-                    _ = slot.order(order, at: wall)
-                    slot.isDirty = true
-                }
-            })
+            order: { [weak self] order in self?.take(order, id) })
     }
 
     private static func reading(_ id: ConnectorID, _ slot: QueueSlot) -> GateReading {

@@ -16,6 +16,7 @@ package struct ScheduleStatus: Sendable, Hashable {
     }
 
     package var state: State
+    /// A person holds it; a run that was under way is let come to its end, and `state` says so until then.
     package var isPaused: Bool
     package var isRunAndTerminate: Bool
     package var lastRun: WallTime?
@@ -25,4 +26,6 @@ package struct ScheduleStatus: Sendable, Hashable {
     package var failures: Int
     /// When the failed run is tried again, or the postponed one looked at.
     package var retryAt: Moment?
+
+    package var isRunning: Bool { state == .running }
 }

@@ -43,6 +43,7 @@ struct ConnectorEndpoints: Sendable {
     private static func summary(_ order: ConnectorOrder) -> String {
         switch order {
         case .run: "Runs a connector of Weir's own now, once; its gate is asked all the same."
+        case .terminate: "Stops the run under way of a connector of Weir's own; it counts as not run."
         case .pause: "No run starts and what the connector pushes waits, until it is resumed."
         case .resume: "Ends a pause."
         case .reset: "Forgets the connector's state, so that it imports from the beginning."

@@ -11,6 +11,8 @@ package struct ConnectorView: Codable, Sendable, Hashable {
     package var type: String
     /// `waiting`, `running`, `buffering`, `paused`, `ended`, `failed`, `outside`.
     package var activity: String
+    /// What goes on besides, in a sentence: that the run under way of a paused connector waits.
+    package var activityDetail: String?
     package var lastRun: String?
     /// True where the connector's own state says it, not its scheduler.
     package var lastRunFromState: Bool
@@ -29,6 +31,8 @@ package struct ConnectorView: Codable, Sendable, Hashable {
     package var buffering: Bool
     package var paused: Bool
     package var canRunNow: Bool
+    /// A run that Weir has started is under way.
+    package var running: Bool
     package var failures: Int
     package var state: String?
     package var gateState: String?
@@ -61,6 +65,7 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         origin = status.origin
         type = status.type
         activity = status.activity
+        activityDetail = status.activityDetail
         switch status.lastRun {
         case .at(let time): (lastRun, lastRunFromState) = (time.description, false)
         case .fromState(let time): (lastRun, lastRunFromState) = (time.description, true)
@@ -78,6 +83,7 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         buffering = status.isBuffering
         paused = status.isPaused
         canRunNow = status.canRunNow
+        running = status.isRunning
         failures = status.failures
         state = status.state
         gateState = status.gate?.state.rawValue

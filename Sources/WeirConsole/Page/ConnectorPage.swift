@@ -58,7 +58,8 @@ struct ConnectorPage: Sendable {
     static func state(_ status: ConnectorStatus) -> String { status.state ?? "none" }
 
     private var orders: [ConnectorOrder] {
-        (status.canRunNow ? [.run] : []) + [status.isPaused ? .resume : .pause, .reset]
+        let run: [ConnectorOrder] = status.isRunning ? [.terminate] : status.canRunNow ? [.run] : []
+        return run + [status.isPaused ? .resume : .pause, .reset]
     }
 
     /// Leads to the page that asks.
@@ -188,6 +189,7 @@ struct ConfirmPage: Sendable {
     static func label(_ order: ConnectorOrder) -> String {
         switch order {
         case .run: "Run now"
+        case .terminate: "Stop the run"
         case .pause: "Pause"
         case .resume: "Resume"
         case .reset: "Reset state"
@@ -197,6 +199,8 @@ struct ConfirmPage: Sendable {
     private var meaning: String {
         switch order {
         case .run: "It runs once, as soon as its work queue has room. Its schedule stays."
+        case .terminate:
+            "The run under way ends and counts as not run. What it has pushed stays; the next run comes at its time."
         case .pause: "No run starts, and what it pushes waits. Nothing is lost. It lasts until somebody resumes it."
         case .resume: "Its runs start again, and what it pushed and had to wait comes in."
         case .reset:

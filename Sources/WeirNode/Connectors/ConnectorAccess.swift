@@ -26,9 +26,11 @@ package protocol ConnectorAccess: Sendable {
 
 /// What a person can tell a connector.
 package enum ConnectorOrder: String, Sendable, Hashable, CaseIterable {
-    /// Runs it now, once, even when it is paused; its gate is asked all the same.
+    /// Runs it now, once; its gate is asked all the same. Not while it is paused.
     case run
-    /// No run starts, and what it pushes waits.
+    /// Stops the run that is under way. It counts as not run: state and last run stay, the next one comes at its time.
+    case terminate
+    /// No run starts, and what it pushes waits: so does the run under way, which comes to its end after `resume`.
     case pause
     case resume
     /// Forgets its state: it imports from the beginning.
@@ -97,6 +99,8 @@ package struct ConnectorStatus: Sendable {
     package var nextRun = NextRun.notProvided
     /// `waiting`, `running`, `buffering`, `paused`, `ended`, `failed`; `outside` where its process says nothing else.
     package var activity = "outside"
+    /// What goes on besides, in a sentence; `nil` where the word says it all.
+    package var activityDetail: String?
     /// Bytes and bundles that wait for the receivers; `nil` where that cannot be known, which counts as full.
     package var queueBytes: Int64?
     package var queueBundles: Int?
@@ -106,8 +110,10 @@ package struct ConnectorStatus: Sendable {
     package var hardLimit: Int64
     package var isBuffering = false
     package var isPaused = false
-    /// False for one that runs in a process of its own: only Weir's own can be told to run.
+    /// False for one that runs in a process of its own (only Weir's own can be told to run), and while it is paused.
     package var canRunNow = false
+    /// A run of Weir's own is under way.
+    package var isRunning = false
     /// Its own text, byte for byte.
     package var state: String?
     /// Runs that failed since the last one that did not.

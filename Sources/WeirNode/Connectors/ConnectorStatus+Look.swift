@@ -41,7 +41,7 @@ extension ConnectorStatus {
         } else if let next = report?.nextRun {
             nextRun = .at(next)
         }
-        activity = isBuffering ? "buffering" : activity
+        activity = isPaused ? "paused" : isBuffering ? "buffering" : activity
         troubles = Self.troubles(of: self, at: now)
     }
 
@@ -56,11 +56,14 @@ extension ConnectorStatus {
                     "It is in the configuration no more: nothing starts it. What it has pushed is still delivered."))
             return
         }
-        canRunNow = true
+        isRunning = schedule.isRunning
+        canRunNow = !isPaused
         failures = schedule.failures
-        isPaused = isPaused || schedule.isPaused
         isBuffering = schedule.state == .buffering
-        activity = schedule.state.rawValue
+        activity = isPaused ? "paused" : schedule.state.rawValue
+        if isPaused && isRunning {
+            activityDetail = "A run is under way: what it pushes waits, and it comes to its end when it is resumed."
+        }
         lastRun = schedule.lastRun.map(LastRun.at) ?? .notProvided
         if schedule.isRunAndTerminate {
             nextRun = .externalSchedule

@@ -42,31 +42,40 @@ extension NodeConnectors: ConnectorAccess {
             throw ConnectorOrderFailure(.unknown, "There is no connector \(id).")
         }
         let platform = parts.platform
-        let isOwn = parts.runner.status(of: id) != nil
-        do throws(ConnectorFailure) {
+        let own = parts.runner.status(of: id)
+        do {
             switch order {
             case .run:
-                guard isOwn else { throw ConnectorFailure(.invalid, "") }
+                guard own != nil else { throw Self.notOurs("start its run") }
+                guard !platform.isHeld(id) else {
+                    throw ConnectorOrderFailure(
+                        .notPossible, "It is paused: what a run brings would wait.", help: "Resume it first.")
+                }
                 try await platform.note("run", of: id, by: who, why: why)
                 parts.runner.runNow(id)
-            case .pause:
-                try await platform.note("pause", of: id, by: who, why: why)
-                parts.runner.pause(id)
-                _ = gates.order(.hold(by: who), "connector/" + id)
-            case .resume:
-                try await platform.note("resume", of: id, by: who, why: why)
-                _ = gates.order(.release(by: who), "connector/" + id)
-                parts.runner.resume(id)
+            case .terminate:
+                guard let own else { throw Self.notOurs("stop its run") }
+                guard own.isRunning else {
+                    throw ConnectorOrderFailure(
+                        .notPossible, "No run of it is under way.", help: "There is nothing to do.")
+                }
+                try await platform.note("terminate", of: id, by: who, why: why)
+                parts.runner.stopRun(id)
+            case .pause: try await platform.give(.hold(by: who), to: id, why: why)
+            case .resume: try await platform.give(.release(by: who), to: id, why: why)
             case .reset: try await platform.resetState(id, by: who, why: why)
             }
+        } catch let failure as ConnectorOrderFailure {
+            throw failure
         } catch {
-            if error.code == .invalid {
-                throw ConnectorOrderFailure(
-                    .notPossible, "This connector runs in a process of its own, so Weir cannot start its run.",
-                    help: "Restart that process, or wait for its next run.")
-            }
-            throw ConnectorOrderFailure(.failed, error.message)
+            throw ConnectorOrderFailure(.failed, "\(error)")
         }
+    }
+
+    private static func notOurs(_ deed: String) -> ConnectorOrderFailure {
+        ConnectorOrderFailure(
+            .notPossible, "This connector runs in a process of its own, so Weir cannot \(deed).",
+            help: "Restart that process, or wait for its next run.")
     }
 
     package var hasOpenCTIDoor: Bool { plan.settings.openCTI != nil }

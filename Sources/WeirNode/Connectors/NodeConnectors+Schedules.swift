@@ -16,6 +16,7 @@ extension NodeConnectors {
                 remember: { try await schedules.write($1, of: $0) },
                 report: { [weak self] in self?.note($0, schedules) }))
         platform.whenGateChanges { [weak runner] id, level in runner?.levelChanged(id, level.map { ByteCount($0) }) }
+        platform.whenHeld { [weak runner] id, isHeld in isHeld ? runner?.pause(id) : runner?.resume(id) }
         return runner
     }
 
@@ -35,7 +36,8 @@ extension NodeConnectors {
             )
             parts.runner.add(
                 entry.name, try typed.common.schedule.connectorSchedule(),
-                memory: await schedules.read(entry.name, report: record.report), run: run)
+                memory: await schedules.read(entry.name, report: record.report),
+                isPaused: parts.platform.isHeld(entry.name), run: run)
         }
     }
 
