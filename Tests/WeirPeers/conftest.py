@@ -6,7 +6,7 @@ import pytest
 
 import daemons
 from receivers import HTTPReceiver, TCPReceiver
-from waiting import free_port
+from waiting import free_port, give_ports_back
 from weir import BINARY, Weir
 
 
@@ -28,14 +28,15 @@ FAILED = pytest.StashKey()
 def stopping(request):
     """A list of things with `stop()`, `terminate()` or `kill()`; ended in reverse order."""
     things = []
+    request.addfinalizer(give_ports_back)
     yield things
     for thing in reversed(things):
         try:
             if isinstance(thing, Weir):
                 if request.node.stash.get(FAILED, {}).get("call") and thing.process is not None:
                     print(f"--- end of {thing.process.log.name}\n{thing.output()[-4000:]}")
-                if thing.terminate(limit=10) is None:
-                    print(f"{thing.process.name} did not end within 10 s of SIGTERM")
+                if thing.terminate(limit=30) is None:
+                    print(f"{thing.process.name} did not end within 30 s of SIGTERM")
             else:
                 thing.stop()
         except (OSError, subprocess.SubprocessError) as problem:

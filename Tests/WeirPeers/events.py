@@ -4,6 +4,8 @@ import json
 import re
 import socket
 
+from waiting import LIMIT
+
 NUMBER = re.compile(rb'n=(\d{7})\b|"n":\s?"?(\d{7})"?')
 
 
@@ -49,7 +51,7 @@ def assert_none_lost(data, count, first=0):
     assert not missing, f"{len(missing)} of {count} events are lost, first: {missing[:5]}"
 
 
-def send_lines(port, lines, limit=30):
+def send_lines(port, lines, limit=LIMIT):
     """Sends lines over one TCP connection and waits until the other end has taken all and closed."""
     with socket.create_connection(("127.0.0.1", port), timeout=limit) as connection:
         connection.sendall("".join(line + "\n" for line in lines).encode())

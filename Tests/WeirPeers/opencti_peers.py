@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from processes import Process
+from waiting import LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).resolve().parent / "opencti" / "connector.py"
@@ -62,5 +63,5 @@ class Connector:
         """How often it said this, all of its starts together."""
         return sum(line.startswith("FEED") and line.endswith(what) for line in self.output().splitlines())
 
-    def until_said(self, what, times=1, limit=30):
+    def until_said(self, what, times=1, limit=2 * LIMIT):
         self.process.wait_until(f"it says “{what}” {times} times", lambda: self.said(what) >= times, limit)

@@ -4,12 +4,13 @@ import threading
 import time
 
 from events import json_event, numbers
+from waiting import LIMIT
 
 
 class Poster:
     """Posts batches of numbered events, one after the other, until told to stop or until the server is gone."""
 
-    def __init__(self, port, size=20, first=0, timeout=10, more=""):
+    def __init__(self, port, size=20, first=0, timeout=LIMIT, more=""):
         self.port, self.size, self.next, self.timeout = port, size, first, timeout
         self.more = {"more": more} if more else {}
         self.acknowledged = set()
@@ -59,10 +60,10 @@ class Poster:
     def stop(self):
         self._stop.set()
         if self._thread:
-            self._thread.join(30)
+            self._thread.join(LIMIT)
 
 
-def assert_kept(poster, receiver, limit=10):
+def assert_kept(poster, receiver, limit=LIMIT):
     """Everything acknowledged arrives, and nothing arrives that was never offered. What the kernel has taken from Weir may still be
     on its way through the receiver's threads: that is waited for."""
     end = time.monotonic() + limit

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from waiting import until
+from waiting import LIMIT, until
 
 
 class Process:
@@ -23,7 +23,7 @@ class Process:
     def is_alive(self):
         return self.process.poll() is None
 
-    def wait_until(self, what, condition, limit=15):
+    def wait_until(self, what, condition, limit=LIMIT):
         """Waits, and fails at once with the end of the log when the program has ended."""
         def answer():
             if not self.is_alive:
@@ -41,7 +41,7 @@ class Process:
         if self.is_alive:
             os.kill(self.pid, number)
 
-    def stop(self, number=signal.SIGTERM, limit=20):
+    def stop(self, number=signal.SIGTERM, limit=30):
         """Ends it; returns its exit code, or None when it had to be killed after `limit` seconds."""
         self.send_signal(number)
         try:
@@ -52,9 +52,9 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)      # the group is ours: it was made by start_new_session
         except ProcessLookupError:
             pass
-        self.process.wait(10)
+        self.process.wait(LIMIT)
         self._out.close()
         return code
 
     def kill(self):
-        return self.stop(signal.SIGKILL, 10)
+        return self.stop(signal.SIGKILL)

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 
-from waiting import free_port
+from waiting import connections_at, free_port
 
 
 class TCPReceiver:
@@ -76,6 +76,11 @@ class TCPReceiver:
                     return
             if self.bytes_per_second:
                 time.sleep(len(chunk) / self.bytes_per_second)
+
+    @property
+    def has_read_all(self):
+        """Every connection was ended by the other side and read to its end: nothing is on its way any more."""
+        return connections_at(self.port, self.host) == 0
 
     @property
     def is_listening(self):

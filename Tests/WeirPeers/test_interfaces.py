@@ -1,4 +1,5 @@
 """What machines and people ask a running Weir: metrics, health, the API and its description, the commands."""
+import codecs
 import fcntl
 import json
 import os
@@ -17,7 +18,7 @@ import yaml
 from daemons import program
 from events import json_event, send_lines, text
 from receivers import Answer
-from waiting import until
+from waiting import LIMIT, until
 from weir import BINARY, flow, http_out, tcp_in, tcp_out, weir
 
 
@@ -70,7 +71,7 @@ def test_openapi_describes_every_answer(server):
 def test_methods(server):
     """A wrong method is 405 with `Allow`; HEAD is answered, with nothing after its head."""
     import http.client
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
     connection.request("DELETE", "/api/v1/gates")
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("Allow")) == (405, "GET, HEAD"), answer.read()
@@ -116,9 +117,19 @@ def test_why(server):
 def test_tap(server):
     """`weir tap` shows events as they pass."""
     import threading
-    feed = threading.Timer(1, lambda: send_lines(server.listen, [json_event(n) for n in range(5000, 5050)]))
-    feed.start()
-    done = server.command("tap", "in", "--limit", "5", "--duration", "10")
+    is_over = threading.Event()
+
+    def feed():
+        # Again and again: nobody knows when the tap is open.
+        while not is_over.wait(0.2):
+            send_lines(server.listen, [json_event(n) for n in range(5000, 5050)])
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        done = server.command("tap", "in", "--limit", "5", "--duration", "50")
+    finally:
+        is_over.set()
+        feeder.join()
     assert done.returncode == 0 and '"n":"000500' in done.stdout.replace("\\", ""), done
 
 
@@ -186,6 +197,8 @@ class Terminal:
         self.mode = termios.tcgetattr(slave)
         self.slave = slave
         self.text = ""
+        # What is read may end in the middle of a character.
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -195,11 +208,22 @@ class Terminal:
 
     def shows(self, part):
         while select.select([self.master], [], [], 0)[0]:
-            self.text += os.read(self.master, 65536).decode()
+            self.text += self.decoder.decode(os.read(self.master, 65536))
         return part in self.text
 
     def forget(self):
         self.text = ""
+
+    def drawings(self):
+        """The widths of what was drawn, whole drawings only: one is whole when the next has begun."""
+        self.shows("")
+        drawn = (re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", part) for part in self.text.split("\x1b[H")[1:-1])
+        return [max(map(len, part.splitlines() or [""])) for part in drawn if "GATE" in part]
+
+    def ends(self):
+        """Its exit code; read on meanwhile, or it could not write its last words."""
+        until("it ended", lambda: (self.shows(""), self.process.poll() is not None)[1])
+        return self.process.returncode
 
 
 @pytest.mark.parametrize("leave", ["q", "\x03"], ids=["q", "ctrl-c"])
@@ -210,11 +234,12 @@ def test_top_in_a_terminal(server, leave):
     assert "\x1b[?1049h" in screen.text and "\x1b[?25l" in screen.text
     screen.forget()
     screen.resize(44, 20)
-    until("it is drawn anew", lambda: screen.shows("GATE"))
-    plain = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", screen.text.split("\x1b[H")[1])
-    assert max(len(line) for line in plain.splitlines()) <= 44, plain
+    # A drawing in the old width may have been under way; after the first in the new one all are.
+    until("it is drawn anew", lambda: any(width <= 44 for width in screen.drawings()))
     screen.press(leave)
-    assert screen.process.wait(timeout=5) == 0
+    assert screen.ends() == 0
+    widths = screen.drawings()
+    assert all(width <= 44 for width in widths[next(n for n, width in enumerate(widths) if width <= 44):]), widths
     assert screen.shows("\x1b[?25h") and screen.shows("\x1b[?1049l")
     assert termios.tcgetattr(screen.slave)[3] == screen.mode[3], "echo and lines are as they were"
 
@@ -226,7 +251,7 @@ def test_top_leaves_a_node_that_does_not_answer(server):
     server.send_signal(signal.SIGSTOP)
     try:
         screen.press("q")
-        assert screen.process.wait(timeout=5) == 0
+        assert screen.ends() == 0
     finally:
         server.send_signal(signal.SIGCONT)
 

@@ -7,7 +7,7 @@ import pytest
 
 from events import objects
 from opencti_peers import TOKEN, VERSIONS, Connector
-from waiting import until
+from waiting import LIMIT, until
 from weir import flow
 
 
@@ -85,13 +85,13 @@ def test_what_people_see(tmp_path, run_weir, make_connector, version):
     """Table, description, page and metrics show the connector, its schedule and its capacity."""
     server = run_weir(door(tmp_path / "out"))
     connector = make_connector(server, version, name="feed", period="PT2S", threshold=8, PINGS="1").feed(bundles=2, objects=1).start()
-    # A ping tells what its scheduler did before: the second run's brings the first one.
+    # A ping tells what its scheduler did before: the second run's brings the first one. A fourth run may have begun when it is ended.
     connector.until_said("run 3 ends")
     connector.stop()
     seen = connector_of(server, connector)
     assert seen["shown"]["server_capacity"] == "0.00 MB / 8.00 MB", seen
     assert seen["threshold_bytes"] == 8_000_000 and not seen["full"] and not seen["troubles"], seen
-    until("the works are complete", lambda: all(work["status"] == "complete" for work in connector_of(server, connector)["works"]))
+    until("the works are complete", lambda: sum(work["status"] == "complete" for work in connector_of(server, connector)["works"]) >= 3)
     work = connector_of(server, connector)["works"][-1]
     assert (work["name"], work["pushed"], work["delivered"], work["failed"]) == ("run 1", 2, 2, 0)
     table = server.command("get", "connectors")
@@ -112,7 +112,7 @@ def test_buffering_and_release(tmp_path, run_weir, make_connector, version):
     hold(server, "files")
     connector = make_connector(server, version, period="PT2S", threshold=0.005).feed(bundles=10, objects=1, padding=1000).start()
     connector.until_said("run 1 ends")
-    until("it says that it buffers", lambda: connector_of(server, connector)["buffering"], limit=60)
+    until("it says that it buffers", lambda: connector_of(server, connector)["buffering"])
     seen = connector_of(server, connector)
     assert seen["full"] and seen["queue_bytes"] >= 5_000 and seen["gate_state"] == "buffering", seen
     time.sleep(5)
@@ -139,7 +139,7 @@ def test_exactly_at_the_threshold(tmp_path, run_weir, make_connector, version):
         connector.env["CONNECTOR_QUEUE_THRESHOLD"] = repr(threshold / 1_000_000)
         before = connector.said("begins")
         connector.start()
-        assert connector.process.process.wait(30) == 0, connector.output()[-2000:]
+        assert connector.process.process.wait(LIMIT) == 0, connector.output()[-2000:]
         assert connector.said("begins") - before == int(begins), f"{size} bytes wait, the threshold is {threshold}"
         seen = connector_of(server, connector)
         assert seen["shown"]["next_run"] == "External schedule", seen
@@ -151,7 +151,7 @@ def test_run_and_terminate(tmp_path, run_weir, make_connector, version, protocol
     out = tmp_path / "out"
     server = run_weir(door(out))
     connector = make_connector(server, version, protocol=protocol, CONNECTOR_RUN_AND_TERMINATE="true").feed(bundles=4, objects=4).start()
-    assert connector.process.process.wait(30) == 0, connector.output()[-2000:]
+    assert connector.process.process.wait(LIMIT) == 0, connector.output()[-2000:]
     until("all objects are in the files", lambda: len(names(out)) >= 16)
     assert names(out) == expected(1, 4, 4)
     assert connector_of(server, connector)["shown"]["next_run"] == "External schedule"
@@ -169,7 +169,7 @@ def test_reset_state(tmp_path, run_weir, make_connector, version):
     assert connector.said("run 1 begins") == 1
     done = server.command("connector", "reset", connector.id, "--yes")
     assert done.returncode == 0, done.stderr
-    connector.until_said("run 1 begins", times=2, limit=60)      # it pings every 40 s
+    connector.until_said("run 1 begins", times=2)       # it pings every 40 s
     connector.until_said("run 2 ends", times=2)
     assert connector.said("run 1 begins") == 2, "the reset reached the process more than once"
     assert [entry["action"] for entry in connector_of(server, connector)["audit"]] == ["reset_state"]
@@ -184,7 +184,7 @@ def test_restarts_over_the_hard_limit(tmp_path, run_weir, make_connector, versio
     levels = []
     for _ in range(3):
         connector.start()
-        until("a push waits", lambda: is_held(server, connector), limit=30)
+        until("a push waits", lambda: is_held(server, connector))
         time.sleep(1)
         levels.append(queue_bytes(server, connector))
         connector.stop(signal.SIGKILL)
@@ -202,7 +202,7 @@ def test_a_held_push(tmp_path, run_weir, make_connector, version, protocol):
     hold(server, "files")
     # Long enough that its body is handed on while it comes.
     connector = make_connector(server, version, protocol=protocol).feed(bundles=3, objects=1, padding=400_000).start()
-    until("a push waits", lambda: is_held(server, connector), limit=30)
+    until("a push waits", lambda: is_held(server, connector))
     time.sleep(33 if protocol == "api" else 12)      # over AMQP: longer than its heartbeats
     assert connector.process.is_alive and connector.said("run 1 ends") == 0
     release(server, "files")
@@ -227,15 +227,15 @@ def test_killed_during_pushes(tmp_path, run_weir, make_connector, version, proto
     taken = {int(line.split()[6]) for line in connector.output().splitlines() if line.endswith("of 400")}
     until("what was taken is there", lambda: taken <= {int(name.split()[3]) for name in names(out)})
     connector.start()
-    connector.until_said("run 1 ends", limit=60)
+    connector.until_said("run 1 ends")
     until("all of it is in the files", lambda: set(names(out)) == set(expected(1, 400, 1)))
-    assert queue_bytes(server, connector) == 0
+    until("nothing is left in its queue", lambda: queue_bytes(server, connector) == 0)
 
 
 def test_wrong_token(tmp_path, run_weir, make_connector, version):
     """The connector ends at once, and its log says which variable to look at."""
     server = run_weir(door(tmp_path / "out"))
     connector = make_connector(server, version, OPENCTI_TOKEN="another-token").start()
-    assert connector.process.process.wait(30) != 0
+    assert connector.process.process.wait(LIMIT) != 0
     assert "OPENCTI_TOKEN" in connector.output(), connector.output()[-2000:]
     assert server.get("connectors") == []

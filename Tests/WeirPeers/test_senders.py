@@ -24,7 +24,7 @@ def receiver(tcp_receiver):
 
 
 def arrive(receiver, count=COUNT):
-    until(f"{count} events have arrived", lambda: sum(numbers(receiver.bytes()).values()) >= count, 30)
+    until(f"{count} events have arrived", lambda: sum(numbers(receiver.bytes()).values()) >= count)
     assert_each_once(receiver.bytes(), count)
 
 
@@ -37,7 +37,7 @@ def test_logger_over_tcp(run_weir, receiver, port, tmp_path, form, framing):
     lines = tmp_path / "lines"
     lines.write_text("".join(text(n) + "\n" for n in range(COUNT)))
     subprocess.run([program("logger"), "--server", "127.0.0.1", "--tcp", "--port", str(listen), form, *framing, "--file", lines],
-                   check=True, timeout=30)
+                   check=True, timeout=90)
     arrive(receiver)
 
 
@@ -47,7 +47,7 @@ def test_logger_over_udp(run_weir, receiver, port, tmp_path):
     run_weir(flow(syslog_in(listen, transport="both"), {"out": tcp_out(receiver)}))
     lines = tmp_path / "lines"
     lines.write_text("".join(text(n) + "\n" for n in range(50)))
-    subprocess.run([program("logger"), "--server", "127.0.0.1", "--udp", "--port", str(listen), "--file", lines], check=True, timeout=30)
+    subprocess.run([program("logger"), "--server", "127.0.0.1", "--udp", "--port", str(listen), "--file", lines], check=True, timeout=90)
     arrive(receiver, 50)
 
 
@@ -108,8 +108,8 @@ log {{ source(s); destination(d); flags(flow-control); }};''', port=into)
 
 
 def curl(*arguments, body=None):
-    done = subprocess.run([program("curl"), "--silent", "--show-error", "--max-time", "20", *map(str, arguments)], input=body,
-                          capture_output=True, timeout=30, check=True)
+    done = subprocess.run([program("curl"), "--silent", "--show-error", "--max-time", "60", *map(str, arguments)], input=body,
+                          capture_output=True, timeout=90, check=True)
     return done.stdout
 
 
@@ -155,7 +155,7 @@ def test_elasticsearch_client_bulk(run_weir, receiver, port):
     """The Python `elasticsearch` client's bulk helper: it checks that the server is an Elasticsearch, and each item's result."""
     listen = port()
     run_weir(flow(http_in(listen), {"out": tcp_out(receiver)}))
-    client = elasticsearch.Elasticsearch(f"http://127.0.0.1:{listen}", request_timeout=20)
+    client = elasticsearch.Elasticsearch(f"http://127.0.0.1:{listen}", request_timeout=60)
     assert client.info()["version"]["number"]
     actions = ({"_index": "shop", "_source": json.loads(json_event(n))} for n in range(COUNT))
     done, problems = elasticsearch.helpers.bulk(client, actions, chunk_size=250)

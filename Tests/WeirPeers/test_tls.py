@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from events import assert_each_once, numbers, send_lines, syslog5424, text
-from waiting import free_port, until
+from waiting import LIMIT, free_port, until
 from weir import flow, syslog_in, tcp_in, tcp_out
 
 
@@ -103,12 +103,12 @@ def test_syslog_over_tls_with_client_certificates(run_weir, authority, tmp_path,
     run_weir(flow(syslog_in(listen, tls={"cert": cert, "key": key, "client_ca": ca, "require_client_cert": True}), {"out": tcp_out(receiver)}))
     context = ssl.create_default_context(cafile=ca)
     with pytest.raises((ssl.SSLError, OSError)):
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", listen), 10), server_hostname="127.0.0.1") as secure:
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", listen), LIMIT), server_hostname="127.0.0.1") as secure:
             secure.sendall(b"<13>1 - - - - - - no\n")
             secure.recv(1)
             raise OSError("closed without a word")
     context.load_cert_chain(*issue(authority, tmp_path, "client", "sender.example"))
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", listen), 10), server_hostname="127.0.0.1") as secure:
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", listen), LIMIT), server_hostname="127.0.0.1") as secure:
         secure.sendall("".join(syslog5424(n) + "\n" for n in range(200)).encode())
     until("all events", lambda: receiver.count() >= 200)
     assert_each_once(receiver.bytes(), 200)

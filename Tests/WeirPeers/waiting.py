@@ -3,8 +3,11 @@ import os
 import socket
 import time
 
+# The machine may be busy with other things: a limit is there to end a test that will never pass, and says nothing about speed.
+LIMIT = 60.0
 
-def until(what, condition, limit=10.0, pause=0.02):
+
+def until(what, condition, limit=LIMIT, pause=0.02):
     """Returns the first true answer of `condition`; fails with `what` after `limit` seconds."""
     end = time.monotonic() + limit
     while True:
@@ -16,20 +19,34 @@ def until(what, condition, limit=10.0, pause=0.02):
         time.sleep(pause)
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    """A loopback port that is free for TCP and UDP alike."""
+_reserved = []
+
+
+def free_port():
+    """A loopback port that is free for TCP and UDP alike, and stays so until the test ends.
+
+    It is kept by a TCP socket that is bound and does not listen: connections are refused, the kernel gives the port to nobody who asks
+    for any, and whoever asks for this one with SO_REUSEADDR, as servers do, gets it, as often as it is started.
+    """
     for _ in range(50):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        other = socket.SOCK_DGRAM if kind == socket.SOCK_STREAM else socket.SOCK_STREAM
-        with socket.socket(socket.AF_INET, other) as probe:
+        keeper = socket.socket()
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        port = keeper.getsockname()[1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
+                keeper.close()
                 continue
+        _reserved.append(keeper)
+        return port
     raise AssertionError("no free port")
+
+
+def give_ports_back():
+    while _reserved:
+        _reserved.pop().close()
 
 
 def is_listening(port):
@@ -45,6 +62,24 @@ def is_listening(port):
         except OSError:
             pass
     return False
+
+
+def _connections(column, port, host):
+    wanted = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
+    with open("/proc/net/tcp") as lines:
+        fields = [line.split() for line in lines]
+    # ESTABLISHED and CLOSE_WAIT: not closed by their owner, whether or not the other end is gone.
+    return sum(field[column] == wanted and field[3] in ("01", "08") for field in fields)
+
+
+def connections_at(port, host="127.0.0.1"):
+    """How many connections a server at host:port has not closed, accepted or not."""
+    return _connections(1, port, host)
+
+
+def connections_to(port, host="127.0.0.1"):
+    """How many connections to host:port their makers have not closed."""
+    return _connections(2, port, host)
 
 
 def memory_mb(pid, key="VmRSS"):

@@ -10,12 +10,12 @@ from pathlib import Path
 import yaml
 
 from processes import Process
-from waiting import cpu_seconds, free_port, memory_mb, until
+from waiting import LIMIT, cpu_seconds, free_port, memory_mb, until
 
 BINARY = Path(os.environ.get("WEIR_BINARY", Path(__file__).resolve().parents[2] / ".build/debug/weir"))
 
 
-def weir(*arguments, stdin=None, cwd=None, limit=30, env=None):
+def weir(*arguments, stdin=None, cwd=None, limit=LIMIT, env=None):
     """Runs one subcommand to its end. -> CompletedProcess with text."""
     return subprocess.run([str(BINARY), *map(str, arguments)], input=stdin, capture_output=True, text=True, cwd=cwd,
                           timeout=limit, env={**os.environ, "NO_COLOR": "1", **(env or {})})
@@ -35,7 +35,7 @@ class Weir:
         self.process = None
         self.starts = 0
 
-    def start(self, ready=True, limit=30):
+    def start(self, ready=True, limit=LIMIT):
         self.file.write_text(yaml.safe_dump(self.configuration, sort_keys=False))
         self.starts += 1
         self.process = Process(f"weir-{self.starts}", [*self.wrap, BINARY, "run", "--config", self.file], self.directory,
@@ -61,7 +61,7 @@ class Weir:
         except OSError:
             return False
 
-    def http(self, path, method="GET", body=None, headers=None, limit=10):
+    def http(self, path, method="GET", body=None, headers=None, limit=LIMIT):
         """-> (status, text) of a request to the API's address."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method, headers=headers or {})
         try:
@@ -89,7 +89,12 @@ class Weir:
     def reason(self, name):
         return self.gate(name)["reason"]["code"]
 
-    def until_state(self, name, *states, limit=15):
+    def entered(self, name, state):
+        """How often a gate entered a state since the start: a state that did not last is seen too."""
+        rows = (line for line in self.http("/metrics")[1].splitlines() if line.startswith("weir_gate_transitions_total{"))
+        return sum(int(float(row.rsplit(" ", 1)[1])) for row in rows if f'gate="{name}"' in row and f'to="{state}"' in row)
+
+    def until_state(self, name, *states, limit=LIMIT):
         try:
             until(f"gate {name} is {' or '.join(states)}", lambda: self.state(name) in states, limit)
         except AssertionError as problem:
