@@ -10,8 +10,8 @@ import Synchronization
 ///     }
 ///
 /// A poke carries nothing and means "look again". While nobody waits it is kept, once: a change between the look and
-/// the wait is not missed, a thousand of them wake the loop once, and an alarm never grows with the pokes. So a wait may
-/// end without a reason, and whoever waits looks before acting.
+/// the wait is not missed, a thousand of them wake the loop once, and an alarm never grows with the pokes. So a wait
+/// may end without a reason, and whoever waits looks before acting.
 ///
 /// Mostly one task waits. When several do, a poke wakes them all.
 package final class Alarm: Sendable {

@@ -210,6 +210,7 @@ def test_a_held_push(tmp_path, run_weir, make_connector, version, protocol):
     until("all of it is in the files", lambda: names(out) == expected(1, 3, 1))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("lives", [3])
 def test_killed_during_pushes(tmp_path, run_weir, make_connector, version, protocol, lives):
     """kill -9 between and in pushes: whatever a connector was told is taken arrives; what was taken is not lost."""
@@ -227,7 +228,7 @@ def test_killed_during_pushes(tmp_path, run_weir, make_connector, version, proto
     taken = {int(line.split()[6]) for line in connector.output().splitlines() if line.endswith("of 400")}
     until("what was taken is there", lambda: taken <= {int(name.split()[3]) for name in names(out)})
     connector.start()
-    connector.until_said("run 1 ends")
+    connector.until_said("run 1 ends", limit=8 * LIMIT)     # 400 bundles, over AMQP with a connection each
     until("all of it is in the files", lambda: set(names(out)) == set(expected(1, 400, 1)))
     until("nothing is left in its queue", lambda: queue_bytes(server, connector) == 0)
 
