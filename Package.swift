@@ -163,7 +163,7 @@ let package = Package(
         ]),
         tests("WeirConsoleTests", [
             "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,
-            .product(name: "HummingbirdTesting", package: "hummingbird"),
+            .nioCore, .nioEmbedded, .product(name: "HummingbirdTesting", package: "hummingbird"),
         ]),
         tests("WeirSimulation", [
             "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore",

@@ -1,6 +1,6 @@
-internal import NIOCore
+package import NIOCore
 internal import NIOSSL
-internal import WeirFlow
+package import WeirFlow
 internal import WeirGates
 package import WeirSettings
 
@@ -24,6 +24,13 @@ package struct ServerTLS: WeirSettings.Settings {
             "require_client_cert", \.requiresClientCertificate,
             "With `client_ca`: refuse clients that show no certificate. `false` verifies one only where it is shown."),
     ]
+
+    /// Reads the files; blocking, at start only.
+    /// - Returns: puts TLS in front of a connection, on its event loop.
+    package func securing() throws(SourceFailure) -> @Sendable (any Channel) throws -> Void {
+        let context = try context()
+        return { try $0.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) }
+    }
 
     /// Reads the files; blocking, at start only.
     func context() throws(SourceFailure) -> NIOSSLContext {

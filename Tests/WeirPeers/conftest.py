@@ -95,6 +95,42 @@ def port():
 
 
 @pytest.fixture
+def mounted(tmp_path, as_root):
+    """mounted(kind, size_mb): a file system of its own; a skip where the machine does not allow it."""
+    mounts, loops = [], []
+
+    def run(*command):
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
+
+    def mount(kind, size_mb):
+        place = tmp_path / f"mount-{len(mounts)}"
+        place.mkdir()
+        if kind == "tmpfs":
+            done = run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", place)
+        else:
+            image = tmp_path / f"image-{len(mounts)}"
+            with open(image, "wb") as file:
+                file.truncate(size_mb << 20)
+            run(daemons.program("mkfs.ext4"), "-q", "-F", image)
+            done = run("mount", "-o", "loop", image, place)
+        if done.returncode != 0:
+            pytest.skip(f"NO MOUNT: this machine mounts no {kind} ({done.stderr.strip()})")
+        mounts.append(place)
+        return place
+
+    def remount(place):
+        run("umount", place)
+        done = run("mount", "-o", "loop", tmp_path / f"image-{mounts.index(place)}", place)
+        assert done.returncode == 0, done.stderr
+
+    mount.again = remount
+    yield mount
+    for place in mounts:
+        if run("umount", place).returncode != 0:
+            run("umount", "-l", place)
+
+
+@pytest.fixture
 def as_root():
     if os.geteuid() != 0:
         pytest.skip("NOT ROOT: mounting a file system of the test's own needs root")

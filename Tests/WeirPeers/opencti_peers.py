@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from events import objects
 from processes import Process
 from waiting import LIMIT
+from weir import flow
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).resolve().parent / "opencti" / "connector.py"
@@ -22,6 +24,64 @@ def python_of(version):
     if not python.exists():
         pytest.skip(f"NO PYCTI {version}: there is no {python}; `make test` makes it (scripts/lib.sh, need_pycti)")
     return python
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request):
+    return request.param
+
+
+@pytest.fixture(params=("api", "amqp"))
+def protocol(request):
+    """How connectors push: pycti's default is AMQP, with Weir in the place of RabbitMQ."""
+    return request.param
+
+
+@pytest.fixture
+def make_connector(tmp_path, stopping):
+    def make(server, version, name="feed", **more):
+        connector = Connector(tmp_path / name, server, version, **more)
+        stopping.append(connector)
+        return connector
+    return make
+
+
+def door(path, opencti=None, **destination):
+    """A Weir that lets connectors in and writes what they bring to files."""
+    return {"opencti": {"tokens": [TOKEN], "amqp": {"listen": "127.0.0.1:0"}, **(opencti or {})},
+            **flow({}, {"files": {"type": "filesystem", "path": str(path), "flush": "50ms", **destination}})}
+
+
+def names(path):
+    return sorted(found["name"] for found in objects(path) if "name" in found)
+
+
+def expected(run, bundles, count):
+    return sorted(f"run {run} bundle {bundle} object {n}" for bundle in range(bundles) for n in range(count))
+
+
+def connector_of(server, connector):
+    """What the API says of it."""
+    status, text = server.http(f"/api/v1/connectors/{connector.id}")
+    assert status == 200, text
+    return json.loads(text)
+
+
+def queue_bytes(server, connector):
+    return connector_of(server, connector)["queue_bytes"]
+
+
+def is_held(server, connector):
+    """True when its pushes wait; its gate comes with its registration."""
+    return any(gate["id"] == f"connector/{connector.id}" and gate["state"] == "blocking" for gate in server.get("gates"))
+
+
+def hold(server, gate):
+    assert server.http(f"/api/v1/gates/{gate}/hold", "POST")[0] == 200
+
+
+def release(server, gate):
+    assert server.http(f"/api/v1/gates/{gate}/release", "POST")[0] == 200
 
 
 class Connector:

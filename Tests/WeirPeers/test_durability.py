@@ -44,42 +44,6 @@ def test_terminate_under_load_loses_nothing(run_weir, tcp_receiver, port):
     assert receiver.bytes().endswith(b"\n") and all(line.startswith(b"n=") for line in receiver.lines())
 
 
-@pytest.fixture
-def mounted(tmp_path, as_root):
-    """mounted(kind, size_mb): a file system of its own; a skip where the machine does not allow it."""
-    mounts, loops = [], []
-
-    def run(*command):
-        return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
-
-    def mount(kind, size_mb):
-        place = tmp_path / f"mount-{len(mounts)}"
-        place.mkdir()
-        if kind == "tmpfs":
-            done = run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", place)
-        else:
-            image = tmp_path / f"image-{len(mounts)}"
-            with open(image, "wb") as file:
-                file.truncate(size_mb << 20)
-            run(program("mkfs.ext4"), "-q", "-F", image)
-            done = run("mount", "-o", "loop", image, place)
-        if done.returncode != 0:
-            pytest.skip(f"NO MOUNT: this machine mounts no {kind} ({done.stderr.strip()})")
-        mounts.append(place)
-        return place
-
-    def remount(place):
-        run("umount", place)
-        done = run("mount", "-o", "loop", tmp_path / f"image-{mounts.index(place)}", place)
-        assert done.returncode == 0, done.stderr
-
-    mount.again = remount
-    yield mount
-    for place in mounts:
-        if run("umount", place).returncode != 0:
-            run("umount", "-l", place)
-
-
 def test_power_cut(run_weir, tcp_receiver, port, mounted):
     """The file system is cut off in the middle of the writing, as by a power failure: what was acknowledged is on the disk."""
     xfs_io = program("xfs_io")

@@ -6,43 +6,9 @@ import time
 import pytest
 
 from events import objects
-from opencti_peers import TOKEN, VERSIONS, Connector
+from opencti_peers import (connector_of, door, expected, hold, is_held, make_connector, names, protocol, queue_bytes, release,
+                           version)
 from waiting import LIMIT, until
-from weir import flow
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request):
-    return request.param
-
-
-@pytest.fixture(params=("api", "amqp"))
-def protocol(request):
-    """How connectors push: pycti's default is AMQP, with Weir in the place of RabbitMQ."""
-    return request.param
-
-
-@pytest.fixture
-def make_connector(tmp_path, stopping):
-    def make(server, version, name="feed", **more):
-        connector = Connector(tmp_path / name, server, version, **more)
-        stopping.append(connector)
-        return connector
-    return make
-
-
-def door(path, opencti=None, **destination):
-    """A Weir that lets connectors in and writes what they bring to files."""
-    return {"opencti": {"tokens": [TOKEN], "amqp": {"listen": "127.0.0.1:0"}, **(opencti or {})},
-            **flow({}, {"files": {"type": "filesystem", "path": str(path), "flush": "50ms", **destination}})}
-
-
-def names(path):
-    return sorted(found["name"] for found in objects(path) if "name" in found)
-
-
-def expected(run, bundles, count):
-    return sorted(f"run {run} bundle {bundle} object {n}" for bundle in range(bundles) for n in range(count))
 
 
 def test_first_run(tmp_path, run_weir, make_connector, version, protocol):
@@ -55,30 +21,6 @@ def test_first_run(tmp_path, run_weir, make_connector, version, protocol):
     time.sleep(0.5)
     assert names(out) == expected(1, 5, 3)
     assert all(found["type"] == "indicator" for found in objects(out))
-
-
-def connector_of(server, connector):
-    """What the API says of it."""
-    status, text = server.http(f"/api/v1/connectors/{connector.id}")
-    assert status == 200, text
-    return json.loads(text)
-
-
-def queue_bytes(server, connector):
-    return connector_of(server, connector)["queue_bytes"]
-
-
-def is_held(server, connector):
-    """True when its pushes wait; its gate comes with its registration."""
-    return any(gate["id"] == f"connector/{connector.id}" and gate["state"] == "blocking" for gate in server.get("gates"))
-
-
-def hold(server, gate):
-    assert server.http(f"/api/v1/gates/{gate}/hold", "POST")[0] == 200
-
-
-def release(server, gate):
-    assert server.http(f"/api/v1/gates/{gate}/release", "POST")[0] == 200
 
 
 def test_what_people_see(tmp_path, run_weir, make_connector, version):
@@ -158,10 +100,12 @@ def test_run_and_terminate(tmp_path, run_weir, make_connector, version, protocol
     assert "External schedule" in server.http(f"/connectors/{connector.id}")[1]
 
 
-def test_reset_state(tmp_path, run_weir, make_connector, version):
-    """A reset is asked for twice, written down, and reaches the process once: it begins again, and then goes on."""
+@pytest.mark.parametrize("pings", ["", "1"])
+def test_reset_state(tmp_path, run_weir, make_connector, version, pings):
+    """A reset is asked for twice, written down, and reaches the process once: it begins again, and then goes on. Also one that calls
+    force_ping after each run, which says what it has a second time when the answer is another."""
     server = run_weir(door(tmp_path / "out"))
-    connector = make_connector(server, version, period="PT2S").feed(bundles=1, objects=1).start()
+    connector = make_connector(server, version, period="PT2S", PINGS=pings).feed(bundles=1, objects=1).start()
     connector.until_said("run 2 ends")
     asked = server.command("connector", "reset", connector.id)
     assert asked.returncode == 64 and "--yes" in asked.stderr, asked
@@ -169,8 +113,8 @@ def test_reset_state(tmp_path, run_weir, make_connector, version):
     assert connector.said("run 1 begins") == 1
     done = server.command("connector", "reset", connector.id, "--yes")
     assert done.returncode == 0, done.stderr
-    connector.until_said("run 1 begins", times=2)       # it pings every 40 s
-    connector.until_said("run 2 ends", times=2)
+    connector.until_said("run 1 begins", times=2)      # its thread pings every 40 s
+    connector.until_said("run 4 ends", times=1 + (connector.said("run 4 ends") > 0))
     assert connector.said("run 1 begins") == 2, "the reset reached the process more than once"
     assert [entry["action"] for entry in connector_of(server, connector)["audit"]] == ["reset_state"]
 

@@ -6,6 +6,10 @@ package struct ConnectorTopology: Sendable, Hashable {
     private static let routingPrefix = "push_routing_"
     private static let queuePrefix = "push_"
 
+    /// Longest id, in bytes: names of queues and routing keys have at most 255 (AMQP 0-9-1, shortstr), and
+    /// `listen_routing_` is the longest that stands before one.
+    static let idBytesMost = 240
+
     package let id: ConnectorID
 
     package init(_ id: ConnectorID) { self.id = id }

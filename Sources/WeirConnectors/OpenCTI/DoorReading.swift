@@ -12,20 +12,20 @@ struct DoorContent: Sendable {
 struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBuffer, Chunks.Failure == any Error {
     private var chunks: Chunks
     private let bundleMost: Int
-    private var hasEnded = false
+    private let memory: DoorMemory
+    /// Bytes of this request that count in `memory`.
+    private(set) var gatheredBytes = 0
 
-    init(_ chunks: Chunks, bundleMost: Int) {
+    init(_ chunks: Chunks, bundleMost: Int, memory: DoorMemory) {
         self.chunks = chunks
         self.bundleMost = bundleMost
+        self.memory = memory
     }
 
     private mutating func next() async throws(GraphProblem) -> ByteBuffer? {
         do {
-            let chunk = try await chunks.next(isolation: #isolation)
-            hasEnded = chunk == nil
-            return chunk
+            return try await chunks.next(isolation: #isolation)
         } catch {
-            hasEnded = true
             throw GraphProblem(.badInput, "The request broke off.")
         }
     }
@@ -34,7 +34,9 @@ struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBu
         var gathered = ByteBuffer()
         while let chunk = try await next() {
             gathered.writeImmutableBuffer(chunk)
-            if gathered.readableBytes > OpenCTIDoor.gatherMost {
+            gatheredBytes += chunk.readableBytes
+            memory.take(chunk.readableBytes)
+            if gathered.readableBytes > memory.gatherMost {
                 return try await readOn(gathered, platform, deadline: deadline)
             }
         }
@@ -82,11 +84,5 @@ struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBu
     private static func tooLong(_ most: Int) -> ConnectorFailure {
         ConnectorFailure(
             .invalid, "The bundle is longer than \(most) bytes: send it in parts (helper.send_stix2_bundle splits).")
-    }
-
-    /// Reads on to nowhere.
-    mutating func drain(most: Int) async {
-        var drained = 0
-        while !hasEnded, drained <= most, let chunk = try? await next() { drained += chunk.readableBytes }
     }
 }

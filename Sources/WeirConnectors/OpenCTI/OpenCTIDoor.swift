@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// Where connectors written for OpenCTI come in: its GraphQL endpoint, as far as they use it.
 ///
-/// A request is gathered when it has at most `gatherMost` bytes. A longer one must be a push, and its bundle goes to
-/// the platform while it comes in, so memory does not depend on its size.
+/// A request is gathered when it has at most `gatherMost` bytes, fewer when many are held. A longer one must be a push,
+/// and its bundle goes to the platform while it comes in, so memory does not depend on its size.
 ///
 /// A push waits while its connector's gate is closed, at most `holdMost` from its arrival; then it is taken all the
 /// same. It is never refused for want of room: a client gives up after 300 s, and any error makes it end its process.
@@ -16,6 +16,8 @@ package struct OpenCTIDoor: Sendable {
         package var bundleMost = 256_000_000
         /// Longest time that an answer is held. At most 240 s: clients wait for 300 s.
         package var holdMost = Duration.seconds(240)
+        /// Bytes of requests in memory; from here on pushes over 16 KiB are taken as they come.
+        package var gatheredMost = 64 * 1_024 * 1_024
 
         package init() {}
     }
@@ -29,6 +31,7 @@ package struct OpenCTIDoor: Sendable {
     private let isAllowed: @Sendable (String) async -> Bool
     private let executor: GraphExecutor
     private let documents = GraphDocumentCache()
+    private let memory: DoorMemory
 
     /// - Parameters:
     ///   - broker: where connectors publish; without one they can only send by the API.
@@ -41,6 +44,7 @@ package struct OpenCTIDoor: Sendable {
         self.world = world
         self.settings = settings
         self.isAllowed = isAllowed
+        memory = DoorMemory(most: settings.gatheredMost)
         let schema = OpenCTISchema(platform: platform, broker: broker, world: world, version: settings.version)
         executor = GraphExecutor(schema: schema.schema, explain: OpenCTISchema.explain)
     }
@@ -49,18 +53,16 @@ package struct OpenCTIDoor: Sendable {
     ///
     /// - Parameters:
     ///   - header: the value of a header by its name; names are asked for in lower case.
-    ///   - body: read as far as it is needed; on an error up to its end within limits, because a client that is still
-    ///     sending would not see the answer.
+    ///   - body: read as far as it is needed. The server must read on to its end: a client that is still sending
+    ///     would not see the answer.
     package func answer(
         method: String, header: @Sendable (String) -> String?,
         body: some AsyncSequence<ByteBuffer, any Error> & Sendable
     ) async -> DoorAnswer {
         let arrived = world.time.now
-        var reading = DoorReading(body.makeAsyncIterator(), bundleMost: settings.bundleMost)
-        if let refusal = await refusal(method: method, header: header) {
-            await reading.drain(most: OpenCTIDoor.gatherMost)
-            return refusal
-        }
+        if let refusal = await refusal(method: method, header: header) { return refusal }
+        var reading = DoorReading(body.makeAsyncIterator(), bundleMost: settings.bundleMost, memory: memory)
+        defer { memory.give(reading.gatheredBytes) }
         do throws(GraphProblem) {
             let deadline = arrived + min(settings.holdMost, .seconds(240))
             let content = try await reading.read(platform, deadline: deadline)
@@ -74,7 +76,6 @@ package struct OpenCTIDoor: Sendable {
                 throw error
             }
         } catch {
-            await reading.drain(most: settings.bundleMost)
             return DoorAnswer(.problem(error), status: error.code == .tooLarge ? 413 : 200)
         }
     }
@@ -88,6 +89,9 @@ package struct OpenCTIDoor: Sendable {
         } catch {
             throw GraphProblem(
                 .badInput, "The request is not JSON: \(error.message) (at byte \(error.offset)).")
+        }
+        guard message.elements == nil else {
+            throw GraphProblem(.badInput, "Batches are not answered: send one request at a time.")
         }
         guard let query = message["query"]?.text else {
             throw GraphProblem(.badInput, "The request must be a JSON object with `query` and `variables`.")

@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import WeirWires
 
 /// Takes a long request apart while it comes in: the variable `bundle` is unescaped and handed on, all the rest is kept
 /// as a small JSON document with `null` in the bundle's place.

@@ -2,11 +2,11 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection that takes its time: one that asks nothing, and one whose request has a head but no end (a body
-/// sent a byte a minute).
+/// Closes a connection that takes its time: one that asks nothing, one whose request has a head but no end (a body
+/// sent a byte a minute), and one that goes on sending what was answered long ago.
 ///
-/// A push at `/graphql` is the exception: its body is not read while its connector's gate holds it, so what counts is
-/// the pause between two pieces, and that may be as long as a push is held.
+/// A push at `/graphql` is the exception: its body is not read while its connector's gate holds it, and may be very
+/// long. What counts is the pause between two pieces while Weir waits for one.
 final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -14,18 +14,20 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     struct Limits: Sendable {
-        /// Until a request's head, from the connection's begin or the answer before.
+        /// Until a request's head, from the connection's begin or the end of the one before.
         var idle: TimeAmount
-        /// From a request's head to its end.
+        /// From a request's head to its end; from its answer to its end.
         var request: TimeAmount
-        /// Between two pieces of a push.
-        var push: TimeAmount
+        /// Until the next piece of a push, while one is waited for.
+        var piece: TimeAmount
         var pushPath: String
     }
 
     private let limits: Limits
     private var deadline: Scheduled<Void>?
     private var isPush = false
+    /// Between a request's head and its end.
+    private var isWithinRequest = false
     private var answersDue = 0
 
     init(_ limits: Limits) { self.limits = limits }
@@ -43,31 +45,50 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             answersDue += 1
-            isPush = head.path.map { $0 == limits.pushPath || $0.hasPrefix(limits.pushPath + "?") } ?? false
-            close(context, in: isPush ? limits.push : limits.request)
-        case .body:
-            if isPush { close(context, in: limits.push) }
+            isWithinRequest = true
+            isPush = DoorConnection.isFor(limits.pushPath, head)
+            close(context, in: isPush ? limits.piece : limits.request)
+        case .body: break
         case .end:
-            deadline?.cancel()
-            deadline = nil
+            isWithinRequest = false
+            cancel()
+            if answersDue == 0 { close(context, in: limits.idle) }
         }
         context.fireChannelRead(data)
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Whether the next piece is waited for is told by the next `read`.
+        if isPieceDue { cancel() }
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isPieceDue { close(context, in: limits.piece) }
+        context.read()
+    }
+
+    private var isPieceDue: Bool { isPush && isWithinRequest && answersDue > 0 }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             answersDue -= 1
-            if answersDue == 0, deadline == nil { close(context, in: limits.idle) }
+            if answersDue == 0 { close(context, in: isWithinRequest ? limits.request : limits.idle) }
         }
         context.write(data, promise: promise)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        deadline?.cancel()
+        cancel()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { deadline?.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) { cancel() }
+
+    private func cancel() {
+        deadline?.cancel()
+        deadline = nil
+    }
 
     private func close(_ context: ChannelHandlerContext, in time: TimeAmount) {
         deadline?.cancel()

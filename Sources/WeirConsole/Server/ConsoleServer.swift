@@ -16,14 +16,13 @@ package struct ConsoleServer: Service {
     let observatory: Observatory
     private let onReady: @Sendable (String) async -> Void
 
-    /// Connections at once; each browser keeps up to six, `weir` one. Half of the descriptors that sources leave free
-    /// at the most (64 where 1,024 are allowed): the others are for queues and receivers.
+    /// Connections at once of pages and programs; each browser keeps up to six, `weir` one. Half of the descriptors
+    /// that sources leave free at the most (64 where 1,024 are allowed): the others are for queues and receivers.
     static var connectionsMost: Int { Descriptors.reserve / 2 }
     /// Streams at once (console pages, taps, readings).
     static let streamsMost = 64
-    /// A push may be held for 240 s, see `opencti.hold`.
     static let times = ConnectionTimes.Limits(
-        idle: .seconds(30), request: .seconds(30), push: .seconds(300), pushPath: OpenCTIEndpoint.path)
+        idle: .seconds(30), request: .seconds(30), piece: .seconds(60), pushPath: OpenCTIEndpoint.path)
 
     /// - Parameters:
     ///   - listen: `api.listen`, default `127.0.0.1:9471`; port 0 lets the system choose.
@@ -80,18 +79,27 @@ package struct ConsoleServer: Service {
         var logger = world.log
         // The library logs every start and stop of a server; the node says that once, itself.
         logger.logLevel = max(logger.logLevel, .warning)
+        let places = ConnectionPlaces(
+            pagesMost: Self.connectionsMost, doorMost: observatory.node.connectors?.openCTIConnectionsMost ?? 0,
+            log: world.log)
         return Application(
             router: router,
             server: .http1(
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [ConnectionTimes(Self.times)])),
+                    additionalChannelHandlers: Self.handlers(places))),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
-                availableConnectionsDelegate: .maximum(Self.connectionsMost, logger: logger)),
+                availableConnectionsDelegate: places),
             onServerRunning: { channel in
+                places.serves(channel)
                 await onReady("http://\(host):\(channel.localAddress?.port ?? 0)/")
             },
             logger: logger)
+    }
+
+    private static func handlers(_ places: ConnectionPlaces) -> [any RemovableChannelHandler] {
+        let times = ConnectionTimes(times)
+        return places.doorMost == 0 ? [times] : [DoorConnection(places, path: OpenCTIEndpoint.path), times]
     }
 
     var router: Router<BasicRequestContext> {
@@ -111,7 +119,7 @@ package struct ConsoleServer: Service {
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
-        if let connectors = observatory.node.connectors, connectors.hasOpenCTIDoor {
+        if let connectors = observatory.node.connectors, connectors.openCTIConnectionsMost != nil {
             OpenCTIEndpoint(connectors: connectors).add(to: router)
         }
     }

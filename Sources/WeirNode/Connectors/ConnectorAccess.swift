@@ -13,8 +13,8 @@ package protocol ConnectorAccess: Sendable {
     /// Carries out what a person wants; written down before it is done.
     func give(_ order: ConnectorOrder, to id: String, by who: String, why: String) async throws(ConnectorOrderFailure)
 
-    /// False where connectors written for OpenCTI are not let in.
-    var hasOpenCTIDoor: Bool { get }
+    /// Connections at once of connectors written for OpenCTI; `nil` where they are not let in.
+    var openCTIConnectionsMost: Int? { get }
     /// Answers one request at `/graphql`. May take as long as the door holds a push: up to 240 s.
     func answerOpenCTI(
         method: String, header: @Sendable (String) -> String?,

@@ -78,7 +78,7 @@ extension NodeConnectors: ConnectorAccess {
             help: "Restart that process, or wait for its next run.")
     }
 
-    package var hasOpenCTIDoor: Bool { plan.settings.openCTI != nil }
+    package var openCTIConnectionsMost: Int? { plan.settings.openCTI?.connectionsMost }
 
     package func answerOpenCTI(
         method: String, header: @Sendable (String) -> String?,

@@ -4,6 +4,7 @@ import WeirConnectors
 import WeirDestinations
 import WeirFlow
 import WeirGates
+import WeirSources
 import WeirStore
 import WeirWorld
 
@@ -63,12 +64,15 @@ package final class NodeConnectors: Sendable {
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
                 settings: plan.connectorsSettings, world: world)
-            let ingress = ingress(platform, LedgerKeys(ledger: ledger))
+            let ingress = try ingress(platform, LedgerKeys(ledger: ledger))
             let parts = Parts(
                 ledger: ledger, platform: platform, runner: runner(platform, LedgerSchedules(ledger: ledger)),
                 ingress: ingress, door: door(platform, ingress))
             try await addConfigured(parts)
             opened.withLock { $0 = parts }
+        } catch let failure as SourceFailure {
+            throw NodeFailure(
+                failure.reason.sentence, help: "\(failure.help) They are set by `opencti.amqp.tls`.")
         } catch {
             throw NodeFailure(
                 "The connectors could not be opened: \(error).",
@@ -85,7 +89,7 @@ package final class NodeConnectors: Sendable {
         }
     }
 
-    private func ingress(_ platform: Connectors, _ keys: LedgerKeys) -> AMQPIngress? {
+    private func ingress(_ platform: Connectors, _ keys: LedgerKeys) throws -> AMQPIngress? {
         guard let opencti = plan.settings.openCTI, let address = opencti.amqp.address else { return nil }
         var settings = AMQPIngress.Settings()
         settings.host = address.host
@@ -94,6 +98,7 @@ package final class NodeConnectors: Sendable {
         settings.heldMost = Int(clamping: opencti.amqp.memory.bytes)
         // A bundle grows by a third in base64, and there is a little round it.
         settings.messageMost = Int(clamping: opencti.bundleMost.bytes / 3 * 4) + (1 << 20)
+        settings.secure = try opencti.amqp.tls?.securing()
         settings.version = Release.version
         return AMQPIngress(
             platform: platform, keys: keys, world: world, settings: settings, eventLoops: means.eventLoops)

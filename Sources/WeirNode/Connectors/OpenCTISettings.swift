@@ -1,6 +1,7 @@
 package import WeirConnectors
 package import WeirGates
 package import WeirSettings
+package import WeirSources
 
 /// Where connectors written for OpenCTI come in. Absent: the door is closed.
 package struct OpenCTISettings: Settings {
@@ -9,6 +10,7 @@ package struct OpenCTISettings: Settings {
     package var hardLimit: ByteCount?
     package var hold = Duration.seconds(240)
     package var bundleMost = ByteCount(256_000_000)
+    package var connectionsMost = 1_000
     package var amqp = AMQPSettings()
 
     package init() {}
@@ -32,6 +34,10 @@ package struct OpenCTISettings: Settings {
         field(
             "max_bundle", \.bundleMost, range: .megabytes(1)...(.gigabytes(2)),
             "The longest bundle that is taken. Memory does not grow with it."),
+        field(
+            "max_connections", \.connectionsMost, range: 10...100_000,
+            "Connections of connectors to the API's address at once: each push that is held keeps one. Pages and "
+                + "programs have others."),
         field("amqp", \.amqp, "Where connectors publish in their default mode, in place of a RabbitMQ."),
     ]
 
@@ -70,6 +76,7 @@ package struct AMQPSettings: Settings {
     package var listen = "127.0.0.1:5673"
     package var connectionsMost = 5_000
     package var memory = ByteCount.mebibytes(64)
+    package var tls: ServerTLS?
 
     package init() {}
 
@@ -80,10 +87,15 @@ package struct AMQPSettings: Settings {
                 + "CONNECTOR_QUEUE_PROTOCOL=api can push."),
         field(
             "max_connections", \.connectionsMost, range: 1...100_000,
-            "Connections at once; a connector opens one for each call that sends bundles."),
+            "Connections at once; a connector opens one for each call that sends bundles. Further ones wait to be "
+                + "accepted."),
         field(
             "memory", \.memory, range: .mebibytes(1)...(.gibibytes(8)),
             "Bytes of messages in memory that are not on disk yet; then connections are not read."),
+        field(
+            "tls", \.tls,
+            "TLS, optionally with client certificates; connectors are told to use it when they register, and verify it "
+                + "by MQ_USE_SSL_CA and MQ_USE_SSL_REJECT_UNAUTHORIZED."),
     ]
 
     /// `nil` for `off`.

@@ -4,6 +4,7 @@ internal import NIOPosix
 import Synchronization
 internal import WeirFlow
 internal import WeirGates
+internal import WeirWires
 import WeirWorld
 
 #if canImport(Glibc)
@@ -40,7 +41,8 @@ final class Listener: Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 4)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptTrouble(meter: meter, log: log))
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptRest { news in Listener.tell(news, meter, log) })
                 }
             }
             .childChannelInitializer { channel in
@@ -54,6 +56,18 @@ final class Listener: Sendable {
             channel.withLock { $0 = bound }
         } catch {
             throw Listener.failure(error, resolved.plainText)
+        }
+    }
+
+    private static func tell(_ news: AcceptRest.News, _ meter: SourceMeter, _ log: Logger) {
+        switch news {
+        case .refused(let code, let isFirst):
+            meter.refused("too_many_open_files")
+            guard isFirst else { return }
+            log.warning(
+                "no connection can be accepted: descriptors or memory are used up",
+                metadata: ["source": "\(meter.name)", "error.code": "\(code)"])
+        case .accepting: log.notice("connections are accepted again", metadata: ["source": "\(meter.name)"])
         }
     }
 
@@ -83,63 +97,5 @@ final class Listener: Sendable {
             return channel
         }
         try? await open?.close().get()
-    }
-}
-
-/// Accepts no connection while only the reserve of descriptors is left, or memory is used up: says so, and rests a
-/// second before the next attempt; connections wait in the kernel's backlog meanwhile. NIO's own handler delays reads
-/// too, but leaves the listening socket registered, so that the event loop would spin on it.
-final class AcceptTrouble: ChannelDuplexHandler {
-    typealias InboundIn = any Channel
-    typealias OutboundIn = Never
-
-    private let meter: SourceMeter
-    private let log: Logger
-    private var isTroubled = false
-
-    init(meter: SourceMeter, log: Logger) {
-        self.meter = meter
-        self.log = log
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if isTroubled {
-            isTroubled = false
-            log.notice("connections are accepted again", metadata: ["source": "\(meter.name)"])
-        }
-        context.fireChannelRead(data)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        guard Descriptors.areScarce else { return context.read() }
-        rest(context.channel, EMFILE)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let code = (error as? IOError)?.errnoCode
-        if let code, code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM {
-            rest(context.channel, code)
-        }
-        context.fireErrorCaught(error)
-    }
-
-    private func rest(_ channel: any Channel, _ code: CInt) {
-        meter.refused("too_many_open_files")
-        if !isTroubled {
-            isTroubled = true
-            log.warning(
-                "no connection can be accepted: descriptors or memory are used up",
-                metadata: ["source": "\(meter.name)", "error.code": "\(code)"])
-        }
-        channel.setOption(.autoRead, value: false).whenSuccess { Self.retry(channel) }
-    }
-
-    private static func retry(_ channel: any Channel) {
-        channel.eventLoop.scheduleTask(in: .seconds(1)) {
-            // The option reads at once, past this handler: so the room is looked at here too.
-            if Descriptors.areScarce { return retry(channel) }
-            // Fails only when the listener was closed meanwhile.
-            _ = channel.setOption(.autoRead, value: true)
-        }
     }
 }

@@ -353,6 +353,14 @@ struct AMQPSessionTests {
         session.heartbeat = nil
         #expect(tick(&session, 61).isEmpty)
         #expect(tick(&session, 61, within: true) == [.close(reason: "a message stopped coming")])
+        var idle = opened()
+        idle.heartbeat = nil
+        #expect(tick(&idle, 1_800).isEmpty)
+        #expect(code(tick(&idle, 1_801)) == 320)
+        var waiting = opened()
+        waiting.heartbeat = nil
+        _ = publish(&waiting)
+        #expect(tick(&waiting, 9_999).isEmpty, "its confirm is held")
         var closing = opened()
         #expect(code(closing.stop("bye", at: .zero)) == 320)
         #expect(tick(&closing, 4).isEmpty)

@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import WeirWires
 
 @testable import WeirConnectors
 

@@ -64,6 +64,20 @@ struct OpenCTIDoorBodyTests {
         #expect(stage.platform.state.withLock { $0.abandoned } == 0)
     }
 
+    @Test("when much is held already, a bundle of 20 KB is taken as it comes, not gathered")
+    func crowded() async throws {
+        var settings = OpenCTIDoor.Settings()
+        settings.gatheredMost = 1_000
+        let stage = DoorStage(settings: settings)
+        try await stage.register("a")
+        let text = bundle(20_000)
+        for length in [100, 20_000] {
+            _ = await stage.send(cut(body(bundle(length)), 4_096))
+        }
+        #expect(stage.platform.pushed.map(\.wasStreamed) == [false, true])
+        #expect(stage.platform.pushed.last?.text == text)
+    }
+
     @Test("a large bundle that is not pushed after all is forgotten")
     func abandoned() async throws {
         let stage = DoorStage()

@@ -14,6 +14,7 @@ CONFIG = {
     "connector": {"id": os.environ["CONNECTOR_ID"], "type": "EXTERNAL_IMPORT", "name": os.environ.get("CONNECTOR_NAME", "Feed"),
                   "scope": "feed", "log_level": "info"},
 }
+WHOLE = {"no_split": True} if os.environ.get("WHOLE") else {}      # pycti 7: a bundle is one message
 
 
 def bundle(run, number, feed):
@@ -37,7 +38,7 @@ class Feed:
         work = self.helper.api.work.initiate_work(self.helper.connect_id, f"run {run}")
         self.say(f"run {run} begins")
         for number in range(feed["bundles"]):
-            self.helper.send_stix2_bundle(bundle(run, number, feed), work_id=work, cleanup_inconsistent_bundle=False)
+            self.helper.send_stix2_bundle(bundle(run, number, feed), work_id=work, cleanup_inconsistent_bundle=False, **WHOLE)
             self.say(f"run {run} sent bundle {number} of {feed['bundles']}")
         self.helper.api.work.to_processed(work, f"run {run} is done")
         self.helper.set_state({"last_run": int(time.time()), "runs": run})

@@ -1,8 +1,8 @@
 internal import Logging
 package import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 import Synchronization
+internal import WeirWires
 package import WeirWorld
 
 /// Where connectors publish in their default mode, in place of a RabbitMQ: AMQP 0-9-1, publish-only, on loopback unless
@@ -15,9 +15,8 @@ package final class AMQPIngress: BundleBroker {
         /// What connectors are told, where they reach Weir under another name.
         package var advertisedHost: String?
         package var advertisedPort: Int?
-        /// PEM files; both or none.
-        package var certificate: String?
-        package var privateKey: String?
+        /// Puts TLS in front of a connection, on its event loop; `nil` speaks plainly.
+        package var secure: (@Sendable (any Channel) throws -> Void)?
         package var connectionsMost = 5_000
         package var connectionsPerConnectorMost = 500
         /// Bytes in memory of all messages that the platform has not taken yet.
@@ -54,17 +53,26 @@ package final class AMQPIngress: BundleBroker {
     package var port: Int? { channel.withLock { $0?.localAddress?.port } }
     package var counts: AMQPCounts { sessions.counts }
 
-    /// Listens. Reads the TLS files, which blocks; at start only.
+    /// Listens.
     package func open() async throws(ConnectorFailure) {
         var session = AMQPSession.Settings()
         session.version = settings.version
         session.bodyMost = UInt64(clamping: settings.messageMost)
         let connections = AMQPConnections(
-            session: session, platform: platform, keys: keys, sessions: sessions, log: world.log, tls: try tls())
+            session: session, platform: platform, keys: keys, sessions: sessions, log: world.log,
+            secure: settings.secure)
         do {
             let bound = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 1_024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                // Fewer in one go than the reserve of descriptors, which is looked at before each.
+                .serverChannelOption(.maxMessagesPerRead, value: 4)
+                .serverChannelInitializer { [sessions, log = world.log] channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(
+                            AcceptRest(hasRoom: { sessions.hasRoom }) { AMQPIngress.tell($0, log) })
+                    }
+                }
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture { try connections.connect(channel) }
                 }
@@ -100,19 +108,14 @@ package final class AMQPIngress: BundleBroker {
         }
     }
 
-    private func tls() throws(ConnectorFailure) -> NIOSSLContext? {
-        guard let certificate = settings.certificate, let key = settings.privateKey else { return nil }
-        do {
-            let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain, privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
-            configuration.minimumTLSVersion = .tlsv12
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            throw ConnectorFailure(
-                .invalid,
-                "The TLS files of the connectors' ingress cannot be used: \(error). They must be readable PEM "
-                    + "files that belong together.")
+    private static func tell(_ news: AcceptRest.News, _ log: Logger) {
+        switch news {
+        case .refused(let code, isFirst: true):
+            log.warning(
+                "connectors that publish wait to be accepted: opencti.amqp.max_connections or descriptors are used up",
+                metadata: ["error.code": "\(code)"])
+        case .refused: break
+        case .accepting: log.notice("connectors that publish are accepted again")
         }
     }
 }
@@ -124,7 +127,7 @@ extension AMQPIngress {
         return BrokerConnection(
             host: settings.advertisedHost ?? settings.host,
             port: settings.advertisedPort ?? port ?? settings.port,
-            usesTLS: settings.certificate != nil, user: id, password: key.secret)
+            usesTLS: settings.secure != nil, user: id, password: key.secret)
     }
 
     package func revoke(_ id: ConnectorID) async throws(ConnectorFailure) {
@@ -148,10 +151,10 @@ struct AMQPConnections: Sendable {
     let keys: any ConnectorKeys
     let sessions: AMQPSessions
     let log: Logger
-    var tls: NIOSSLContext?
+    var secure: (@Sendable (any Channel) throws -> Void)?
 
     func connect(_ channel: any Channel) throws {
-        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        try secure?(channel)
         try channel.pipeline.syncOperations.addHandler(
             AMQPHandler(
                 settings: session, platform: platform, keys: keys, sessions: sessions, log: log,

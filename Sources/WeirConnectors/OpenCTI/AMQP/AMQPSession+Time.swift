@@ -19,6 +19,10 @@ extension AMQPSession {
         if !isReading { lastReceived = now }
         let silence = now - lastReceived
         if let heartbeat, silence > heartbeat * 2 { return end("no heartbeat") }
+        // Else a client that has gone without a word would keep its place for ever.
+        if heartbeat == nil, silence > settings.idleMost, pending.isEmpty {
+            return failed(AMQPMistake(.connectionForced, "idle without heartbeats"), at: now)
+        }
         let isWithinMessage = channels.values.contains { $0.content != nil }
         if isWithinFrame || isWithinMessage, silence > settings.stallMost { return end("a message stopped coming") }
 

@@ -23,6 +23,8 @@ struct AMQPSession: Sendable {
         var closeMost = Duration.seconds(5)
         /// Longest pause within a message or a frame, while we read.
         var stallMost = Duration.seconds(60)
+        /// Longest silence of a client that wanted no heartbeats and waits for no confirm.
+        var idleMost = Duration.seconds(1_800)
         /// Clients that can be told are told that they wait when a message has been waiting for so long.
         var blockedAfter = Duration.seconds(2)
     }

@@ -13,19 +13,25 @@ final class AMQPSessions: Sendable {
     private struct State {
         var entries: [ObjectIdentifier: Entry] = [:]
         var perConnector: [ConnectorID: Int] = [:]
+        /// Those that have not shown whose they are, the oldest first.
+        var strangers: [ObjectIdentifier] = []
         var isStopping = false
         var waiters: [CheckedContinuation<Void, Never>] = []
         var counts = AMQPCounts()
     }
 
     private let most: Int
+    private let strangersMost: Int
     private let perConnectorMost: Int
     private let held = Atomic<Int>(0)
     private let heldMost: Int
     private let state = Mutex(State())
 
+    /// - Parameter most: connections at once. Half of them may be strangers; then the oldest stranger goes, so that a
+    ///   flood of connections that never log in does not keep those out that do.
     init(most: Int, perConnectorMost: Int, heldMost: Int) {
         self.most = most
+        strangersMost = max(1, most / 2)
         self.perConnectorMost = perConnectorMost
         self.heldMost = heldMost
     }
@@ -40,17 +46,25 @@ final class AMQPSessions: Sendable {
         return counts
     }
 
+    /// While there is none, connections wait in the kernel's backlog.
+    var hasRoom: Bool { state.withLock { $0.entries.count < most } }
+
     /// Takes a connection in, or not.
     func enter(_ id: ObjectIdentifier, _ entry: Entry) -> Bool {
-        state.withLock { state in
+        let (isIn, oldest) = state.withLock { state -> (Bool, Entry?) in
             guard !state.isStopping, state.entries.count < most else {
                 state.counts.refused += 1
-                return false
+                return (false, nil)
             }
             state.counts.accepted += 1
             state.entries[id] = entry
-            return true
+            state.strangers.append(id)
+            guard state.strangers.count > strangersMost else { return (true, nil) }
+            state.counts.crowdedOut += 1
+            return (true, state.entries[state.strangers.removeFirst()])
         }
+        oldest?.close()
+        return isIn
     }
 
     /// A connection has shown whose it is.
@@ -60,6 +74,7 @@ final class AMQPSessions: Sendable {
                 return false
             }
             state.entries[id]?.connector = connector
+            state.strangers.removeAll { $0 == id }
             state.perConnector[connector, default: 0] += 1
             return true
         }
@@ -68,6 +83,7 @@ final class AMQPSessions: Sendable {
     func leave(_ id: ObjectIdentifier) {
         let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard let entry = state.entries.removeValue(forKey: id) else { return [] }
+            if entry.connector == nil { state.strangers.removeAll { $0 == id } }
             if let connector = entry.connector {
                 let left = state.perConnector[connector, default: 1] - 1
                 state.perConnector[connector] = left > 0 ? left : nil
@@ -126,6 +142,8 @@ package struct AMQPCounts: Sendable, Hashable {
     /// Over the limit of connections, or while stopping.
     package var refused = 0
     package var loginsRefused = 0
+    /// Closed before they had logged in, because too many others had not either.
+    package var crowdedOut = 0
     /// Messages that are durable.
     package var taken = 0
     package var takenBytes = 0

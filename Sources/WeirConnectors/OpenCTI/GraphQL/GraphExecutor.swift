@@ -3,6 +3,8 @@
 /// A field that fails is null, and its error says where; the others are answered all the same.
 struct GraphExecutor: Sendable {
     let schema: GraphSchema
+    /// Fields of all objects of one answer together: a short document can ask for all of very long lists.
+    var valuesMost = 1_000_000
     /// Turns what a resolver threw into what a client is told.
     let explain: @Sendable (any Error) -> GraphProblem
 
@@ -13,10 +15,15 @@ struct GraphExecutor: Sendable {
         try GraphValidation.check(operation, in: document, against: schema)
         let variables = try GraphCoercion.variables(of: operation, given: given)
         let run = Run(executor: self, document: document, variables: variables, request: request)
-        var answer = GraphAnswer()
+        var progress = Progress()
         let root = try schema.root(operation.kind)
-        answer.data = try await run.object(nil, root, operation.selections, path: [], &answer.problems)
-        return answer
+        let data = try await run.object(nil, root, operation.selections, path: [], &progress)
+        return GraphAnswer(data: data, problems: progress.problems)
+    }
+
+    private struct Progress {
+        var problems: [GraphProblem] = []
+        var values = 0
     }
 
     private struct Run {
@@ -27,21 +34,26 @@ struct GraphExecutor: Sendable {
 
         func object(
             _ source: (any Sendable)?, _ type: GraphObjectType, _ selections: [GraphSelection], path: [String],
-            _ problems: inout [GraphProblem]
+            _ progress: inout Progress
         ) async throws(GraphProblem) -> GraphValue {
             let set = try GraphSelectionSet.collect(selections, of: type.name, in: document, variables)
             var members: [GraphValue.Member] = []
             members.reserveCapacity(set.entries.count)
+            progress.values += set.entries.count
+            guard progress.values <= executor.valuesMost else {
+                throw GraphProblem(
+                    .tooLarge, "The answer has more than \(executor.valuesMost) fields: ask for less.", path: path)
+            }
             for entry in set.entries {
                 let value: GraphValue
                 let place = path + [entry.key]
                 do throws(GraphProblem) {
-                    value = try await field(entry, of: source, type, place, &problems)
+                    value = try await field(entry, of: source, type, place, &progress)
                 } catch {
                     var problem = error
                     if problem.path.isEmpty { problem.path = place }
                     problem.location = problem.location ?? entry.nodes.first?.location
-                    problems.append(problem)
+                    progress.problems.append(problem)
                     value = .null
                 }
                 members.append(.init(name: entry.key, value: value))
@@ -51,7 +63,7 @@ struct GraphExecutor: Sendable {
 
         private func field(
             _ entry: GraphSelectionSet.Entry, of source: (any Sendable)?, _ type: GraphObjectType, _ path: [String],
-            _ problems: inout [GraphProblem]
+            _ progress: inout Progress
         ) async throws(GraphProblem) -> GraphValue {
             guard let node = entry.nodes.first else { return .null }
             if node.name == "__typename" { return .string(type.name) }
@@ -66,12 +78,12 @@ struct GraphExecutor: Sendable {
             let selections = entry.nodes.flatMap(\.selections)
             switch output {
             case .leaf, .null: return .null
-            case .node(let node): return try await object(node, inner, selections, path: path, &problems)
+            case .node(let node): return try await object(node, inner, selections, path: path, &progress)
             case .nodes(let nodes):
                 var values: [GraphValue] = []
                 for (index, node) in nodes.enumerated() {
                     let place = path + [String(index)]
-                    values.append(try await object(node, inner, selections, path: place, &problems))
+                    values.append(try await object(node, inner, selections, path: place, &progress))
                 }
                 return .list(values)
             }

@@ -13,13 +13,13 @@ struct GraphParser {
         var aliases = 32
     }
 
-    private var lexer: GraphLexer
-    private var token = GraphLexer.Token.end
-    private var location = GraphLocation.start
-    private let limits: Limits
-    private var depth = 0
-    private var nodes = 0
-    private var aliases = 0
+    var lexer: GraphLexer
+    var token = GraphLexer.Token.end
+    var location = GraphLocation.start
+    let limits: Limits
+    var depth = 0
+    var nodes = 0
+    var aliases = 0
 
     static func parse(_ text: String, limits: Limits = Limits()) throws(GraphProblem) -> GraphDocument {
         guard text.utf8.count <= limits.length else {
@@ -218,54 +218,5 @@ struct GraphParser {
     private mutating func taken(_ value: GraphValue) throws(GraphProblem) -> GraphLiteral {
         try advance()
         return .value(value)
-    }
-}
-
-// MARK: Tokens and limits
-
-extension GraphParser {
-    private mutating func advance() throws(GraphProblem) { (token, location) = try lexer.next() }
-
-    private func isAt(_ punctuator: String) -> Bool { token == .punctuator(punctuator) }
-
-    private mutating func take(_ punctuator: String) throws(GraphProblem) -> Bool {
-        guard token == .punctuator(punctuator) else { return false }
-        try advance()
-        return true
-    }
-
-    private mutating func must(_ punctuator: String) throws(GraphProblem) {
-        guard try take(punctuator) else { throw unexpected(instead: punctuator) }
-    }
-
-    private mutating func name() throws(GraphProblem) -> String {
-        guard case .name(let name) = token else { throw unexpected(instead: "a name") }
-        try advance()
-        return name
-    }
-
-    private func unexpected(instead: String? = nil) -> GraphProblem {
-        let found: String
-        switch token {
-        case .name(let text), .int(let text), .float(let text), .punctuator(let text): found = "`\(text)`"
-        case .string: found = "a string"
-        case .end: found = "the end of the document"
-        }
-        let wanted = instead.map { $0.count > 1 && $0 != "..." ? ", expected \($0)" : ", expected `\($0)`" } ?? ""
-        return GraphProblem(.syntax, "Syntax error: unexpected \(found)\(wanted).", at: location)
-    }
-
-    private mutating func deeper() throws(GraphProblem) {
-        depth += 1
-        guard depth <= limits.depth else {
-            throw GraphProblem(.tooLarge, "The document is deeper than \(limits.depth) levels.", at: location)
-        }
-    }
-
-    private mutating func count() throws(GraphProblem) {
-        nodes += 1
-        guard nodes <= limits.nodes else {
-            throw GraphProblem(.tooLarge, "The document has more than \(limits.nodes) parts.", at: location)
-        }
     }
 }

@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import WeirWires
 
 /// Reads a JSON document (RFC 8259) whole and strictly, into values that keep the order of members.
 ///

@@ -5,7 +5,9 @@ extension OpenCTISchema {
     static func registration(_ input: GraphValue) throws(GraphProblem) -> ConnectorRegistration {
         guard let id = input["id"]?.text, isGoodID(id) else {
             throw GraphProblem(
-                .badInput, "`input.id` must be 1 to 256 bytes of text without control characters: set CONNECTOR_ID.")
+                .badInput,
+                "`input.id` must be 1 to \(ConnectorTopology.idBytesMost) bytes of text without control characters: "
+                    + "set CONNECTOR_ID.")
         }
         guard let name = input["name"]?.text, !name.isEmpty, name.utf8.count <= 1_024 else {
             throw GraphProblem(.badInput, "`input.name` must be 1 to 1,024 bytes of text: set CONNECTOR_NAME.")
@@ -25,7 +27,7 @@ extension OpenCTISchema {
     }
 
     private static func isGoodID(_ id: String) -> Bool {
-        (1...256).contains(id.utf8.count) && id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        (1...ConnectorTopology.idBytesMost).contains(id.utf8.count) && id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 
     static func report(_ input: GraphValue) throws(GraphProblem) -> ConnectorReport {

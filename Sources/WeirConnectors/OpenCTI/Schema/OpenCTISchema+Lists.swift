@@ -1,42 +1,79 @@
-/// Lists as OpenCTI gives them: edges with a node each, and a page.
-extension OpenCTISchema {
-    private struct Page: Sendable {
-        var count: Int
-    }
-
-    private struct Edge<Element: Sendable>: Sendable {
+/// One page of a list, as OpenCTI gives them: edges with a node each. A cursor says how many elements are before it and
+/// at it, from the list's begin; it is opaque to clients.
+struct GraphPage<Element: Sendable>: Sendable {
+    struct Edge: Sendable {
         var element: Element
         var cursor: Int
     }
 
-    /// `…Connection`, `…Edge` and `…PageInfo` over an array; everything is on one page.
+    var elements: [Element]
+    /// How many elements of the list come before.
+    var before: Int
+    var hasNext: Bool
+    /// Of the whole list; `nil` when it was not counted.
+    var total: Int?
+
+    /// Which part of a list is asked for.
+    struct Part: Sendable {
+        /// Later parts are not given: what is before them is counted anew with each.
+        static var beforeMost: Int { 10_000 }
+
+        var before: Int
+        var most: Int
+
+        /// From the arguments `after` and `first`.
+        /// - Parameter most: elements that are given at once, also when more are asked for.
+        init(_ call: GraphCall, most: Int) throws(GraphProblem) {
+            let after = call.text("after") ?? ""
+            guard let before = after.isEmpty ? 0 : Int(after), (0...Self.beforeMost).contains(before) else {
+                throw GraphProblem(
+                    .badInput, "`after` must be a cursor that Weir gave, of an element up to the 10000th.")
+            }
+            let first = call.arguments["first"]?.whole ?? most
+            guard first >= 0 else { throw GraphProblem(.badInput, "`first` must not be negative.") }
+            self.before = before
+            self.most = min(first, most)
+        }
+    }
+
+    /// - Parameters:
+    ///   - elements: the list from its begin; one more than is asked for tells whether there is a next page.
+    ///   - isWhole: they are all that there are.
+    init(_ part: Part, of elements: [Element], isWhole: Bool) {
+        before = part.before
+        self.elements = Array(elements.dropFirst(part.before).prefix(part.most))
+        hasNext = elements.count > part.before + self.elements.count
+        total = isWhole ? elements.count : nil
+    }
+
+    var edges: [Edge] { elements.enumerated().map { Edge(element: $1, cursor: before + $0 + 1) } }
+}
+
+extension OpenCTISchema {
+    /// `…Connection`, `…Edge` and `…PageInfo` over a `GraphPage`.
     static func list<Element: Sendable>(_ name: String, of element: Element.Type) -> [GraphObjectType] {
-        [
+        typealias Page = GraphPage<Element>
+        return [
             GraphObjectType(
                 "\(name)Connection",
                 [
-                    .object("edges", "\(name)Edge") { call in
-                        let elements = try call.source([Element].self)
-                        return .nodes(elements.enumerated().map { Edge(element: $1, cursor: $0 + 1) })
-                    },
-                    .object("pageInfo", "\(name)PageInfo") { call in
-                        .node(Page(count: try call.source([Element].self).count))
-                    },
+                    .object("edges", "\(name)Edge") { .nodes(try $0.source(Page.self).edges) },
+                    .object("pageInfo", "\(name)PageInfo") { .node(try $0.source(Page.self)) },
                 ]),
             GraphObjectType(
                 "\(name)Edge",
                 [
-                    .object("node", name) { .node(try $0.source(Edge<Element>.self).element) },
-                    .leaf("cursor", of: Edge<Element>.self) { .string(String($0.cursor)) },
+                    .object("node", name) { .node(try $0.source(Page.Edge.self).element) },
+                    .leaf("cursor", of: Page.Edge.self) { .string(String($0.cursor)) },
                 ]),
             GraphObjectType(
                 "\(name)PageInfo",
                 [
-                    .leaf("startCursor", of: Page.self) { .string($0.count == 0 ? "" : "1") },
-                    .leaf("endCursor", of: Page.self) { .string($0.count == 0 ? "" : String($0.count)) },
-                    .leaf("hasNextPage") { _ in .bool(false) },
-                    .leaf("hasPreviousPage") { _ in .bool(false) },
-                    .leaf("globalCount", of: Page.self) { .whole($0.count) },
+                    .leaf("startCursor", of: Page.self) { .string($0.edges.first.map { String($0.cursor) } ?? "") },
+                    .leaf("endCursor", of: Page.self) { .string($0.edges.last.map { String($0.cursor) } ?? "") },
+                    .leaf("hasNextPage", of: Page.self) { .bool($0.hasNext) },
+                    .leaf("hasPreviousPage", of: Page.self) { .bool($0.before > 0) },
+                    .leaf("globalCount", of: Page.self) { $0.total.map { .whole($0) } ?? .null },
                 ]),
         ]
     }

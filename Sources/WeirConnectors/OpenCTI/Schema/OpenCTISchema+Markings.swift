@@ -46,9 +46,8 @@ extension OpenCTISchema {
             ) { call in
                 let known = ["definition", "definition_type", "standard_id", "id", "ids"]
                 let filter = try FilterGroup(call.arguments["filters"] ?? .null, known: known)
-                let most = max(call.arguments["first"]?.whole ?? Marking.all.count, 0)
-                let first = Int(call.text("after") ?? "").map { max($0, 0) } ?? 0
-                return .node(Array(Marking.all.filter { $0.matches(filter) }.dropFirst(first).prefix(most)))
+                let part = try GraphPage<Marking>.Part(call, most: Marking.all.count)
+                return .node(GraphPage(part, of: Marking.all.filter { $0.matches(filter) }, isWhole: true))
             },
             .object("markingDefinition", "MarkingDefinition", [.required("id", "String")]) { call in
                 let id = try call.requiredText("id")

@@ -2,7 +2,7 @@ internal import WeirWorld
 
 /// Works: what one run of a connector must still deliver.
 extension OpenCTISchema {
-    /// Most that one question gives.
+    /// Most that one page has.
     static let worksMost = 500
 
     var workQueries: [GraphField] {
@@ -15,17 +15,19 @@ extension OpenCTISchema {
             },
             .object(
                 "works", "WorkConnection",
-                [.optional("first", "Int"), .optional("filters", "FilterGroup")]
+                [.optional("first", "Int"), .optional("after", "ID"), .optional("filters", "FilterGroup")]
             ) { call in
-                let most = min(max(call.arguments["first"]?.whole ?? Self.worksMost, 0), Self.worksMost)
+                let part = try GraphPage<Work>.Part(call, most: Self.worksMost)
+                let most = part.before + part.most + 1
                 let filter = try FilterGroup(call.arguments["filters"] ?? .null, known: ["connector_id"])
                 guard let ids = filter.values["connector_id"] else {
-                    return .node(await platform.works(of: nil, most: most))
+                    let works = await platform.works(of: nil, most: most)
+                    return .node(GraphPage(part, of: works, isWhole: works.count < most))
                 }
                 var works: [Work] = []
                 for id in ids { works += await platform.works(of: id, most: most) }
                 works.sort { $0.startedAt > $1.startedAt }
-                return .node(Array(works.prefix(most)))
+                return .node(GraphPage(part, of: works, isWhole: works.count < most))
             },
         ]
     }

@@ -1,12 +1,12 @@
-internal import NIOCore
+package import NIOCore
 
 /// Turns the inside of a JSON string into its bytes, piece by piece: escapes may be cut anywhere between two reads.
 ///
 /// A lone half of a surrogate pair becomes U+FFFD, because it has no bytes of its own; raw control characters are
 /// refused (RFC 8259 section 7).
-struct JSONUnescaper {
-    struct Mistake: Error, Sendable, Hashable {
-        var message: String
+package struct JSONUnescaper: Sendable {
+    package struct Mistake: Error, Sendable, Hashable {
+        package var message: String
     }
 
     private enum Place {
@@ -21,15 +21,17 @@ struct JSONUnescaper {
     /// The first half of a pair, waiting for the second.
     private var high: UInt32?
 
+    package init() {}
+
     /// The closing quote was read.
-    var isAtEnd: Bool {
+    package var isAtEnd: Bool {
         if case .end = place { return true }
         return false
     }
 
     /// Reads up to the closing quote or the end of `bytes`.
     /// - Returns: how many bytes were taken, the quote included.
-    mutating func take(_ bytes: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) throws(Mistake) -> Int {
+    package mutating func take(_ bytes: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) throws(Mistake) -> Int {
         var index = 0
         while index < bytes.count {
             switch place {
