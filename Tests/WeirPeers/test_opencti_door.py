@@ -223,18 +223,17 @@ def test_full_disk(tmp_path, run_weir, make_connector, version, protocol, mounte
     connector = make_connector(server, version, protocol=protocol).feed(bundles=120, objects=1, padding=300_000).start()
     connector.process.wait_until("it pushes", lambda: connector.said("of 120") >= 10, 60)
     ballast = disk / "ballast"
-    with open(ballast, "wb") as file:
+    with open(ballast, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(1 << 20))
-                file.flush()
         except OSError:
             pass
     until("pushes wait for the disk", lambda: server.gate(f"connector/{connector.id}")["state"] == "blocking", 60)
     time.sleep(12)      # longer than the heartbeats of AMQP
     assert connector.process.is_alive and connector.said("run 1 ends") == 0, connector.output()[-2000:]
     ballast.unlink()
-    connector.until_said("run 1 ends", limit=120)
+    connector.until_said("run 1 ends")
     release(server, "files")
     until("all of it is in the files, once", lambda: names(out) == expected(1, 120, 1), 60)
 
@@ -248,7 +247,7 @@ def test_large_bundle(tmp_path, run_weir, make_connector, version, protocol):
     before = server.memory_mb()
     connector = make_connector(server, version, protocol=protocol, **({"WHOLE": "1"} if version == "7" else {}))
     connector.feed(bundles=1, objects=400, padding=100_000).start()
-    connector.until_said("run 1 ends", limit=120)
+    connector.until_said("run 1 ends")
     until("all of it is in the files", lambda: len(names(out)) == 400, 60)
     grown = server.memory_mb("VmHWM") - before
     assert names(out) == expected(1, 1, 400)
