@@ -26,7 +26,8 @@ extension Connectors {
         }
         let wall = world.time.wall
         let answer = book.with { book in
-            book.registry.ping(id, state: state, report: report, at: wall).map { answer in
+            let isInRun = book.works.running(of: id) != nil
+            return book.registry.ping(id, state: state, report: report, isInRun: isInRun, at: wall).map { answer in
                 if answer.effect != .heartbeat { book.changedRecords.insert(id) }
                 return answer
             }

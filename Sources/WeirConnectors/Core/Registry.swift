@@ -60,10 +60,12 @@ struct Registry: Sendable {
         case dropped
     }
 
-    /// - Parameter state: what the process believes; `nil` when it says nothing of it.
+    /// - Parameters:
+    ///   - state: what the process believes; `nil` when it says nothing of it.
+    ///   - isInRun: exactly one of its works has begun and not ended.
     /// - Returns: `nil` for an unknown connector.
     mutating func ping(
-        _ id: ConnectorID, state: String?, report: ConnectorReport, at wall: WallTime
+        _ id: ConnectorID, state: String?, report: ConnectorReport, isInRun: Bool = false, at wall: WallTime
     ) -> (record: ConnectorRecord, effect: PingEffect)? {
         guard var entry = entries[id] else { return nil }
         entry.record.report = report.finite
@@ -71,9 +73,9 @@ struct Registry: Sendable {
         entry.isReportDirty = true
         var effect = PingEffect.heartbeat
         if let reset = entry.reset {
-            let answer = reset.pinged(with: state)
+            let answer = reset.pinged(with: state, isInRun: isInRun)
             entry.reset = answer.next
-            if let state, !answer.isDropped { entry.record.state = state }
+            entry.record.state = answer.isDropped ? nil : state
             effect = answer.isDropped ? .dropped : .stored
         } else if let state, state.isDifferent(from: entry.record.state) {
             entry.record.state = state
@@ -84,13 +86,13 @@ struct Registry: Sendable {
     }
 
     /// The reset could not be written down, and the process was not told.
-    mutating func resetAgain(_ id: ConnectorID) { entries[id]?.reset = .untold }
+    mutating func resetAgain(_ id: ConnectorID) { entries[id]?.reset = StateReset() }
 
     /// - Returns: false for an unknown connector.
     mutating func resetState(_ id: ConnectorID) -> Bool {
         guard entries[id] != nil else { return false }
         entries[id]?.record.state = nil
-        entries[id]?.reset = .untold
+        entries[id]?.reset = StateReset()
         return true
     }
 
@@ -100,8 +102,8 @@ struct Registry: Sendable {
     /// A work begins: its process has heard of a reset that it was told.
     /// - Returns: true when that is to be written down.
     mutating func workBegins(_ id: ConnectorID) -> Bool {
-        guard case .told = entries[id]?.reset else { return false }
-        entries[id]?.reset = nil
+        guard let reset = entries[id]?.reset else { return false }
+        entries[id]?.reset = reset.workBegins()
         return true
     }
 

@@ -11,23 +11,53 @@
 /// | anything else | dropped; told | stored; done |
 ///
 /// A work that begins after the telling, and a new registration, end it too: a run that begins anew may leave the very
-/// same state behind. Thus a reset that was told is never undone by what the process had before, and it makes one
-/// process begin again once. A run that goes on while its process is told may still end with a state of its own, which
-/// counts, as in OpenCTI.
-enum StateReset: Sendable, Hashable, Codable {
-    /// Can become: `told`, with the next ping that brings a state.
-    case untold
-    /// Can become: `untold`, when the same comes again.
-    case told(insteadOf: String)
+/// same state behind. Thus a reset is never undone by what the process had before.
+///
+/// A run that goes on while its process is told may end with a state made from the old one. Then nothing of the above
+/// ends the reset: the process is told again, once.
+struct StateReset: Sendable, Hashable, Codable {
+    private struct Telling: Sendable, Hashable, Codable {
+        /// What the ping brought that was answered.
+        var insteadOf: String
+        /// A run was going on.
+        var isInRun: Bool
+    }
 
-    /// - Parameter state: what the process believes; `nil` when it says nothing of it, and reads the answer only.
+    /// A second telling is the last that may come too early: a connector that never closes its works looks as if it
+    /// were always in a run.
+    private static let tellingsMost = 2
+
+    private var telling: Telling?
+    private var tellings = 0
+
+    /// - Parameters:
+    ///   - state: what the process believes; `nil` when it says nothing of it, and reads the answer only.
+    ///   - isInRun: exactly one of its works has begun and not ended.
     /// - Returns: `isDropped` when it must not be stored; the answer then says that there is no state.
-    func pinged(with state: String?) -> (next: StateReset?, isDropped: Bool) {
+    func pinged(with state: String?, isInRun: Bool) -> (next: StateReset?, isDropped: Bool) {
         guard let state else { return (nil, true) }
-        if state.isEmpty || state == "null" { return (nil, false) }
-        switch self {
-        case .untold: return (.told(insteadOf: state), true)
-        case .told(let before): return state.isDifferent(from: before) ? (nil, false) : (.untold, true)
+        let mayComeAgain = telling?.isInRun == true && tellings < StateReset.tellingsMost
+        if state.isEmpty || state == "null" { return (mayComeAgain && isInRun ? self : nil, false) }
+        var next = self
+        if let telling {
+            guard state.isDifferent(from: telling.insteadOf) else {
+                next.telling = nil
+                next.tellings -= 1
+                return (next, true)
+            }
+            if !mayComeAgain { return (nil, false) }
         }
+        next.telling = Telling(insteadOf: state, isInRun: isInRun)
+        next.tellings += 1
+        return (next, true)
+    }
+
+    /// A work begins.
+    func workBegins() -> StateReset? {
+        guard let telling else { return self }
+        guard telling.isInRun, tellings < StateReset.tellingsMost else { return nil }
+        var next = self
+        next.telling = nil
+        return next
     }
 }

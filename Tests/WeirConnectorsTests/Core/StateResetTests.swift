@@ -27,9 +27,11 @@ struct StateResetTests {
         mutating func reset() { _ = registry.resetState("c") }
         mutating func beginWork() { _ = registry.workBegins("c") }
 
+        var isInRun = false
+
         private mutating func ping() -> String {
             let answer = registry.ping(
-                "c", state: state, report: ConnectorReport(), at: WallTime(secondsSince1970: 1_000))
+                "c", state: state, report: ConnectorReport(), isInRun: isInRun, at: WallTime(secondsSince1970: 1_000))
             return answer?.record.state ?? "null"
         }
 
@@ -81,6 +83,59 @@ struct StateResetTests {
         #expect(process.state == "old")
     }
 
+    @Test("is told again when a run went on while it was told, whatever that run leaves behind")
+    func inRun() throws {
+        for pings in 0...2 {
+            var process = try Process()
+            process.beginWork()
+            process.isInRun = true
+            process.reset()
+            process.threadPing()
+            for _ in 0..<pings { process.threadPing() }
+            process.set("from the old state")
+            process.isInRun = false
+            process.threadPing()
+            #expect(process.state == "null" && process.registry["c"]?.record.state == nil)
+            process.beginWork()
+            process.set("new")
+            process.threadPing()
+            #expect(process.state == "new" && process.registry["c"]?.record.state == "new")
+        }
+    }
+
+    @Test("is told again when the next run has begun from what the run before it left behind")
+    func nextRun() throws {
+        var process = try Process()
+        process.isInRun = true
+        process.reset()
+        process.threadPing()
+        process.set("from the old state")
+        process.beginWork()
+        process.set("from the old state, too")
+        process.isInRun = false
+        process.threadPing()
+        #expect(process.state == "null")
+        process.beginWork()
+        process.set("new")
+        process.threadPing()
+        #expect(process.state == "new")
+    }
+
+    @Test("makes a connector that never closes its works begin again twice at most")
+    func leaking() throws {
+        var process = try Process()
+        process.isInRun = true
+        process.reset()
+        var begun = 0
+        for _ in 0..<10 {
+            if process.state == "null" { begun += 1 }
+            process.beginWork()
+            process.set("state")
+            process.threadPing()
+        }
+        #expect(begun <= 2 && process.state == "state")
+    }
+
     @Test("is over with a new registration: its process begins with no state")
     func registration() throws {
         var process = try Process()
@@ -94,7 +149,7 @@ struct StateResetTests {
 
     @Test("is told in the answer to a ping that says nothing of its state")
     func silent() {
-        let answer = StateReset.untold.pinged(with: nil)
+        let answer = StateReset().pinged(with: nil, isInRun: false)
         #expect(answer.next == nil && answer.isDropped)
     }
 
