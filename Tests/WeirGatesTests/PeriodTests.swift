@@ -1,5 +1,4 @@
 import Testing
-import WeirConnectors
 import WeirGates
 
 @Suite("Periods")

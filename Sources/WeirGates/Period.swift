@@ -1,5 +1,3 @@
-package import WeirGates
-
 /// How long from one run of a connector to the next, in whole seconds; zero means run and terminate: one run, and
 /// something else decides about the next.
 ///

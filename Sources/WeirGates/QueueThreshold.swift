@@ -1,6 +1,3 @@
-package import WeirGates
-package import WeirSettings
-
 /// `queue_threshold`: how much may wait in a connector's work queue before its runs are postponed.
 ///
 /// In MB of 10⁶ bytes, as OpenCTI's `CONNECTOR_QUEUE_THRESHOLD`: `500`, `8.5`, and also `500MB`. Another unit is
@@ -17,7 +14,7 @@ package struct QueueThreshold: Sendable, Hashable, Comparable {
 
     package var megabytes: Double { Double(bytes.bytes) / 1e6 }
 
-    private static let help = "write a number of MB (1 000 000 bytes) such as `500` or `8.5`"
+    package static let help = "write a number of MB (1 000 000 bytes) such as `500` or `8.5`"
 
     /// - Throws: what was wrong and what to write instead.
     package init(text: String) throws(UnitTextProblem) {
@@ -51,25 +48,5 @@ extension QueueThreshold: CustomStringConvertible {
         digits = String(repeating: "0", count: 6 - digits.count) + digits
         while digits.last == "0" { digits.removeLast() }
         return "\(whole).\(digits)"
-    }
-}
-
-extension QueueThreshold: SettingValue {
-    package static func read(_ node: SettingNode, _ reading: inout SettingReading) -> QueueThreshold? {
-        guard case .scalar(let scalar) = node.content else {
-            reading.wrongType(node, wants: "a number of MB", help: help)
-            return nil
-        }
-        do throws(UnitTextProblem) {
-            return try QueueThreshold(text: scalar.text)
-        } catch {
-            reading.problem(
-                "\(reading.subject) must be a number of MB: \(error.message)", at: node.origin, help: error.help)
-            return nil
-        }
-    }
-    package static var shape: SettingShape { .either([.number, .text]) }
-    package var plain: PlainValue {
-        bytes.bytes % 1_000_000 == 0 ? .whole(Int(bytes.bytes / 1_000_000)) : .number(megabytes)
     }
 }

@@ -1,5 +1,3 @@
-import WeirGates
-
 /// Reads a duration as pydantic's parser does. Its grammar, found by asking it:
 ///
 ///     period  = [sign] ("P" parts | days [[","] [" "] clock] | clock)
