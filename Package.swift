@@ -45,7 +45,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "weir",
-    products: [.executable(name: "weir", targets: ["weir"])],
+    products: [
+        .executable(name: "weir", targets: ["weir"]),
+        .library(name: "WeirConnectorKit", targets: ["WeirConnectorKit"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
@@ -128,6 +131,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Garden: what a third party writes connectors with, and one that was written with it.
+        room("WeirConnectorKit", [
+            "WeirWorld", "WeirGates", "WeirWires", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .signals,
+            .yams, .collections,
+        ]),
+        .executableTarget(
+            name: "kev-connector", dependencies: ["WeirConnectorKit"], path: "examples/kev-connector",
+            exclude: ["config.yml"], swiftSettings: strict),
+
         // Garden: what tests stand on.
         room("WeirTestKit", [
             "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
@@ -155,6 +167,9 @@ let package = Package(
         tests("WeirConnectorsTests", [
             "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
             .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .httpClient, .logging,
+        ]),
+        tests("WeirConnectorKitTests", [
+            "WeirConnectorKit", "WeirGates", "WeirWires", "WeirWorld", "WeirTestKit", .nioCore,
         ]),
         tests("WeirNodeTests", [
             "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,

@@ -39,6 +39,7 @@ enum FloorPlan {
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirNode", "WeirConsole", "WeirDemo",
         ],
         // garden
+        "WeirConnectorKit": ["WeirWorld", "WeirGates", "WeirWires"],
         "WeirTestKit": ["WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery"],
     ]
 }
@@ -97,7 +98,7 @@ struct FloorPlanTests {
             for next in (FloorPlan.rooms[room] ?? []).sorted() { climb(next) }
             above.removeLast()
         }
-        for room in ["weir", "WeirTestKit"] { climb(room) }
+        for room in ["weir", "WeirConnectorKit", "WeirTestKit"] { climb(room) }
     }
 
     @Test("is what Package.swift builds: a room's target names only planned rooms")

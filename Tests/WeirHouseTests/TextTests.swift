@@ -3,7 +3,7 @@ import Testing
 @Suite("The text of the house")
 struct TextTests {
     private static let ours =
-        Tree.sources + Tree.tests + Tree.files("Sources", ".c", ".h", ".cpp")
+        Tree.sources + Tree.tests + Tree.files("examples", ".swift") + Tree.files("Sources", ".c", ".h", ".cpp")
         + Tree.files("Benchmarks", ".py", ".c", ".h")
         + Tree.files("Tests/WeirPeers", ".py") + Tree.files("scripts", ".sh", ".py") + ["Package.swift", "Makefile"]
     private static let prose =
@@ -13,7 +13,7 @@ struct TextTests {
     @Test("has no line of Swift longer than 120 characters")
     func lineLength() {
         #expect(Tree.sources.count > 50)
-        for path in Tree.sources + Tree.tests {
+        for path in Tree.sources + Tree.tests + Tree.files("examples", ".swift") {
             for (number, line) in Tree.lines(path).enumerated()
             where line.utf8.count > 120 && line.count > 120 {
                 Issue.record("\(path):\(number + 1) has \(line.count) characters")

@@ -1,4 +1,4 @@
-package import WeirConnectors
+internal import WeirConnectors
 package import WeirGates
 package import WeirSettings
 package import WeirSources

@@ -1,0 +1,69 @@
+internal import AsyncHTTPClient
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOSSL
+internal import WeirGates
+internal import WeirWorld
+
+/// One request after another over HTTP. Tests put another one in its place.
+struct Transport: Sendable {
+    struct Answer: Sendable {
+        var status: Int
+        var body: ByteBuffer
+    }
+
+    /// Sends the body of a POST to `/graphql`.
+    var post: @Sendable (_ body: ByteBuffer, _ limit: Duration) async throws(PlatformFailure) -> Answer
+
+    /// Longer answers are refused; none of the operations has one.
+    private static let answerMost = 64 << 20
+
+    static func live(_ configuration: ConnectorConfiguration) throws(ConfigurationError) -> Transport {
+        let address = configuration.url + "/graphql"
+        var headers = HTTPHeaders([
+            ("Authorization", "Bearer \(configuration.token)"), ("Content-Type", "application/json"),
+            ("User-Agent", "WeirConnectorKit"),
+        ])
+        for header in configuration.customHeaders { headers.replaceOrAdd(name: header.name, value: header.value) }
+        let tls = try Trust.configuration(configuration.trustFile, variable: "OPENCTI_SSL_VERIFY")
+        return Transport { [headers] body, limit throws(PlatformFailure) in
+            var request = HTTPClientRequest(url: address)
+            request.method = .POST
+            request.headers = headers
+            request.tlsConfiguration = tls
+            request.body = .bytes(body)
+            do {
+                let response = try await HTTPClient.shared.execute(
+                    request, timeout: .nanoseconds(limit.nanoseconds), logger: nil)
+                let answer = try await response.body.collect(upTo: answerMost)
+                return Answer(status: Int(response.status.code), body: answer)
+            } catch {
+                throw PlatformFailure(
+                    .unreachable,
+                    "The platform at \(configuration.url) does not answer: \(error). Is OPENCTI_URL right?")
+            }
+        }
+    }
+}
+
+/// Whose certificates are trusted.
+enum Trust {
+    /// - Parameter file: PEM; trusted besides what the machine trusts.
+    /// - Returns: `nil` when there is nothing special about it.
+    static func configuration(_ file: String?, variable: String) throws(ConfigurationError) -> TLSConfiguration? {
+        guard let file else { return nil }
+        do {
+            let certificates = try NIOSSLCertificate.fromPEMFile(file)
+            guard !certificates.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.additionalTrustRoots = [.certificates(certificates)]
+            return configuration
+        } catch {
+            throw ConfigurationError([
+                .init(
+                    message: "\(variable) names `\(file.clipped)`, in which there are no certificates", place: nil,
+                    help: "write the path of a PEM file")
+            ])
+        }
+    }
+}
