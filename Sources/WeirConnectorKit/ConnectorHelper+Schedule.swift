@@ -107,7 +107,7 @@ extension ConnectorHelper {
     }
 
     private func run(
-        _ plan: RunPlan, _ callback: @Sendable () async throws -> Void, _ ran: () -> Void
+        _ plan: RunPlan, _ callback: @Sendable () async throws -> Void, _ nudge: () -> Void
     ) async -> Result<ScheduleEnd, any Error> {
         var plan = plan
         while true {
@@ -116,10 +116,11 @@ extension ConnectorHelper {
             if Task.isCancelled { return .success(.stopped) }
             switch step {
             case .look:
+                let (isAfterRun, wasBuffering) = (plan.phase == .looked, plan.report.isBuffering)
                 plan.looked(await look(), at: means.time.now, wall: means.time.wall, random: means.random)
                 memory.withLock { $0.report = plan.report }
-                if plan.report.isBuffering { tellBuffering(plan.report) }
-                if case .waiting = plan.phase { ran() }
+                tell(plan.report, wasBuffering: wasBuffering)
+                if isAfterRun || plan.report.isBuffering != wasBuffering { nudge() }
             case .run:
                 do {
                     try await runOnce(callback)
@@ -137,7 +138,7 @@ extension ConnectorHelper {
                     if pause == nil { return .failure(error) }
                 }
                 memory.withLock { $0.report = plan.report }
-                ran()
+                if case .waiting = plan.phase { nudge() }
             case .wait(let moment):
                 guard (try? await means.time.sleep(until: moment)) != nil else { return .success(.stopped) }
             case .end: break
@@ -165,10 +166,15 @@ extension ConnectorHelper {
         }
     }
 
-    private func tellBuffering(_ report: ConnectorReport) {
+    private func tell(_ report: ConnectorReport, wasBuffering: Bool) {
+        let attributes: JSONObject = [
+            "queue_messages_size": .real(report.queueSize), "queue_threshold": .real(report.queueThreshold),
+        ]
+        log.debug("The queue was looked at.", attributes)
+        guard report.isBuffering != wasBuffering else { return }
         log.info(
-            "Runs are put off until there is room in the queue.",
-            ["queue_messages_size": .real(report.queueSize), "queue_threshold": .real(report.queueThreshold)])
+            report.isBuffering ? "Runs are put off until there is room in the queue." : "There is room in the queue.",
+            attributes)
     }
 
     /// The last words: what is open is closed, and the platform has the state. Briefly, since whoever ends us waits.

@@ -100,16 +100,25 @@ struct HelperStage {
         try await ConnectorHelper(configuration: try ConnectorConfigurationTests.made(more), means: means())
     }
 
-    /// Moves the clock on until something is so.
+    /// Waits until something is so. The clock moves only while everybody sleeps, so what happens when does not depend on
+    /// how busy the machine is.
+    /// - Parameters:
+    ///   - step: how far it moves at a time; `.zero`: it stands still.
+    ///   - sleepers: how many sleep when nothing else is to be done: of a schedule the pings and the run.
     /// - Returns: false when it is not so after a long real time.
-    func until(step: Duration = .milliseconds(500), _ isSo: @Sendable () -> Bool) async -> Bool {
-        for _ in 0..<20_000 {
+    func until(
+        step: Duration = .milliseconds(500), sleepers: Int = 2, _ isSo: @Sendable () -> Bool
+    ) async -> Bool {
+        for _ in 0..<50_000 {
             if isSo() { return true }
-            time.advance(by: step)
+            if step > .zero, time.sleeperCount >= sleepers { time.advance(by: step) }
             try? await Task.sleep(for: .milliseconds(1))
         }
         return isSo()
     }
+
+    /// Waits without letting time pass.
+    func atOnce(_ isSo: @Sendable () -> Bool) async -> Bool { await until(step: .zero, isSo) }
 }
 
 final class LogBook: Sendable {

@@ -49,6 +49,18 @@ def test_yaml_block(text, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("text", [block for block in blocks("swift") if block.id.startswith("docs/guides/")])
+def test_swift_block(text):
+    """A Swift block is a part of an example, which is built with everything else; a manifest names a product that is there."""
+    if text.startswith("// swift-tools-version"):
+        manifest = (ROOT / "Package.swift").read_text()
+        products = re.findall(r'\.product\(name: "(\w+)", package: "weir"\)', text)
+        assert products and all(f'.library(name: "{product}"' in manifest for product in products)
+        assert text.splitlines()[0] == manifest.splitlines()[0], "the tools versions differ"
+    else:
+        assert any(text in file.read_text() for file in (ROOT / "examples").rglob("*.swift")), "no example has this"
+
+
 @pytest.mark.parametrize("text", blocks("sh"))
 def test_shell_block(text):
     """A shell block is well-formed; its `weir` subcommands and `make` targets are there."""

@@ -1,17 +1,19 @@
 """A connector in Swift: the example of WeirConnectorKit as a process of its own, against a running Weir, by AMQP and by the API."""
 import json
 import os
+import re
 import signal
 import uuid
 from pathlib import Path
 
 import pytest
 
+from events import objects
+from opencti_peers import TOKEN
 from processes import Process
 from test_connectors import catalogue
-from test_opencti import connector_of, door, hold, is_held, objects, queue_bytes, release
-from opencti_peers import TOKEN
-from waiting import until
+from test_opencti import connector_of, door, hold, is_held, queue_bytes, release
+from waiting import LIMIT, until
 from weir import BINARY
 
 KEV = Path(os.environ.get("WEIR_KEV", BINARY.parent / "kev-connector"))
@@ -61,7 +63,7 @@ class KEVConnector:
     def stop(self, number=signal.SIGTERM):
         return self.process.stop(number) if self.process and self.process.is_alive else None
 
-    def ended(self, limit=30):
+    def ended(self, limit=LIMIT):
         return self.process.process.wait(limit)
 
     def output(self):
@@ -72,7 +74,7 @@ class KEVConnector:
         lines = [json.loads(line) for line in self.output().splitlines(keepends=True) if line.endswith("}\n")]
         return sum(line["message"].startswith(what) for line in lines)
 
-    def until_said(self, what, times=1, limit=60):
+    def until_said(self, what, times=1, limit=LIMIT):
         self.process.wait_until(f"it says “{what}” {times} times", lambda: self.said(what) >= times, limit)
 
 
@@ -85,17 +87,8 @@ def make_kev(tmp_path, stopping):
     return make
 
 
-def whole(path):
-    """The objects whose lines are whole: a file may be in the middle of being written."""
-    found = []
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith("."):
-            found += [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return found
-
-
 def vulnerabilities(path):
-    return sorted(found["name"] for found in whole(path) if found["type"] == "vulnerability")
+    return sorted(found["name"] for found in objects(path) if found["type"] == "vulnerability")
 
 
 def names(content):
@@ -110,7 +103,7 @@ def test_the_real_catalogue(tmp_path, run_weir, make_kev, protocol):
     server = run_weir(door(out))
     connector = make_kev(server, source, protocol=protocol).start()
     connector.until_said("The catalogue was sent.")
-    until("all of it is in the files", lambda: len(vulnerabilities(out)) >= content["count"], limit=60)
+    until("all of it is in the files", lambda: len(vulnerabilities(out)) >= content["count"])
     until("the work is complete", lambda: connector_of(server, connector)["works"][0]["status"] == "complete")
     assert connector.stop() == 0, connector.output()[-2000:]
     connector.start().until_said("The catalogue has not changed.")
@@ -160,11 +153,12 @@ def test_buffering_and_release(tmp_path, run_weir, make_kev):
     out = tmp_path / "out"
     server = run_weir(door(out, {"queue_threshold": 0.001, "hard_limit": "10MB"}))
     hold(server, "files")
-    connector = make_kev(server, entries(20), period="PT3S", CONNECTOR_QUEUE_THRESHOLD="0.001").start()
+    connector = make_kev(server, entries(20), period="PT3S", CONNECTOR_QUEUE_THRESHOLD="0.001", CONNECTOR_LOG_LEVEL="debug").start()
     connector.until_said("Runs are put off")
-    until("all see it", lambda: connector_of(server, connector)["buffering"], limit=60)
-    connector.until_said("Runs are put off", times=3)
+    until("all see it", lambda: connector_of(server, connector)["buffering"])
+    connector.until_said("The queue was looked at.", times=4)
     assert connector.said("A run begins.") == 1, "a run began although the queue was over the threshold"
+    assert connector.said("Runs are put off") == 1
     release(server, "files")
     connector.until_said("A run begins.", times=2)
     assert vulnerabilities(out) == names(entries(20))
@@ -189,7 +183,8 @@ def start_and_hold(server, connector, protocol):
     if protocol == "api":
         connector.until_said("The catalogue was sent.")
         connector.write(entries(301, version="2026.11.22"))
-    connector.process.wait_until("a push waits", lambda: is_held(server, connector), limit=60)
+        connector.until_said("A run begins.", times=2)
+    connector.process.wait_until("a push waits", lambda: is_held(server, connector))
 
 
 def narrow(out):
@@ -206,7 +201,7 @@ def test_told_to_end_while_a_push_is_held(tmp_path, run_weir, make_kev, protocol
     sent = connector.said("The catalogue was sent.")
     release(server, "files")
     connector.start().until_said("The catalogue was sent.", times=sent + 1)
-    until("all of it is in the files", lambda: set(names(entries(301 if protocol == "api" else 300))) == set(vulnerabilities(out)), limit=60)
+    until("all of it is in the files", lambda: set(names(entries(301 if protocol == "api" else 300))) == set(vulnerabilities(out)))
 
 
 def test_weir_is_killed_in_a_push(tmp_path, run_weir, make_kev, protocol):
@@ -220,8 +215,23 @@ def test_weir_is_killed_in_a_push(tmp_path, run_weir, make_kev, protocol):
     connector.until_said("The broker is not there" if protocol == "amqp" else "The platform is not there")
     server.start()
     connector.until_said("The catalogue was sent.", times=sent + 1)
-    until("all of it is in the files", lambda: set(names(entries(301 if protocol == "api" else 300))) == set(vulnerabilities(out)), limit=60)
+    until("all of it is in the files", lambda: set(names(entries(301 if protocol == "api" else 300))) == set(vulnerabilities(out)))
     assert connector.process.is_alive and connector.starts == 1
+
+
+def test_the_guide(tmp_path, run_weir, make_kev):
+    """The guide's config.yml, with another token and port from the environment, is all that the connector needs."""
+    guide = (Path(__file__).resolve().parents[2] / "docs/guides/write-a-connector.md").read_text()
+    text = next(text for text in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if "catalog_url" in text)
+    out = tmp_path / "out"
+    server = run_weir(door(out))
+    connector = make_kev(server, entries(3))
+    (connector.directory / "config.yml").write_text(text)
+    connector.file.rename(connector.directory / "known_exploited_vulnerabilities.json")
+    connector.env = {name: connector.env[name] for name in ("OPENCTI_URL", "OPENCTI_TOKEN")}
+    connector.start().until_said("The catalogue was sent.")
+    until("all of it is in the files", lambda: vulnerabilities(out) == names(entries(3)))
+    assert server.get("connectors")[0]["name"] == "Known Exploited Vulnerabilities"
 
 
 def test_wrong_configuration(tmp_path, run_weir, make_kev):
