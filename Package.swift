@@ -145,6 +145,11 @@ let package = Package(
             "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
         ]),
 
+        // Beside the house: what `make bench` measures the scheduler with.
+        .executableTarget(
+            name: "schedule-bench", dependencies: ["WeirConnectors", "WeirGates", "WeirTestKit", "WeirWorld", .logging],
+            path: "Benchmarks/Schedule", swiftSettings: strict),
+
         tests("WeirWorldTests", ["WeirWorld", "WeirTestKit"]),
         tests("WeirGatesTests", ["WeirGates", "WeirWorld", "WeirTestKit"]),
         tests("WeirSettingsTests", ["WeirSettings", "WeirGates"]),

@@ -25,6 +25,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import connectors
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 TOOLS = ROOT / ".build/bench/tools"
@@ -42,9 +44,9 @@ class Broken(Exception):
 
 def build_tools():
     TOOLS.mkdir(parents=True, exist_ok=True)
-    for name in ("gen", "sink", "check"):
+    for name in ("gen", "sink", "check", "bundles", "consume"):
         source, binary = HERE / "tools" / f"{name}.c", TOOLS / name
-        newest = max(source.stat().st_mtime, (HERE / "tools/numbers.h").stat().st_mtime)
+        newest = max(file.stat().st_mtime for file in (source, *(HERE / "tools").glob("*.h")))
         if not binary.exists() or binary.stat().st_mtime < newest:
             subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", binary, source],
                            check=True)
@@ -121,6 +123,8 @@ class Tool:
             self.process.wait()
             raise Broken(f"{self.name} did not end within {limit} s") from None
         self._reader.join(5)
+        if self.process.returncode != 0:
+            raise Broken(f"{self.name} gave up: {self.problem[-300:]}")
         return self.now
 
     def quit(self):
@@ -157,6 +161,11 @@ class Server:
         with open(f"/proc/{self.pid}/status") as lines:
             return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(key + ":")), 0.0)
 
+    def forget_peak(self):
+        """The peak counts from here."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        self.peak = 0.0
+
     @property
     def is_alive(self):
         return self.process.poll() is None
@@ -190,7 +199,7 @@ class Place:
         self.out.mkdir()
         self.port_in, self.port_out, self.port_other, self.port_api = (free_port() for _ in range(4))
         self.format = row_format
-        self.peer = peer
+        self.peer, self.variant = peer, variant
         self.command, self.environment = peer.set_up(kind, variant, self)
         self.server, self.tools, self.cpu_before, self.peak = None, [], 0.0, 0.0
 
@@ -225,17 +234,19 @@ class Place:
     def cpu(self):
         return self.cpu_before + self.server.look()
 
-    def sink(self, connections, each, *more, port=None):
-        tool = Tool("sink", "--port", port or self.port_out, "--connections", connections, "--each", each, *more)
+    def tool(self, name, *arguments):
+        tool = Tool(name, *arguments)
         self.tools.append(tool)
+        return tool
+
+    def sink(self, connections, each, *more, port=None):
+        tool = self.tool("sink", "--port", port or self.port_out, "--connections", connections, "--each", each, *more)
         self.wait("the sink listens", lambda: sockets(port or self.port_out)[0], 10)
         return tool
 
     def gen(self, connections, each, *more, first=0, limit=240):
-        tool = Tool("gen", "--port", self.port_in, "--connections", connections, "--each", each, "--first", first, "--format", self.format,
-                    "--size", SIZE, "--limit", limit, "--reconnect", *more)
-        self.tools.append(tool)
-        return tool
+        return self.tool("gen", "--port", self.port_in, "--connections", connections, "--each", each, "--first", first, "--format",
+                         self.format, "--size", SIZE, "--limit", limit, "--reconnect", *more)
 
     def wait(self, what, condition, limit):
         end = now() + limit
@@ -276,6 +287,8 @@ class Place:
                 pass
         if self.server:
             self.server.stop()
+        if hasattr(self.peer, "tear_down"):
+            self.peer.tear_down(self)
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -473,6 +486,11 @@ ROWS = {
     "queue-kill": ("queue", "json", lambda p, n: queue(p, n, "kill")),
     "backlog": ("queue", "json", backlog),
     "idle": ("idle", "json", idle),
+    "amqp": ("amqp", "json", lambda p, n: connectors.bundles(p, n // 400, "amqp", 8 if p.variant == "8 connectors" else 1)),
+    "api": ("api", "json", lambda p, n: connectors.bundles(p, n // 200, "api", 8 if p.variant == "8 connectors" else 1, objects=4)),
+    "bundle100": ("bundle100", "json", lambda p, n: connectors.one_large(p, "api" if p.variant == "api" else "amqp")),
+    "pings": ("pings", "json", lambda p, n: connectors.pings(p)),
+    "schedule": ("schedule", "json", lambda p, n: connectors.schedule(p)),
 }
 MEANING = {
     "tcp1": "TCP in, TCP out, one connection, 250-byte JSON lines", "tcp8": "the same over eight connections",
@@ -483,6 +501,10 @@ MEANING = {
     "queue": "receiver down, disk queue, then up", "queue-restart": "the same with a clean restart in between",
     "queue-kill": "the same with kill -9 right after the last byte was read", "backlog": "a start with 5 GB in the queue",
     "idle": "nothing to do",
+    "amqp": "bundles of 3 KB published over AMQP, a connection for each, 16 at a time, each confirmed before the next",
+    "api": "bundles of 3 KB (4 objects) pushed by the API, 16 connections, each answered before the next",
+    "bundle100": "one bundle of 100 MB (20,000 objects)", "pings": "10,000 connectors ping every 40 s",
+    "schedule": "100,000 connectors that start once an hour",
 }
 DEFAULT_ROWS = list(ROWS)
 
@@ -550,7 +572,8 @@ def run(options):
                         print(f"{row:14} {name}/{variant}: " + "  ".join(f"{key}={value}" for key, value in shown.items()), flush=True)
 
 
-COLUMNS = ["events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
+COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "arrived_per_s", "confirm_s", "delivered_s", "idle_mb", "extra_mb",
+           "pings_per_s", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
            "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "rss_peak_mb",
            "lost", "duplicates", "lost_stalled", "problem"]
 

@@ -3,17 +3,28 @@ import json
 import os
 from pathlib import Path
 
+import connectors
+
 NAME = "weir"
 BINARY = Path(os.environ.get("WEIR_BINARY", Path(__file__).resolve().parents[2] / ".build/release/weir"))
 ENVIRONMENT = {"NO_COLOR": "1"}
 VERSION = [BINARY, "--version"]
 
 VARIANTS = {"forward": ["default"], "syslog": ["default"], "filter": ["default"], "file": ["default"], "http": ["default"],
-            "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"]}
+            "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"],
+            "amqp": ["1 connector", "8 connectors"], "api": ["1 connector", "8 connectors"], "bundle100": ["amqp", "api"],
+            "pings": ["default"], "schedule": ["live", "virtual"]}
 SCALE = {}
 
 
 def set_up(kind, variant, place):
+    if kind in ("amqp", "api", "bundle100", "pings", "schedule"):
+        file = place.write("weir.yaml", json.dumps({
+            "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"},
+            "opencti": {"tokens": [connectors.TOKEN], "amqp": {"listen": f"127.0.0.1:{place.port_in}"}},
+            "destinations": {"out": {"type": "tcp", "address": f"127.0.0.1:{place.port_out}"}},
+            "routes": [{"name": "all", "to": "out"}]}, indent=1))
+        return [BINARY, "run", "--config", file], ENVIRONMENT
     source = {"type": "syslog" if kind == "syslog" else "tcp", "listen": f"127.0.0.1:{place.port_in}"}
     if kind == "syslog":
         source["transport"] = "tcp"

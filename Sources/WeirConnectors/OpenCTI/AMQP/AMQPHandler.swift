@@ -205,12 +205,14 @@ final class AMQPHandler: ChannelInboundHandler {
     private func close(_ reason: String) {
         guard let context else { return }
         log.debug("an AMQP connection ends", metadata: ["connector": "\(session.connector)", "reason": "\(reason)"])
-        // NIO's close throws away what is not flushed yet; a client that does not read is not waited for long.
+        // NIO's close throws away what is not flushed yet; a client that does not read is not waited for long. The wait
+        // ends with the flush: else it would keep what thousands of short connections held for as long as it lasts.
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let patience = context.eventLoop.scheduleTask(in: .seconds(5)) { bound.value.context?.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            patience.cancel()
             bound.value.context?.close(promise: nil)
         }
-        context.eventLoop.scheduleTask(in: .seconds(5)) { bound.value.context?.close(promise: nil) }
     }
 
     // MARK: Time
