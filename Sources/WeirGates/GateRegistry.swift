@@ -62,6 +62,13 @@ package final class GateRegistry: Sendable {
     /// All gates, sorted by id.
     package var readings: [GateReading] { entries.withLock { $0 }.map { $0.read() } }
 
+    /// Every `parts`-th gate from the one with the number `part` on: for a look at a few where there are very many.
+    package func readings(part: Int, of parts: Int) -> [GateReading] {
+        let entries = entries.withLock { $0 }
+        return stride(from: part, to: entries.count, by: max(1, parts)).map { entries[$0].read() }
+    }
+
+    package var count: Int { entries.withLock { $0.count } }
     package var ids: [String] { entries.withLock { $0.map(\.id) } }
 
     package func reading(_ id: String) -> GateReading? { entry(id)?.read() }

@@ -1,11 +1,13 @@
 import NIOCore
 import WeirDelivery
-import WeirFlow
+package import WeirFlow
 import WeirGates
 import WeirStore
 import WeirWorld
 
 extension Node {
+    package var sourceReadings: [SourceReading] { sourceList.map { $1.meter.reading } }
+
     package var sources: [SourceStatus] {
         let held = gates.readings.filter { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
         return sourceList.map { name, source in

@@ -11,6 +11,8 @@ package protocol NodeAccess: Sendable {
     /// State, reason, level, limit, counters and forecast of every gate; also holds and releases.
     var gates: GateRegistry { get }
     var sources: [SourceStatus] { get }
+    /// Their counters alone: does not look at the gates, of which there may be very many.
+    var sourceReadings: [SourceReading] { get }
     var destinations: [DestinationStatus] { get }
     var routes: [RouteStatus] { get }
     var queues: [QueueStatus] { get }

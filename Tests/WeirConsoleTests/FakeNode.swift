@@ -38,6 +38,7 @@ final class FakeNode: NodeAccess {
     }
 
     var sources: [SourceStatus] { contents.withLock { $0.sources } }
+    var sourceReadings: [SourceReading] { sources.map(\.reading) }
     var destinations: [DestinationStatus] { contents.withLock { $0.destinations } }
     var routes: [RouteStatus] { contents.withLock { $0.routes } }
     var queues: [QueueStatus] { contents.withLock { $0.queues } }

@@ -53,6 +53,21 @@ struct HistoryTests {
         #expect(observatory.look().histories["relay"] == nil)
     }
 
+    @Test("Of very many gates each is sampled in its turn, a few at a time")
+    func veryMany() {
+        let node = FakeNode.busy()
+        for number in 0..<(Observatory.samplesMost * 3) {
+            var reading = GateReading.relay
+            reading.id = "connector/\(number)"
+            node.publish(reading)
+        }
+        let observatory = Observatory(node: node)
+        observatory.sample()
+        #expect((1...Observatory.samplesMost).contains(observatory.look().histories.count))
+        for _ in 0..<3 { observatory.sample() }
+        #expect(observatory.look().histories.count == node.gates.count)
+    }
+
     @Test("A patch holds what changed and nothing else")
     func patches() {
         let node = FakeNode.busy()

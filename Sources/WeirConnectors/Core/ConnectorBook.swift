@@ -26,12 +26,17 @@ final class ConnectorBook: Sendable {
     private let state = Mutex(State())
     /// Poked when something is to be written.
     let dirtied = Alarm()
-    /// Called when a gate's state has changed, with the bytes in its queue (`nil`: unknown).
-    private let onTransition = Mutex<@Sendable (ConnectorID, Int64?) -> Void>({ _, _ in })
-    /// Called when a person holds a connector (`true`) or lets it go.
-    private let onHold = Mutex<@Sendable (ConnectorID, Bool) -> Void>({ _, _ in })
-    /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.
-    private let onWritten = Mutex<@Sendable (ConnectorID, QueueMarks) -> Void>({ _, _ in })
+    /// Who hears of what. In a structure, because a function that is itself what a `Mutex` guards gets another wrapper
+    /// round it with each look, and after some ten thousand looks a call takes a millisecond.
+    private struct Listeners {
+        /// Called when a gate's state has changed, with the bytes in its queue (`nil`: unknown).
+        var transition: @Sendable (ConnectorID, Int64?) -> Void = { _, _ in }
+        /// Called when a person holds a connector (`true`) or lets it go.
+        var hold: @Sendable (ConnectorID, Bool) -> Void = { _, _ in }
+        /// Called on the ledger's thread when a queue's settled records are written down: it may forget them.
+        var written: @Sendable (ConnectorID, QueueMarks) -> Void = { _, _ in }
+    }
+    private let listeners = Mutex(Listeners())
 
     init(ledger: Ledger, settings: ConnectorsSettings, world: World) {
         self.ledger = ledger
@@ -39,15 +44,17 @@ final class ConnectorBook: Sendable {
         self.world = world
     }
 
-    func whenWritten(_ body: @escaping @Sendable (ConnectorID, QueueMarks) -> Void) { onWritten.withLock { $0 = body } }
-
-    func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
-        onTransition.withLock { $0 = body }
+    func whenWritten(_ body: @escaping @Sendable (ConnectorID, QueueMarks) -> Void) {
+        listeners.withLock { $0.written = body }
     }
 
-    func whenHeld(_ body: @escaping @Sendable (ConnectorID, Bool) -> Void) { onHold.withLock { $0 = body } }
+    func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
+        listeners.withLock { $0.transition = body }
+    }
 
-    func held(_ id: ConnectorID, _ isHeld: Bool) { onHold.withLock { $0 }(id, isHeld) }
+    func whenHeld(_ body: @escaping @Sendable (ConnectorID, Bool) -> Void) { listeners.withLock { $0.hold = body } }
+
+    func held(_ id: ConnectorID, _ isHeld: Bool) { listeners.withLock { $0.hold }(id, isHeld) }
 
     func restore(_ contents: ConnectorDocuments.Contents) {
         state.withLock { state in
@@ -75,7 +82,8 @@ final class ConnectorBook: Sendable {
         let now = world.time.now
         let wall = world.time.wall
         let (value, released, transition, isDirty) = state.withLock { state in
-            let before = state.slots[id]?.gate.state
+            // One that is new has not changed.
+            let before = state.slots[id]?.gate.state ?? .open
             let (value, released, isDirty) = state.withSlot(id, settings, world) { slot, state in
                 let value = body(&slot, &state)
                 _ = slot.measure(at: wall)
@@ -95,7 +103,7 @@ final class ConnectorBook: Sendable {
                 ])
         }
         if isDirty { dirtied.poke() }
-        if let transition { onTransition.withLock { $0 }(id, transition.level) }
+        if let transition { listeners.withLock { $0.transition }(id, transition.level) }
         return value
     }
 
@@ -165,7 +173,7 @@ final class ConnectorBook: Sendable {
         state.dirty.remove(id)
         ledger.commit(changes) { [self] result in
             switch result {
-            case .success: if let marks { onWritten.withLock { $0 }(id, marks) }
+            case .success: if let marks { listeners.withLock { $0.written }(id, marks) }
             case .failure: wereNotWritten(id, works)
             }
             done(result)

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import WeirGates
 import WeirStore
@@ -56,6 +57,20 @@ struct ConnectorLoadTests {
             #expect(await connectors.verdict("c") == .pass)
             let audit = try await connectors.audit(of: "c", most: 5)
             #expect(audit.map { "\($0.who) \($0.action)" } == ["bob release", "ada hold"])
+        }
+    }
+
+    // It takes a moment, or (once it did) hours: each look at a listener had made the next one longer.
+    @Test("A hundred thousand changes cost the same each")
+    func listeners() async throws {
+        let stage = CoreStage()
+        let (settings, world) = (stage.settings, stage.world)
+        try await stage.live { connectors in
+            let book = ConnectorBook(ledger: connectors.book.ledger, settings: settings, world: world)
+            let count = Atomic<Int>(0)
+            book.whenHeld { _, _ in count.add(1, ordering: .relaxed) }
+            for _ in 0..<100_000 { book.held("c", true) }
+            #expect(count.load(ordering: .relaxed) == 100_000)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import WeirExpressions
 internal import WeirWorld
 
 /// What connectors send, read leniently: members that Weir does not know are passed over.
@@ -53,30 +54,20 @@ extension OpenCTISchema {
 /// Dates as pycti's versions write them: `2026-11-20T23:07:41Z`, with or without a fraction; an offset in place of `Z`,
 /// or none (then it is UTC).
 enum ClientTime {
+    /// Two of them come with each ping, so it must be quick: a regular expression was half of what a ping costs.
     static func read(_ text: String) -> WallTime? {
-        guard
-            let match = text.wholeMatch(
-                of: /(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?/)
-        else { return nil }
-        let numbers = [match.1, match.2, match.3, match.4, match.5, match.6].compactMap { Int($0) }
-        guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]), numbers[3] < 24,
-            numbers[4] < 60, numbers[5] <= 60, (1_700...2_200).contains(numbers[0])
-        else { return nil }
-        let wall = CivilDate.wall(
-            year: numbers[0], month: numbers[1], day: numbers[2], hour: numbers[3], minute: numbers[4],
-            second: numbers[5], nanosecond: nanoseconds(match.7))
-        return wall + .seconds(-offset(match.8))
+        var text = text
+        var zone = text.utf8.dropFirst("2026-11-20T23:07:41".utf8.count)
+        zone = zone.drop { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        if zone.isEmpty {
+            text += "Z"
+        } else if zone.count == "+0100".utf8.count {
+            text.insert(":", at: text.index(text.endIndex, offsetBy: -2))
+        }
+        guard let wall = Instant(rfc3339: text)?.wall, range.contains(wall) else { return nil }
+        return wall
     }
 
-    private static func nanoseconds(_ fraction: Substring?) -> Int {
-        guard let digits = fraction?.dropFirst(), let value = Int(digits) else { return 0 }
-        return (digits.count..<9).reduce(value) { value, _ in value * 10 }
-    }
-
-    private static func offset(_ zone: Substring?) -> Int {
-        guard let zone, zone != "Z" else { return 0 }
-        let digits = zone.dropFirst().filter(\.isNumber)
-        guard let hours = Int(digits.prefix(2)), let minutes = Int(digits.suffix(2)) else { return 0 }
-        return (zone.hasPrefix("-") ? -1 : 1) * (hours * 3_600 + minutes * 60)
-    }
+    private static let range =
+        CivilDate.wall(year: 1_700, month: 1, day: 1)...CivilDate.wall(year: 2_200, month: 12, day: 31)
 }
