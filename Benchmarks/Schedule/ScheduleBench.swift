@@ -24,10 +24,8 @@ struct ScheduleBench {
             exit(64)
         }
         let tally = Tally()
-        let before = CPU.seconds
         let clock = ContinuousClock()
         let began = clock.now
-        var scheduling = Duration.zero
         if arguments[1] == "virtual" {
             let simulation = Simulation(seed: 1)
             let world = World.simulated(simulation, files: SimulatedDisk(seed: 1))
@@ -36,17 +34,13 @@ struct ScheduleBench {
             }
         } else {
             let log = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
-            scheduling = await run(.live(log: log), count: count, seconds: seconds, tally)
+            await run(.live(log: log), count: count, seconds: seconds, tally)
         }
         let took = clock.now - began
-        print(
-            tally.json(
-                count: count, seconds: seconds, added: scheduling, cpu: CPU.seconds - before, took: took))
+        print(tally.json(count: count, seconds: seconds, took: took))
     }
 
-    /// - Returns: how long the connectors took to add.
-    @discardableResult
-    private static func run(_ world: World, count: Int, seconds: Int, _ tally: Tally) async -> Duration {
+    private static func run(_ world: World, count: Int, seconds: Int, _ tally: Tally) async {
         let runner = ScheduleRunner(
             world, ScheduleRunner.Surroundings(level: { _ in .zero }, remember: { _, _ in }, report: { _ in }))
         let hour = ConnectorSchedule(period: .hourly)
@@ -60,14 +54,12 @@ struct ScheduleBench {
             memory.nextRun = start + .seconds(5) + .nanoseconds(3_600_000_000_000 / Int64(count) * Int64(index))
             runner.add("connector-\(index)", hour, memory: memory, run: EmptyRun(time: world.time, tally: tally))
         }
-        let added = clock.now - began
-        tally.begin()
+        tally.begin(added: clock.now - began)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await runner.run() }
             try? await world.time.sleep(until: world.time.now + .seconds(seconds))
             group.cancelAll()
         }
-        return added
     }
 }
 
@@ -84,13 +76,13 @@ private struct EmptyRun: ConnectorRun {
 
 /// Delays of all starts, and what the process had used when the connectors had been added.
 private final class Tally: Sendable {
-    private let state = Mutex((late: [Duration](), cpu: 0.0, at: ContinuousClock.now))
+    private let state = Mutex((late: [Duration](), cpu: 0.0, added: Duration.zero))
 
-    func begin() { state.withLock { $0.cpu = CPU.seconds } }
+    func begin(added: Duration) { state.withLock { ($0.cpu, $0.added) = (CPU.seconds, added) } }
     func started(late: Duration) { state.withLock { $0.late.append(late) } }
 
-    func json(count: Int, seconds: Int, added: Duration, cpu: Double, took: Duration) -> String {
-        let (late, atBegin, _) = state.withLock { $0 }
+    func json(count: Int, seconds: Int, took: Duration) -> String {
+        let (late, atBegin, added) = state.withLock { $0 }
         let sorted = late.sorted()
         func milliseconds(_ part: Double) -> String {
             guard !sorted.isEmpty else { return "0" }
@@ -100,9 +92,10 @@ private final class Tally: Sendable {
         let running = CPU.seconds - atBegin
         return """
             {"connectors":\(count),"starts":\(late.count),"starts_per_s":\(late.count / max(1, seconds)),\
-            "delay_p50_ms":\(milliseconds(0.5)),"delay_p99_ms":\(milliseconds(0.99)),"delay_most_ms":\(milliseconds(1)),\
-            "cpu_pct":\(String(format: "%.3f", 100 * running / Double(seconds))),"cpu_s":\(String(format: "%.3f", running)),\
-            "add_s":\(String(format: "%.2f", added / .seconds(1))),"took_s":\(String(format: "%.2f", took / .seconds(1))),\
+            "delay_p50_ms":\(milliseconds(0.5)),"delay_p99_ms":\(milliseconds(0.99)),\
+            "delay_most_ms":\(milliseconds(1)),"cpu_pct":\(String(format: "%.3f", 100 * running / Double(seconds))),\
+            "cpu_s":\(String(format: "%.3f", running)),"add_s":\(String(format: "%.2f", added / .seconds(1))),\
+            "took_s":\(String(format: "%.2f", took / .seconds(1))),\
             "rss_mb":\(String(format: "%.1f", CPU.peakMegabytes))}
             """
     }

@@ -21,7 +21,8 @@ def set_up(kind, variant, place):
     if kind in ("amqp", "api", "bundle100", "pings", "schedule"):
         file = place.write("weir.yaml", json.dumps({
             "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"},
-            "opencti": {"tokens": [connectors.TOKEN], "amqp": {"listen": f"127.0.0.1:{place.port_in}"}},
+            # Room for the connections that ten thousand connectors keep open.
+            "opencti": {"tokens": [connectors.TOKEN], "amqp": {"listen": f"127.0.0.1:{place.port_in}"}, "max_connections": 25_000},
             "destinations": {"out": {"type": "tcp", "address": f"127.0.0.1:{place.port_out}"}},
             "routes": [{"name": "all", "to": "out"}]}, indent=1))
         return [BINARY, "run", "--config", file], ENVIRONMENT

@@ -19,7 +19,9 @@ struct ConnectionTests {
             channel = EmbeddedChannel(handlers: [
                 DoorConnection(places, path: "/graphql"),
                 ConnectionTimes(
-                    .init(idle: .seconds(30), request: .seconds(30), piece: .seconds(60), pushPath: "/graphql")),
+                    .init(
+                        idle: .seconds(30), idleOfDoor: .seconds(30), request: .seconds(30), piece: .seconds(60),
+                        pushPath: "/graphql")),
             ])
             places.connectionOpened()
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

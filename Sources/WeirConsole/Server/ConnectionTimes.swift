@@ -16,6 +16,8 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
     struct Limits: Sendable {
         /// Until a request's head, from the connection's begin or the end of the one before.
         var idle: TimeAmount
+        /// The same after a request of a connector.
+        var idleOfDoor: TimeAmount
         /// From a request's head to its end; from its answer to its end.
         var request: TimeAmount
         /// Until the next piece of a push, while one is waited for.
@@ -52,7 +54,7 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isWithinRequest = false
             cancel()
-            if answersDue == 0 { close(context, in: limits.idle) }
+            if answersDue == 0 { close(context, in: idle) }
         }
         context.fireChannelRead(data)
     }
@@ -68,12 +70,13 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
         context.read()
     }
 
+    private var idle: TimeAmount { isPush ? limits.idleOfDoor : limits.idle }
     private var isPieceDue: Bool { isPush && isWithinRequest && answersDue > 0 }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             answersDue -= 1
-            if answersDue == 0 { close(context, in: isWithinRequest ? limits.request : limits.idle) }
+            if answersDue == 0 { close(context, in: isWithinRequest ? limits.request : idle) }
         }
         context.write(data, promise: promise)
     }

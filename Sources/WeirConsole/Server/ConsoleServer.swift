@@ -21,8 +21,11 @@ package struct ConsoleServer: Service {
     static var connectionsMost: Int { Descriptors.reserve / 2 }
     /// Streams at once (console pages, taps, readings).
     static let streamsMost = 64
+    // Connectors ping every 40 s: while there is room, a connection lives from one ping to the next, which is half the
+    // work of one made for each.
     static let times = ConnectionTimes.Limits(
-        idle: .seconds(30), request: .seconds(30), piece: .seconds(60), pushPath: OpenCTIEndpoint.path)
+        idle: .seconds(30), idleOfDoor: .seconds(60), request: .seconds(30), piece: .seconds(60),
+        pushPath: OpenCTIEndpoint.path)
 
     /// - Parameters:
     ///   - listen: `api.listen`, default `127.0.0.1:9471`; port 0 lets the system choose.

@@ -56,7 +56,7 @@ struct ConnectorLoadTests {
             #expect(gates.order(.release(by: "bob"), "connector/c"))
             #expect(await connectors.verdict("c") == .pass)
             let audit = try await connectors.audit(of: "c", most: 5)
-            #expect(audit.map { "\($0.who) \($0.action)" } == ["bob release", "ada hold"])
+            #expect(audit.map { "\($0.who) \($0.action)" } == ["bob resume", "ada pause"])
         }
     }
 
