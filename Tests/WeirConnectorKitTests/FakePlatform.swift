@@ -100,8 +100,8 @@ struct HelperStage {
         try await ConnectorHelper(configuration: try ConnectorConfigurationTests.made(more), means: means())
     }
 
-    /// Waits until something is so. The clock moves only while everybody sleeps, so what happens when does not depend on
-    /// how busy the machine is.
+    /// Waits until something is so. The clock moves only while everybody sleeps, so what happens when does not depend
+    /// on how busy the machine is.
     /// - Parameters:
     ///   - step: how far it moves at a time; `.zero`: it stands still.
     ///   - sleepers: how many sleep when nothing else is to be done: of a schedule the pings and the run.
