@@ -83,6 +83,7 @@ let package = Package(
         room("WeirExpressions", ["WeirWorld", "CWeirJSON", "CWeirRegex"]),
         room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore, .logging, .grdb]),
         room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
+        room("WeirCalls", ["WeirGates", "WeirSettings", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient]),
 
         // Second floor: the way.
         room("WeirDelivery", [
@@ -97,13 +98,14 @@ let package = Package(
             .logging, .collections,
         ]),
         room("WeirDestinations", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
-            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging, .collections,
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirCalls",
+            "WeirDelivery", "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging,
+            .collections,
         ]),
 
         room("WeirConnectors", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem",
-            .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
+            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
         ]),
 
         // Fourth floor: putting it together.
@@ -166,11 +168,13 @@ let package = Package(
             .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
         ]),
         tests("WeirDestinationsTests", [
-            "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
-            "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL, .httpClient, .logging,
+            "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirCalls",
+            "WeirWorld", "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL,
+            .httpClient, .logging,
         ]),
         tests("WeirConnectorsTests", [
-            "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirWorld", "WeirTestKit",
+            "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirCalls", "WeirWorld",
+            "WeirTestKit",
             .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .httpClient, .logging,
         ]),
         tests("WeirConnectorKitTests", [

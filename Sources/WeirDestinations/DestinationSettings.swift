@@ -70,5 +70,9 @@ package struct DestinationPlanning {
         problems.append(provenance.problem(SettingMistake(key, message, help: help), in: path))
     }
 
+    package mutating func note(_ mistakes: [SettingMistake]) {
+        problems += mistakes.map { provenance.problem($0, in: path) }
+    }
+
     package mutating func note(_ problem: SettingProblem) { problems.append(problem) }
 }

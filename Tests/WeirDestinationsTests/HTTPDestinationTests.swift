@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import Testing
+import WeirCalls
 import WeirDestinations
 import WeirFlow
 import WeirGates

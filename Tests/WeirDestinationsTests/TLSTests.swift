@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import Testing
+import WeirCalls
 import WeirDestinations
 import WeirFlow
 import WeirGates

@@ -14,15 +14,18 @@ enum FloorPlan {
         "WeirExpressions": ["WeirWorld"],
         "WeirStore": ["WeirWorld", "WeirGates"],
         "WeirWires": ["WeirWorld"],
+        "WeirCalls": ["WeirGates", "WeirSettings"],
         // second floor
         "WeirDelivery": ["WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore"],
         // third floor: none imports another
         "WeirSources": ["WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery"],
         "WeirDestinations": [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirDelivery",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirCalls",
+            "WeirDelivery",
         ],
         "WeirConnectors": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirCalls",
         ],
         // fourth floor
         "WeirNode": [

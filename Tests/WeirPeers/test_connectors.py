@@ -56,10 +56,10 @@ def test_known_exploited_vulnerabilities(tmp_path, run_weir):
     out = tmp_path / "out"
     server = run_weir(managed(out, {"kev": {"type": "http", "url": f"file:{source}", "items": "vulnerabilities", "schedule": "PT5H"}}))
     until("all of it is in the files", lambda: len(objects(out)) >= len(entries))
-    until("its run has ended", lambda: connector_of(server, "kev")["last_run"])
-    first = connector_of(server, "kev")["last_run"]
+    until("its run has ended", lambda: connector_of(server, "kev").get("last_run"))
+    first = connector_of(server, "kev").get("last_run")
     assert server.command("connector", "run", "kev").returncode == 0
-    until("it has run again", lambda: connector_of(server, "kev")["last_run"] != first)
+    until("it has run again", lambda: connector_of(server, "kev").get("last_run") != first)
     time.sleep(0.5)
     arrived = objects(out)
     assert len(arrived) == len(entries) == json.loads(source.read_text())["count"]
@@ -140,6 +140,40 @@ def test_buffering(tmp_path, run_weir):
     assert "buffering" in page and 'class="full"' in page
     assert server.http("/api/v1/gates/files/release", "POST")[0] == 200
     until("it runs again", lambda: len(connector_of(server, "full")["works"]) > works)
+
+
+def test_bad_programs(tmp_path, run_weir):
+    """A gigabyte on one line, nothing at all until the timeout, SIGTERM ignored, no JSON: each told by itself, and the others go on."""
+    out, mark = tmp_path / "out", tmp_path / "child"
+
+    def bad(name, body, **more):
+        return {"type": "exec", "command": program(tmp_path / name, body), "schedule": "PT1H", "grace": "300ms", **more}
+
+    server = run_weir(managed(out, {
+        "gigabyte": bad("gigabyte", "head -c 1000000000 /dev/zero | tr '\\0' x\n"),
+        "silent": bad("silent", "sleep 600\n", timeout="1s"),
+        "stubborn": bad("stubborn", f"trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') > {mark}; sleep 600) & wait; sleep 600\n",
+                        timeout="2s"),
+        "chatty": bad("chatty", "echo 'Connecting ...'; echo '{}'\n"),
+        "good": {"type": "exec", "command": program(tmp_path / "good", "echo '{\"g\":1}'\n"), "schedule": "PT1S"}}))
+    for name, text in [("gigabyte", "(`line_most`)"), ("silent", "still running after 1s (`timeout`)"),
+                       ("stubborn", "still running after 2s (`timeout`)"), ("chatty", "is no JSON object: `Connecting ...`")]:
+        until(f"{name} has failed", lambda: connector_of(server, name)["failures"] >= 1, limit=40)
+        assert text in connector_of(server, name)["troubles"][0]["sentence"], connector_of(server, name)
+    until("what the stubborn one started is gone", lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
+    count = len(objects(out))
+    until("the schedule goes on", lambda: len(objects(out)) >= count + 3, limit=20)
+    assert server.memory_mb("VmHWM") < 400
+
+
+def test_the_guides_program(tmp_path, run_weir):
+    """The program of the guide does what the guide says."""
+    guide = (Path(__file__).resolve().parents[2] / "docs/guides/write-a-connector.md").read_text()
+    text = guide.split("```sh\n#!/bin/sh\n")[1].split("```")[0]
+    server = run_weir(managed(tmp_path / "out", {
+        "count": {"type": "exec", "command": program(tmp_path / "count", text), "schedule": "PT1S"}}))
+    until("three runs", lambda: [event["number"] for event in objects(tmp_path / "out")][:3] == [1, 2, 3], limit=20)
+    assert server.command("connector", "run", "count").returncode == 0
 
 
 def test_check(tmp_path, run_weir):

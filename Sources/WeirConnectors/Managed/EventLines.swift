@@ -1,5 +1,5 @@
 import NIOCore
-import WeirGates
+import WeirCalls
 import WeirWires
 
 /// Gathers events as lines: checks that each is one JSON object, and puts it on one line.
@@ -33,8 +33,4 @@ struct EventLines {
 }
 
 /// The beginning of something that was not understood, for a sentence.
-func excerpt(_ bytes: UnsafeRawBufferPointer) -> String {
-    let text = String(decoding: bytes.prefix(200), as: UTF8.self)
-    let clean = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
-    return String(clean).split(separator: " ").joined(separator: " ").clipped
-}
+func excerpt(_ bytes: UnsafeRawBufferPointer) -> String { AnswerText.clean(bytes, most: 60) }

@@ -1,4 +1,5 @@
 import NIOCore
+import WeirCalls
 import WeirFlow
 import WeirGates
 import WeirWires

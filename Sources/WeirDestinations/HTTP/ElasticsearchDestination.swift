@@ -1,4 +1,5 @@
 import NIOCore
+package import WeirCalls
 package import WeirFlow
 package import WeirGates
 package import WeirSettings

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+package import WeirCalls
 package import WeirFlow
 package import WeirGates
 package import WeirSettings
@@ -56,7 +57,7 @@ package final class HTTPDestination: Destination {
                     "template", \.template, examples: ["'\"<\" + event.host + \"> \" + event.message'"],
                     "With `format: template`: an expression that gives the text for one event."),
                 field(
-                    "content_type", \.contentType, check: HTTPShared.isHeaderValue,
+                    "content_type", \.contentType, check: HeaderRules.isValue,
                     "Instead of the format's own: `application/x-ndjson`, `application/json`, `text/plain`."),
                 field("auth", \.auth, "Who we are."),
             ] + sendingFields()

@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import Synchronization
+import WeirCalls
 import WeirFlow
 import WeirGates
 import WeirSettings
@@ -129,21 +130,5 @@ final class HTTPEndpoint: Sendable {
         } catch {
             throw .busy(Reason("out_of_memory", "There is no memory to compress a request to \(peer)."))
         }
-    }
-}
-
-/// What a receiver says in its answer, made fit for a sentence: one line, short, printable, without our secrets.
-enum AnswerText {
-    static func clean(_ body: ByteBuffer, secrets: [String], most: Int = 200) -> String {
-        let bytes = body.readableBytesView.prefix(most * 4)
-        var text = String(decoding: bytes, as: UTF8.self)
-        for secret in secrets where !secret.isEmpty {
-            text = text.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
-        }
-        let words = text.unicodeScalars.map { scalar -> Character in
-            scalar.properties.generalCategory == .control || scalar.value == 0xFFFD ? " " : Character(scalar)
-        }
-        let line = String(words).split(separator: " ").joined(separator: " ")
-        return line.count > most ? String(line.prefix(most - 1)) + "…" : line
     }
 }

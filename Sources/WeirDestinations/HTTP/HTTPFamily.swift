@@ -2,8 +2,7 @@ package import AsyncHTTPClient
 import Foundation
 package import NIOCore
 import NIOHTTP1
-import NIOPosix
-import NIOSSL
+import WeirCalls
 package import WeirFlow
 import WeirGates
 import WeirWires
@@ -64,29 +63,10 @@ package enum HTTPFamily {
     }
 
     static func failure(_ error: any Error, from peer: String) -> DeliveryFailure {
-        if error is CancellationError || Task.isCancelled { return .cancelled }
-        switch error {
-        case let error as HTTPClientError: return failure(client: error, from: peer)
-        case is HTTPParserError: return .unreachable(badAnswer(peer))
-        default: return .unreachable(NetworkReason.of(error, peer: peer))
-        }
+        if error is CancellationError || Task.isCancelled || HTTPReason.isShutdown(error) { return .cancelled }
+        let reason = HTTPReason.of(error, peer: peer)
+        return reason.code == HTTPReason.requestTimeout ? .timedOut(reason) : .unreachable(reason)
     }
 
-    private static func failure(client error: HTTPClientError, from peer: String) -> DeliveryFailure {
-        switch error {
-        case .connectTimeout, .tlsHandshakeTimeout:
-            .unreachable(Reason("connect_timeout", "\(peer) did not answer in time."))
-        case .deadlineExceeded, .readTimeout, .writeTimeout, .getConnectionFromPoolTimeout:
-            .timedOut(Reason("request_timeout", "\(peer) did not answer the request in time."))
-        case .remoteConnectionClosed, .uncleanShutdown:
-            .unreachable(Reason("connection_closed", "\(peer) closed the connection before it answered."))
-        case .httpEndReceivedAfterHeadWith1xx: .unreachable(badAnswer(peer))
-        case .alreadyShutdown: .cancelled
-        default: .unreachable(Reason("connect_failed", "The request to \(peer) failed: \(error.shortDescription)."))
-        }
-    }
-
-    static func badAnswer(_ peer: String) -> Reason {
-        Reason("bad_answer", "\(peer) answers with something that is not HTTP.")
-    }
+    static func badAnswer(_ peer: String) -> Reason { HTTPReason.badAnswer(peer) }
 }

@@ -1,3 +1,4 @@
+package import WeirCalls
 internal import WeirFlow
 package import WeirGates
 internal import WeirSettings
@@ -76,11 +77,7 @@ extension HTTPSendingSettings {
     /// Every URL with its weight; notes what is wrong with them.
     func addresses(_ planning: inout DestinationPlanning) -> [(address: HTTPAddress, weight: Int)] {
         tls?.check(&planning)
-        if let name = tls?.serverName, !name.isEmpty {
-            planning.mistake(
-                "tls.server_name", "HTTP verifies the host of the URL",
-                help: "take it out, and put the name into the URL")
-        }
+        planning.note([tls?.serverNameMistake(key: "tls")].compactMap { $0 })
         let all =
             url.isEmpty
             ? urls.enumerated().map { ("urls[\($0.offset)].url", $0.element.url, $0.element.weight) }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import WeirCalls
 import WeirFlow
 import WeirGates
 import WeirWorld

@@ -1,4 +1,4 @@
-import NIOSSL
+import WeirCalls
 import WeirFlow
 import WeirGates
 

@@ -1,3 +1,4 @@
+import WeirCalls
 import WeirFlow
 import WeirSettings
 
@@ -63,12 +64,7 @@ enum StreamSettings {
 }
 
 extension TLSSettings {
-    /// Reads the files once, so that `weir check` finds what is missing.
     func check(_ planning: inout DestinationPlanning, key: String = "tls") {
-        do throws(TLSFileFailure) {
-            _ = try configuration()
-        } catch {
-            planning.mistake("\(key).\(error.setting)", error.sentence, help: "name a file that this user can read")
-        }
+        planning.note([fileMistake(key: key)].compactMap { $0 })
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import WeirCalls
 
 /// Where a stream connection goes, and how.
 struct StreamTarget: Sendable {

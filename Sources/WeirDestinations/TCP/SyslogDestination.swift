@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+package import WeirCalls
 package import WeirFlow
 package import WeirGates
 package import WeirSettings

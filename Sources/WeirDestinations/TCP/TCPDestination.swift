@@ -1,4 +1,5 @@
 import NIOCore
+package import WeirCalls
 package import WeirFlow
 import WeirGates
 package import WeirSettings

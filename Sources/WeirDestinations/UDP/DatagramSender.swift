@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import WeirCalls
 import WeirFlow
 import WeirGates
 import WeirWorld

@@ -1,4 +1,3 @@
-import Glibc
 import NIOCore
 import Synchronization
 import Testing
@@ -12,11 +11,7 @@ struct ExecTests {
     private let stage = ManagedStage("exec")
 
     private func importer(_ script: String, _ change: (inout ExecSettings) -> Void = { _ in }) -> ExecImporter {
-        var settings = ExecSettings()
-        settings.command = ["/bin/sh", "-c", script]
-        settings.grace = .milliseconds(300)
-        change(&settings)
-        return ExecImporter("c", settings, stage.means, inherited: ["PATH": "/usr/bin:/bin", "PASSWORD": "hidden"])
+        stage.script(script, change)
     }
 
     @Test("Events on standard output arrive in order, with a work that is closed, and the state is kept")
@@ -87,10 +82,10 @@ struct ExecTests {
 
     @Test("A gigabyte on one line is not kept: the run fails at the limit, and the program is ended")
     func gigabyte() async throws {
-        let before = try residentBytes()
+        let before = try stage.residentBytes()
         let failure = await stage.failure(of: importer("head -c 1000000000 /dev/zero | tr '\\0' x; sleep 60"))
         #expect(failure?.reason.code == "line_too_long")
-        #expect(try residentBytes() - before < 200_000_000)
+        #expect(try stage.residentBytes() - before < 200_000_000)
     }
 
     @Test("A program that ignores SIGTERM is killed, with all that it started")
@@ -99,7 +94,7 @@ struct ExecTests {
         let failure = await stage.failure(of: importer(script) { $0.timeout = .seconds(1) })
         #expect(failure?.reason.code == "run_timeout")
         #expect(stage.platform.state.withLock { $0.ends.isEmpty })
-        #expect(try commandLines(containing: "98765").isEmpty)
+        #expect(try stage.commandLines(containing: "98765").isEmpty)
     }
 
     @Test("A program that closes its outputs and goes on is ended by the timeout too")
@@ -107,14 +102,14 @@ struct ExecTests {
         let failure = await stage.failure(
             of: importer("exec >&- 2>&- 3>&-; sleep 98764") { $0.timeout = .seconds(1) })
         #expect(failure?.reason.code == "run_timeout")
-        #expect(try commandLines(containing: "98764").isEmpty)
+        #expect(try stage.commandLines(containing: "98764").isEmpty)
     }
 
     @Test("What a program leaves running does not hold the run up, nor outlive it")
     func leftovers() async throws {
         try await stage.run(importer("sleep 98763 & echo '{}'"))
         #expect(stage.platform.events == ["{}"])
-        #expect(try commandLines(containing: "98763").isEmpty)
+        #expect(try stage.commandLines(containing: "98763").isEmpty)
     }
 
     @Test("A run that is stopped ends its program, which has its grace to end well")
@@ -166,29 +161,5 @@ struct ExecTests {
             from: .map(["command": .list([.text("x")]), "environment": .map(["WEIR_STATE": .text("1")])]), path: "c",
             problems: &problems)
         #expect(problems.map(\.message) == ["names that begin with `WEIR_` are Weir's own"])
-    }
-
-    // MARK: The machine
-
-    private func residentBytes() throws -> Int {
-        let text = try read("/proc/self/statm")
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-        return try #require(pages) * 4_096
-    }
-
-    private func commandLines(containing text: String) throws -> [String] {
-        try stage.means.world.files.list("/proc").filter { Int($0) != nil }.compactMap { process in
-            let line = (try? read("/proc/\(process)/cmdline")) ?? ""
-            // Not the shell that has the number in its script.
-            return line.hasPrefix("sleep") && line.contains(text) ? line : nil
-        }
-    }
-
-    private func read(_ path: String) throws -> String {
-        let file = try stage.means.world.files.open(path, .read)
-        defer { file.close() }
-        var bytes = [UInt8](repeating: 0, count: 8_192)
-        let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 }

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import Testing
 import WeirConnectors
 import WeirGates
 import WeirWorld
@@ -26,6 +27,24 @@ final class ManagedStage: Sendable {
     /// Lives as long as the tests.
     private static let client = ManagedMeans.client(on: MultiThreadedEventLoopGroup.singleton)
 
+    /// A connector of type `http` that tries once.
+    func importer(_ url: String, _ change: (inout HTTPConnectorSettings) -> Void = { _ in }) -> HTTPImporter {
+        var settings = HTTPConnectorSettings()
+        settings.url = url
+        settings.attempts = 1
+        change(&settings)
+        return HTTPImporter(settings, means)
+    }
+
+    /// A connector of type `exec` that runs a script of the shell.
+    func script(_ script: String, _ change: (inout ExecSettings) -> Void = { _ in }) -> ExecImporter {
+        var settings = ExecSettings()
+        settings.command = ["/bin/sh", "-c", script]
+        settings.grace = .milliseconds(300)
+        change(&settings)
+        return ExecImporter("c", settings, means, inherited: ["PATH": "/usr/bin:/bin", "PASSWORD": "hidden"])
+    }
+
     /// Runs an importer once, with the state that the platform knows.
     func run(_ importer: any ManagedImporter, id: String = "c") async throws {
         let run = ManagedRun(id, importer, means)
@@ -41,6 +60,31 @@ final class ManagedStage: Sendable {
     }
 }
 
+/// The machine as the tests see it.
+extension ManagedStage {
+    func residentBytes() throws -> Int {
+        let text = try read("/proc/self/statm")
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+        return try #require(pages) * 4_096
+    }
+
+    func commandLines(containing text: String) throws -> [String] {
+        try means.world.files.list("/proc").filter { Int($0) != nil }.compactMap { process in
+            let line = (try? read("/proc/\(process)/cmdline")) ?? ""
+            // Not the shell that has the number in its script.
+            return line.hasPrefix("sleep") && line.contains(text) ? line : nil
+        }
+    }
+
+    func read(_ path: String) throws -> String {
+        let file = try means.world.files.open(path, .read)
+        defer { file.close() }
+        var bytes = [UInt8](repeating: 0, count: 8_192)
+        let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+}
+
 /// Keeps what a managed connector pushes, and its state.
 final class ManagedRecorder: ManagedPlatform {
     struct State: Sendable {
@@ -49,6 +93,8 @@ final class ManagedRecorder: ManagedPlatform {
         var ends: [RunEnd] = []
         var works: [Work] = []
         var failure: ConnectorFailure?
+        /// The gate is closed.
+        var isHeld = false
     }
 
     let state = Mutex(State())
@@ -98,6 +144,9 @@ final class ManagedRecorder: ManagedPlatform {
     func works(of id: ConnectorID?, most: Int) async -> [Work] { works }
     func deleteWork(_ id: WorkID) async throws(ConnectorFailure) {}
     func push(_ bundle: BundlePush, deadline: Moment?) async throws(ConnectorFailure) {
+        while state.withLock({ $0.isHeld }) {
+            do { try await time.sleep(for: .milliseconds(10)) } catch { throw ConnectorFailure(.invalid, "stopped") }
+        }
         if let failure = state.withLock({ $0.failure }) { throw failure }
         state.withLock { $0.pushes.append(bundle) }
     }

@@ -2,11 +2,18 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// An HTTP server of the simplest kind: one request a connection, the answer as text, from a function.
+/// An HTTP server of the simplest kind: one request a connection, the answer as it goes over the wire, from a function.
 final class TextServer: Sendable {
-    /// The head of a request: its first line and its headers, as they came.
+    /// A request as it came.
     struct Request: Sendable {
         var text: String
+        var body: String { text.split(separator: "\r\n\r\n", maxSplits: 1).dropFirst().first.map(String.init) ?? "" }
+        var isWhole: Bool {
+            guard let head = text.firstRange(of: "\r\n\r\n") else { return false }
+            let length = text[..<head.lowerBound].lowercased().split(separator: "\r\n")
+                .first { $0.hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(15).filter { $0 != " " }) }
+            return text[head.upperBound...].utf8.count >= length ?? 0
+        }
         var target: String { text.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
         func has(_ header: String) -> Bool { text.lowercased().contains("\r\n\(header.lowercased())") }
         func parameter(_ name: String) -> String? {
@@ -37,18 +44,18 @@ final class TextServer: Sendable {
     /// A server with its answers.
     struct Answering {
         let server: TextServer
-        let answer: @Sendable (Request) -> String
+        let answer: @Sendable (Request) -> ByteBuffer
 
         /// Answers while `body` runs; once for each server.
         func run(_ body: () async throws -> Void) async throws { try await server.serve(answer, body) }
     }
 
-    func answering(_ answer: @escaping @Sendable (Request) -> String) -> Answering {
+    func answering(_ answer: @escaping @Sendable (Request) -> ByteBuffer) -> Answering {
         Answering(server: self, answer: answer)
     }
 
     private func serve(
-        _ answer: @escaping @Sendable (Request) -> String, _ body: () async throws -> Void
+        _ answer: @escaping @Sendable (Request) -> ByteBuffer, _ body: () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -65,27 +72,35 @@ final class TextServer: Sendable {
         }
     }
 
-    private func talk(_ connection: Connection, _ answer: @Sendable (Request) -> String) async throws {
+    private func talk(_ connection: Connection, _ answer: @Sendable (Request) -> ByteBuffer) async throws {
         try await connection.executeThenClose { inbound, outbound in
-            var text = ""
+            var request = Request(text: "")
             for try await piece in inbound {
-                text += String(buffer: piece)
-                if text.contains("\r\n\r\n") { break }
+                request.text += String(buffer: piece)
+                if request.isWhole { break }
             }
-            let request = Request(text: text)
-            requestsTaken.withLock { $0.append(request) }
-            try await outbound.write(ByteBuffer(string: answer(request)))
+            let taken = request
+            requestsTaken.withLock { $0.append(taken) }
+            try await outbound.write(answer(taken))
             try await connection.channel.writeAndFlush(ByteBuffer()).get()
         }
     }
 
-    static func ok(_ body: String, _ headers: String...) -> String {
-        let lines = headers.map { $0 + "\r\n" }.joined()
-        return "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\(lines)\r\n\(body)"
+    static func ok(_ body: String, _ headers: String...) -> ByteBuffer {
+        answer(200, headers, ByteBuffer(string: body))
     }
 
-    static func status(_ code: Int, _ headers: String..., body: String = "") -> String {
+    static func ok(_ body: ByteBuffer, _ headers: String...) -> ByteBuffer { answer(200, headers, body) }
+
+    static func status(_ code: Int, _ headers: String..., body: String = "") -> ByteBuffer {
+        answer(code, headers, ByteBuffer(string: body))
+    }
+
+    private static func answer(_ code: Int, _ headers: [String], _ body: ByteBuffer) -> ByteBuffer {
         let lines = headers.map { $0 + "\r\n" }.joined()
-        return "HTTP/1.1 \(code) X\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\(lines)\r\n\(body)"
+        var answer = ByteBuffer(
+            string: "HTTP/1.1 \(code) X\r\nContent-Length: \(body.readableBytes)\r\nConnection: close\r\n\(lines)\r\n")
+        answer.writeImmutableBuffer(body)
+        return answer
     }
 }

@@ -119,7 +119,8 @@ package struct ExecImporter: ManagedImporter {
         switch error {
         case let failure as ExecProcess.Failure:
             let text = String(cString: strerror(failure.code))
-            return RunFailure("exec_failed", "The run failed: \(failure.what) (\(text)).")
+            let look = failure.code == ENOENT ? " Look at `command` and `directory`." : ""
+            return RunFailure("exec_failed", "The run failed: \(failure.what) (\(text)).\(look)")
         case let failure as FileFailure:
             return RunFailure(failure.kind.rawValue, "The state could not be handed to the program: \(failure).")
         default: return error

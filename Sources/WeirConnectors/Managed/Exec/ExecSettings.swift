@@ -19,7 +19,8 @@ package struct ExecSettings: Settings {
             check: { $0.first?.isEmpty == true ? "begins with an empty word: write the program first" : nil },
             examples: ["[ /usr/local/bin/import-feed, --all ]"],
             "The program and its arguments, each a word of its own; no shell reads them. It prints events on standard "
-                + "output, one JSON object a line; what it says on standard error is logged. It finds its state in "
+                + "output, one JSON object a line; what it says on standard error is logged (the first 1,000 lines of "
+                + "a run). It finds its name in `WEIR_CONNECTOR_ID`, its state in "
                 + "`WEIR_STATE` (up to 32 KiB) and in the file that `WEIR_STATE_FILE` names, and sets it with a line "
                 + "`{\"state\": …}` on descriptor 3. Exit code 0 is success: only then the state is kept."),
         field(

@@ -1,9 +1,9 @@
 import Glibc
-import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
 import WeirGates
+import WeirSettings
 import WeirWires
 import WeirWorld
 
@@ -22,9 +22,6 @@ final class ExecWatch: Sendable {
     private let world: World
     private let outlet: EventOutlet
     private let state = Mutex(State())
-
-    private static let logLineMost = 4 << 10
-    private static let tailMost = 5
 
     init(id: ConnectorID, settings: ExecSettings, world: World, outlet: EventOutlet) {
         self.id = id
@@ -85,7 +82,8 @@ final class ExecWatch: Sendable {
             while open > 0, let isInTime = try await group.next() {
                 if !isInTime {
                     throw RunFailure(
-                        "run_timeout", "The program was still running after \(timeout.shortText) (`timeout`).")
+                        "run_timeout",
+                        "The program was still running after \(timeout.shortText) (`timeout`), and was ended.")
                 }
                 open -= 1
             }
@@ -127,7 +125,9 @@ final class ExecWatch: Sendable {
             number += 1
             if line.allSatisfy({ $0 <= 0x20 }) || lines.add(line) { return }
             throw RunFailure(
-                "invalid_event", "Line \(number) of standard output is no JSON object: `\(excerpt(line))`.")
+                "invalid_event",
+                "Line \(number) of standard output is no JSON object: `\(excerpt(line))`. What is no event belongs on "
+                    + "standard error.")
         }
         for try await piece in pieces {
             try splitter.feed(piece, take)
@@ -139,30 +139,16 @@ final class ExecWatch: Sendable {
         try await outlet.write(taken.lines, count: taken.count)
     }
 
-    /// Standard error, line by line, into the log; of a very long line the beginning.
     private func moveLog(_ pieces: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
-        var carried = ByteBuffer()
+        var log = ExecLog(id: id, secrets: settings.secrets.values.map(\.text), log: world.log)
         for try await piece in pieces {
-            for byte in piece.readableBytesView {
-                if byte == 0x0A {
-                    note(carried)
-                    carried.clear()
-                } else if carried.readableBytes < Self.logLineMost {
-                    carried.writeInteger(byte)
-                }
-            }
+            log.take(piece)
+            let tail = log.tail
+            state.withLock { $0.tail = tail }
         }
-        note(carried)
-    }
-
-    private func note(_ line: ByteBuffer) {
-        let text = String(decoding: line.readableBytesView, as: UTF8.self).filter { !$0.isNewline && $0 != "\u{1B}" }
-        if text.isEmpty { return }
-        world.log.info("A connector's program says something.", metadata: ["connector": "\(id)", "text": "\(text)"])
-        state.withLock { state in
-            state.tail.append(text.clipped(to: 200))
-            if state.tail.count > Self.tailMost { state.tail.removeFirst() }
-        }
+        log.finish()
+        let tail = log.tail
+        state.withLock { $0.tail = tail }
     }
 
     private func moveState(_ pieces: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {

@@ -9,6 +9,7 @@ import WeirExpressions
 struct CSVReader {
     struct Dialect: Sendable, Hashable {
         var delimiter: UInt8 = UInt8(ascii: ",")
+        var quote: UInt8? = UInt8(ascii: "\"")
         var comment: UInt8? = UInt8(ascii: "#")
         var columns: [String] = []
     }
@@ -55,13 +56,13 @@ struct CSVReader {
         case (.comment, 0x0A): reset()
         case (.comment, _): return
         case (.start, let sign) where isRecordStart && sign == dialect.comment: state = .comment
-        case (.start, 0x22):
+        case (.start, let sign) where sign == dialect.quote:
             state = .quoted
             isRecordStart = false
-        case (.quoted, 0x22): state = .quoteInQuoted
+        case (.quoted, let sign) where sign == dialect.quote: state = .quoteInQuoted
         case (.quoted, _): field.append(byte)
-        case (.quoteInQuoted, 0x22):
-            field.append(0x22)
+        case (.quoteInQuoted, let sign) where sign == dialect.quote:
+            field.append(sign)
             state = .quoted
         case (_, dialect.delimiter):
             fields.append(field)
@@ -96,8 +97,7 @@ struct CSVReader {
         record += 1
         reset()
         if columns.isEmpty {
-            // Some spreadsheets write a byte order mark.
-            columns = texts.map { $0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0 }
+            columns = Self.names(texts)
             return
         }
         guard texts.count <= columns.count else {
@@ -109,5 +109,15 @@ struct CSVReader {
         for (column, text) in zip(columns, texts) { map[.string(column)] = .string(text) }
         let json = Array(Value.map(map).jsonText.utf8)
         json.withUnsafeBytes { lines.addTrusted($0) }
+    }
+
+    /// Names of columns, so that no two are the same and none is empty: nothing of a record is lost.
+    private static func names(_ texts: [String]) -> [String] {
+        var names: [String] = []
+        for (index, text) in texts.enumerated() {
+            let name = text.isEmpty ? "column" : text
+            names.append(text.isEmpty || names.contains(name) ? "\(name)_\(index + 1)" : name)
+        }
+        return names
     }
 }

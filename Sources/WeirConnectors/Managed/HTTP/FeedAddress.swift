@@ -6,6 +6,7 @@ struct FeedAddress: Sendable, Hashable {
     let file: String?
     private var parts: URLComponents
 
+    /// For `check:` of a field that takes files too.
     static func complaint(_ text: String) -> String? {
         if text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) && !text.hasPrefix("file:") {
             return "must not hold spaces; encode them as %20"
@@ -16,6 +17,11 @@ struct FeedAddress: Sendable, Hashable {
         let parts = URLComponents(string: text)
         return parts?.user != nil || parts?.password != nil
             ? "must not hold a user or password: they would show in messages; use `auth`" : nil
+    }
+
+    /// For `check:` of a field.
+    static func urlComplaint(_ text: String) -> String? {
+        text.hasPrefix("file:") ? "must be a URL that begins with `http://` or `https://`" : complaint(text)
     }
 
     init?(_ text: String) {
@@ -35,6 +41,9 @@ struct FeedAddress: Sendable, Hashable {
         self.parts.fragment = nil
     }
 
+    var isSecure: Bool { parts.scheme?.lowercased() == "https" }
+    var path: String { parts.path }
+
     var text: String { parts.string ?? "" }
 
     /// For sentences: without parameters, which may hold a key.
@@ -52,7 +61,7 @@ struct FeedAddress: Sendable, Hashable {
     }
 
     /// Everything but what RFC 3986 leaves alone: a `+` must not become a space, nor a `&` the next parameter.
-    private static func encoded(_ text: String) -> String {
+    static func encoded(_ text: String) -> String {
         let safe = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
         return text.addingPercentEncoding(withAllowedCharacters: safe) ?? ""
     }
@@ -61,6 +70,15 @@ struct FeedAddress: Sendable, Hashable {
     func following(_ link: String) -> FeedAddress? {
         guard let base = parts.url, let url = URL(string: link, relativeTo: base) else { return nil }
         return FeedAddress(url.absoluteString)
+    }
+
+    /// What lies beneath this address, whether it ends with a slash or not.
+    func appending(_ path: String) -> FeedAddress {
+        var copy = self
+        let base = parts.percentEncodedPath
+        copy.parts.percentEncodedPath = (base.hasSuffix("/") ? base : base + "/") + path
+        copy.parts.query = nil
+        return copy
     }
 
     /// Whether credentials for this address may go to the other.

@@ -9,10 +9,18 @@ struct FeedPages {
         var links: [String] = []
         /// Values of the answer: cursors.
         var notes: [String: String] = [:]
+        /// Tells its events from those of another page.
+        var mark = 0
+        /// TAXII: the newest date of its objects.
+        var newest: String?
+        /// Who answered, after redirects.
+        var answeredBy: FeedAddress
     }
 
     private let settings: PaginationSettings?
     private let isTAXII: Bool
+    private var markBefore: Int?
+    private var marks: Set<Int> = []
     private let first: FeedAddress
     private var seen: Set<FeedAddress> = []
     private(set) var count = 0
@@ -40,27 +48,48 @@ struct FeedPages {
         settings.parameter.isEmpty ? settings.type.rawValue : settings.parameter
     }
 
+    /// Whether pages are counted by us, so that only their events tell one from another.
+    private var isCounted: Bool { settings?.type == .page || settings?.type == .offset }
+
+    /// Whether a page that does not exist is the end.
+    var mayBeMissing: Bool { settings?.type == .page && count > 0 }
+
     /// Moves `address` on.
     /// - Returns: false when that was the last page.
     mutating func advance(after page: Page) throws(RunFailure) -> Bool {
         count += 1
         seen.insert(address)
+        let isRepeated = page.items == 0 || marks.contains(page.mark)
+        defer {
+            markBefore = page.items > 0 ? page.mark : nil
+            marks.insert(page.mark)
+        }
         guard let next = try next(after: page) else { return false }
         let most = isTAXII ? Self.taxiiPagesMost : settings?.pagesMost ?? 1
         guard count < most else {
             throw RunFailure(
-                "pagination_endless", "There are more than \(most) pages (`pages_most`) of \(first.name).")
+                "pagination_endless",
+                "There are more than \(most) pages of \(first.name) (`pagination.pages_most`). Raise it, if that is so."
+            )
         }
-        guard !seen.contains(next) else {
+        // Some servers count in a session of theirs and give the same cursor again and again: then events tell.
+        if seen.contains(next), isRepeated {
             throw RunFailure(
                 "pagination_endless",
-                "Page \(count) of \(first.name) names a page as the next one that was there before.")
+                "Page \(count) of \(first.name) brings nothing that was not there before, and names a page as the next "
+                    + "one that was there too.")
         }
-        guard first.hasSameOrigin(as: next) else {
+        if isCounted, page.mark == markBefore {
+            throw RunFailure(
+                "pagination_endless",
+                "Page \(count) of \(first.name) has the same events as the one before: the server seems to ignore "
+                    + "`\(settings.map(Self.parameter) ?? "")` (`pagination.parameter`).")
+        }
+        guard next.hasSameOrigin(as: first) || next.hasSameOrigin(as: page.answeredBy) else {
             throw RunFailure(
                 "pagination_elsewhere",
                 "Page \(count) of \(first.name) names a page of another server as the next one, \(next.name). It is "
-                    + "not followed, because it would be given our credentials.")
+                    + "not followed, because nobody here has named that server.")
         }
         address = next
         return true
@@ -68,18 +97,20 @@ struct FeedPages {
 
     private mutating func next(after page: Page) throws(RunFailure) -> FeedAddress? {
         if isTAXII {
-            guard page.notes["more"] == "true", let next = page.notes["next"] else { return nil }
-            return first.setting("next", next)
+            guard page.notes["more"] == "true" else { return nil }
+            if let next = page.notes["next"] { return first.setting("next", next) }
+            // A server that gives no `next` wants to be asked for what came after.
+            return page.newest.map { first.setting("added_after", $0) }
         }
         guard let settings else { return nil }
         switch settings.type {
         case .linkHeader:
             guard let link = page.links.lazy.compactMap({ LinkHeader.next($0) }).first else { return nil }
-            return try address(link)
+            return try address(link, page)
         case .cursor:
             guard let cursor = page.notes[settings.next], !cursor.isEmpty else { return nil }
             let isAddress = cursor.hasPrefix("http://") || cursor.hasPrefix("https://") || cursor.hasPrefix("/")
-            return isAddress ? try address(cursor) : first.setting(Self.parameter(settings), cursor)
+            return isAddress ? try address(cursor, page) : first.setting(Self.parameter(settings), cursor)
         case .page:
             if page.items == 0 { return nil }
             offset += 1
@@ -91,8 +122,8 @@ struct FeedPages {
         }
     }
 
-    private func address(_ link: String) throws(RunFailure) -> FeedAddress {
-        guard let next = address.following(link) else {
+    private func address(_ link: String, _ page: Page) throws(RunFailure) -> FeedAddress {
+        guard let next = page.answeredBy.following(link) else {
             throw RunFailure("pagination_invalid", "Page \(count) names `\(link.clipped)` as the next one: no URL.")
         }
         return next
@@ -104,44 +135,5 @@ extension FeedAddress {
         var copy = self
         copy.set(name, value)
         return copy
-    }
-}
-
-/// The `Link` header (RFC 8288): `<https://…>; rel="next", <…>; rel="last"`.
-enum LinkHeader {
-    /// Without the semicolons that stand in quotes, so that those that are left separate parameters.
-    private static func unquoted(_ text: Substring) -> String {
-        var isQuoted = false
-        return String(
-            text.map { character in
-                if character == "\"" { isQuoted.toggle() }
-                return isQuoted && character == ";" ? "," : character
-            })
-    }
-
-    /// The target of the link whose relation is `next`.
-    static func next(_ header: String) -> String? {
-        var rest = header[...]
-        while let open = rest.firstIndex(of: "<"), let close = rest[open...].firstIndex(of: ">") {
-            let target = rest[rest.index(after: open)..<close]
-            rest = rest[rest.index(after: close)...]
-            // Parameters go on to the comma before the next link; commas in quotes belong to them.
-            var isQuoted = false
-            let end = rest.firstIndex { character in
-                if character == "\"" { isQuoted.toggle() }
-                return character == "," && !isQuoted
-            }
-            let parameters = rest[..<(end ?? rest.endIndex)]
-            rest = rest[(end ?? rest.endIndex)...]
-            for parameter in unquoted(parameters).split(separator: ";") {
-                let halves = parameter.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " && $0 != "\"" } }
-                let isNext = halves.count == 2 && halves[0].lowercased() == "rel"
-                // A link can have several relations.
-                if isNext, parameter.lowercased().split(whereSeparator: { " \"=".contains($0) }).contains("next") {
-                    return String(target)
-                }
-            }
-        }
-        return nil
     }
 }

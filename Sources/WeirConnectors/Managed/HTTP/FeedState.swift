@@ -9,8 +9,8 @@ struct FeedState: Hashable {
     var lastModified: String?
     /// Of a file: its length and time of change.
     var file: String?
-    /// TAXII: the newest object that we have.
-    var addedAfter: String?
+    /// TAXII: the date of the newest object that we have, by the address of the collection's objects.
+    var addedAfter: [String: String] = [:]
 
     init() {}
 
@@ -25,7 +25,11 @@ struct FeedState: Hashable {
         etag = Self.text(map["etag"])
         lastModified = Self.text(map["last_modified"])
         file = Self.text(map["file"])
-        addedAfter = Self.text(map["added_after"])
+        if case .map(let dates)? = map["added_after"] {
+            for (key, date) in zip(dates.keys, dates.values) {
+                if case .string(let address) = key, let date = Self.text(date) { addedAfter[address] = date }
+            }
+        }
     }
 
     private static func text(_ value: Value?) -> String? { if case .string(let text)? = value { text } else { nil } }
@@ -33,10 +37,15 @@ struct FeedState: Hashable {
     var text: String {
         var map = ValueMap()
         if state != .map(ValueMap()) { map[.string("state")] = state }
-        for (key, value) in [
-            ("etag", etag), ("last_modified", lastModified), ("file", file), ("added_after", addedAfter),
-        ] {
+        for (key, value) in [("etag", etag), ("last_modified", lastModified), ("file", file)] {
             if let value { map[.string(key)] = .string(value) }
+        }
+        if !addedAfter.isEmpty {
+            var dates = ValueMap()
+            for (address, date) in addedAfter.sorted(by: { $0.key < $1.key }) {
+                dates[.string(address)] = .string(date)
+            }
+            map[.string("added_after")] = .map(dates)
         }
         return Value.map(map).jsonText
     }

@@ -1,5 +1,6 @@
 import NIOCore
 import WeirExpressions
+import WeirGates
 import WeirWires
 
 /// Cuts the items out of a JSON document while its bytes come, and notes a few single values beside them (the cursor of
@@ -98,7 +99,7 @@ struct ItemCutter {
         }
         if isScalar, value != nil { value?.append(contentsOf: bytes[min(valueStart, bytes.count)...]) }
         if itemDepth != nil {
-            guard carried.readableBytes + bytes.count - itemStart <= itemMost else { throw .tooLarge(itemMost) }
+            guard carried.readableBytes + bytes.count - itemStart <= itemMost else { throw tooLarge }
             carried.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[itemStart...]))
         }
     }
@@ -108,6 +109,10 @@ struct ItemCutter {
         guard hasFound else {
             throw BundleMistake("no_items", "The answer has nothing at `\(items)` (`items`), or no objects there.")
         }
+    }
+
+    private var tooLarge: BundleMistake {
+        BundleMistake("object_too_large", "An event is larger than \(ByteCount(itemMost).shortText) (`item_most`).")
     }
 
     /// Where we are: keys with dots, `[]` for an array.
@@ -139,7 +144,7 @@ struct ItemCutter {
     }
 
     private mutating func took(_ rest: UnsafeRawBufferPointer) throws(BundleMistake) {
-        guard carried.readableBytes + rest.count <= itemMost else { throw .tooLarge(itemMost) }
+        guard carried.readableBytes + rest.count <= itemMost else { throw tooLarge }
         if carried.readableBytes == 0 { return lines.addTrusted(rest) }
         carried.writeBytes(rest)
         let whole = carried

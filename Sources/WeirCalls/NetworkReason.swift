@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
-import WeirGates
+package import WeirGates
 
-/// What connecting and writing can say, for the stream and the HTTP family.
+/// What connecting and writing can say.
 ///
 /// | what | code |
 /// | --- | --- |
@@ -16,8 +16,8 @@ import WeirGates
 /// | the peer closed | `connection_closed` |
 /// | no way there, and all else | `connect_failed` |
 /// | no file descriptor left here | `too_many_open_files` |
-enum NetworkReason {
-    static func of(_ error: any Error, peer: String) -> Reason {
+package enum NetworkReason {
+    package static func of(_ error: any Error, peer: String) -> Reason {
         switch error {
         case let error as NIOConnectionError:
             if let single = error.connectionErrors.first { return of(single.error, peer: peer) }

@@ -1,8 +1,8 @@
-import NIOSSL
+package import NIOSSL
 package import WeirSettings
 
-/// TLS towards a receiver. Its certificate is always verified against the name we called it by: nothing here switches
-/// that off. A private authority is given as `ca`.
+/// TLS towards a server that we call. Its certificate is always verified against the name we called it by: nothing here
+/// switches that off. A private authority is given as `ca`.
 package struct TLSSettings: Settings, Hashable {
     package enum Version: String, SettingChoice, Sendable {
         case tls12 = "1.2"
@@ -26,7 +26,7 @@ package struct TLSSettings: Settings, Hashable {
 
     package static let fields: [Field<Self>] = [
         field("ca", \.ca, examples: ["/etc/weir/ca.pem"], "File of PEM certificates to trust instead of the system's."),
-        field("certificate", \.certificate, "File with our certificate and its chain, PEM, if the receiver wants one."),
+        field("certificate", \.certificate, "File with our certificate and its chain, PEM, if the server wants one."),
         field("key", \.key, "File with the private key of `certificate`, PEM, without a passphrase."),
         field("server_name", \.serverName, "Name to ask for and to verify, where it differs from the address."),
         field("min_version", \.minVersion, "Oldest version of TLS."),
@@ -44,7 +44,7 @@ package struct TLSSettings: Settings, Hashable {
 
     /// Reads the files. Blocking.
     /// - Throws: `TLSFileFailure` that names the setting.
-    func configuration() throws(TLSFileFailure) -> TLSConfiguration {
+    package func configuration() throws(TLSFileFailure) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = minVersion == .tls13 ? .tlsv13 : .tlsv12
         if !ca.isEmpty {
@@ -69,6 +69,27 @@ package struct TLSSettings: Settings, Hashable {
         return configuration
     }
 
+    /// Reads the files once, so that `weir check` finds what is missing. Blocking.
+    /// - Parameter key: where these settings stand.
+    package func fileMistake(key: String) -> SettingMistake? {
+        do throws(TLSFileFailure) {
+            _ = try configuration()
+            return nil
+        } catch {
+            return SettingMistake(
+                "\(key).\(error.setting)", error.sentence, help: "name a file that this user can read")
+        }
+    }
+
+    /// For those who call by HTTP.
+    package func serverNameMistake(key: String) -> SettingMistake? {
+        serverName.isEmpty
+            ? nil
+            : SettingMistake(
+                "\(key).server_name", "HTTP verifies the host of the URL",
+                help: "take it out, and put the name into the URL")
+    }
+
     private static func certificates(
         _ path: String, setting: String
     ) throws(TLSFileFailure) -> [NIOSSLCertificate] {
@@ -84,11 +105,11 @@ package struct TLSSettings: Settings, Hashable {
 }
 
 /// A file of the TLS settings that cannot be used.
-struct TLSFileFailure: Error, Hashable {
-    var setting: String
-    var path: String
+package struct TLSFileFailure: Error, Hashable {
+    package var setting: String
+    package var path: String
     /// What it should hold.
-    var what: String
+    package var what: String
 
-    var sentence: String { "`\(path)` cannot be read as \(what)" }
+    package var sentence: String { "`\(path)` cannot be read as \(what)" }
 }
