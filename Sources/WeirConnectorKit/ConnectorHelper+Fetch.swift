@@ -31,7 +31,7 @@ extension ConnectorHelper {
         let status: Int
         let body: ByteBuffer
         do {
-            let response = try await HTTPClient.shared.execute(
+            let response = try await Transport.client.execute(
                 request, timeout: .nanoseconds(limit.nanoseconds), logger: nil)
             status = Int(response.status.code)
             body = try await response.body.collect(upTo: most)

@@ -15,6 +15,14 @@ struct Transport: Sendable {
     /// Sends the body of a POST to `/graphql`.
     var post: @Sendable (_ body: ByteBuffer, _ limit: Duration) async throws(PlatformFailure) -> Answer
 
+    /// One for the process, as `HTTPClient.shared` is. That one tries to connect until a request's time is up, in
+    /// silence; here a refused connection is told at once, and `Patience` tries again and says so.
+    static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     /// Longer answers are refused; none of the operations has one.
     private static let answerMost = 64 << 20
 
@@ -33,7 +41,7 @@ struct Transport: Sendable {
             request.tlsConfiguration = tls
             request.body = .bytes(body)
             do {
-                let response = try await HTTPClient.shared.execute(
+                let response = try await client.execute(
                     request, timeout: .nanoseconds(limit.nanoseconds), logger: nil)
                 let answer = try await response.body.collect(upTo: answerMost)
                 return Answer(status: Int(response.status.code), body: answer)
