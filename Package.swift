@@ -110,7 +110,7 @@ let package = Package(
 
         // Fourth floor: putting it together.
         room("WeirNode", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", .nioCore, .nioPosix, .lifecycle, .signals,
             .httpClient, .yams, .logging,
         ]),
@@ -181,7 +181,7 @@ let package = Package(
             "WeirConnectorKit", "WeirGates", "WeirWires", "WeirWorld", "WeirTestKit", .nioCore,
         ]),
         tests("WeirNodeTests", [
-            "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
+            "WeirConnectors", "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
             "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirExpressions", "WeirFlow",
             "WeirTestKit",
         ]),

@@ -66,6 +66,9 @@ package enum Reference {
             case .group(let group): descend(group, prefix: "\(name).", groups: groups, to: &rows)
             case .list(let item): descendItem(item, prefix: "\(name)[].", groups: groups, to: &rows)
             case .map(let item): descendItem(item, prefix: "\(name).NAME.", groups: groups, to: &rows)
+            // What may be written shortly may be written as a group, too.
+            case .either(let shapes):
+                for shape in shapes { descendItem(shape, prefix: "\(name).", groups: groups, to: &rows) }
             default: break
             }
         }

@@ -78,7 +78,7 @@ package struct SettingReading: Sendable {
     }
 
     /// Remembers a literal secret, so that no message shows it.
-    mutating func conceal(_ origin: SettingOrigin) {
+    package mutating func conceal(_ origin: SettingOrigin) {
         if let place = origin.place, secretPlaces.count < 1_000 { secretPlaces.append(place) }
     }
 

@@ -12,7 +12,7 @@ final class BundleReceiver: BundleReception {
         /// Of the connector's level; follows `bytes` where the sender did not say how many will come.
         var reserved: Int64
         /// Finds the work in a queue message whose work nobody named; `nil` when it is no message, or none can be read.
-        var message: MessageCutter?
+        var finder: WorkFinder?
         var isOver = false
     }
 
@@ -37,12 +37,12 @@ final class BundleReceiver: BundleReception {
         self.deadline = deadline
         self.runEnd = runEnd
         let finds = head.encoding == .message && head.work == nil
-        state = Mutex(State(reserved: reserved, message: finds ? MessageCutter(reads: false) : nil))
+        state = Mutex(State(reserved: reserved, finder: finds ? WorkFinder() : nil))
     }
 
     func write(_ bytes: ByteBuffer) async throws(ConnectorFailure) {
         let (isLarge, more) = state.withLock { state -> (Bool, Int64) in
-            state.look(bytes)
+            state.finder?.feed(bytes)
             state.bytes += Int64(bytes.readableBytes)
             state.gathered.writeImmutableBuffer(bytes)
             let more = max(0, state.bytes - state.reserved)
@@ -72,7 +72,7 @@ final class BundleReceiver: BundleReception {
     }
 
     func finish(work named: WorkID?) async throws(ConnectorFailure) {
-        let told = named ?? head.work ?? state.withLock { $0.message?.work }
+        let told = named ?? head.work ?? state.withLock { $0.finder?.work }
         // pycti 6.4 names no work where it pushes by the API: then it is that of the run that goes on.
         let work = told ?? (head.encoding == .stix ? door.book.with { $0.works.running(of: head.connector) } : nil)
         let body: WorkRecord.Body
@@ -129,22 +129,5 @@ final class BundleReceiver: BundleReception {
         door.book.withSlot(head.connector) { slot, _ in slot.reserve(-reserved) }
         if let writing { await queue.spool.abandon(writing, isOpen: isHandleOpen) }
         queue.endUse()
-    }
-}
-
-extension BundleReceiver.State {
-    mutating func look(_ bytes: ByteBuffer) {
-        guard var cutter = message else { return }
-        message = nil
-        let isSound = bytes.withUnsafeReadableBytes { bytes in
-            do throws(BundleMistake) {
-                try cutter.feed(bytes)
-                return true
-            } catch {
-                return false
-            }
-        }
-        // What is wrong with it is found, and said, when it is unpacked.
-        if isSound { message = cutter }
     }
 }

@@ -43,6 +43,11 @@ struct BundleSpool: Sendable {
         }
     }
 
+    /// Closes a file whose content need not outlive a crash.
+    func close(_ writing: Writing) async {
+        try? await onLane { () throws(FileFailure) in writing.handle.close() }
+    }
+
     func abandon(_ writing: Writing, isOpen: Bool) async {
         try? await onLane { () throws(FileFailure) in
             if isOpen { writing.handle.close() }

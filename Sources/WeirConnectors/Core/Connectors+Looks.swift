@@ -5,6 +5,8 @@ package struct ConnectorLook: Sendable {
     package var record: ConnectorRecord
     /// `nil` when the queue cannot be read.
     package var level: WorkQueueLevel?
+    /// Why, where it is not this node's own queue that cannot be read.
+    package var unmeasured: Reason?
     package var marks: ConnectorGate.Marks
     package var pausedBy: String?
     /// Works that are not complete, the newest first.
@@ -29,10 +31,9 @@ extension Connectors {
                 let id = entry.record.id
                 let slot = state.slots[id]
                 // Without a slot nothing was ever pushed.
-                let isReadable = slot?.isReadable ?? true
-                let level = slot?.marks.level ?? WorkQueueLevel(messages: 0, bytes: 0)
                 return ConnectorLook(
-                    record: entry.record, level: isReadable ? level : nil,
+                    record: entry.record, level: slot.map(\.level) ?? WorkQueueLevel(messages: 0, bytes: 0),
+                    unmeasured: slot?.unmeasured,
                     marks: slot?.gate.marks ?? settings.marks(of: id), pausedBy: slot?.gate.pausedBy,
                     openWorks: state.works.works(of: id))
             }

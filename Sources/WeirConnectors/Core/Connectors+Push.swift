@@ -8,8 +8,8 @@ extension Connectors {
         book.with { state in
             guard let slot = state.slots[id] else { return WorkQueueLevel(messages: 0, bytes: 0) }
             // A person holds it: as good as full, so that a scheduled run is put off instead of waiting in its middle.
-            guard slot.isReadable, slot.gate.pausedBy == nil else { return nil }
-            return slot.marks.level
+            guard slot.gate.pausedBy == nil else { return nil }
+            return slot.level
         }
     }
 

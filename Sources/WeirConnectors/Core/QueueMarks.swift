@@ -55,6 +55,14 @@ struct QueueMarks: Sendable, Hashable, Codable {
         return true
     }
 
+    /// A bundle was settled that never was in this queue: it came from a RabbitMQ.
+    mutating func countPassed(bytes: Int64) {
+        for tally in [\QueueMarks.pushed, \.settled] {
+            self[keyPath: tally].messages &+= 1
+            self[keyPath: tally].bytes &+= UInt64(clamping: bytes)
+        }
+    }
+
     /// The queue is empty, and yet something is missing: records that were damaged on disk. They are counted as
     /// settled, so that the level does not stay up for ever.
     /// - Returns: how many.

@@ -31,6 +31,8 @@ struct QueueSlot: Sendable {
     var isDirty = false
     /// False when the queue cannot be opened: its level is unknown.
     var isReadable = true
+    /// What waits outside Weir's own queue, in a RabbitMQ; `nil` where there is none.
+    var outside: OutsideLevel?
     private(set) var heldNanoseconds: UInt64 = 0
     private(set) var transitions: [String: UInt64] = [:]
     private(set) var objects: UInt64 = 0
@@ -106,9 +108,28 @@ struct QueueSlot: Sendable {
 
     mutating func counted(objects: Int) { self.objects &+= UInt64(objects) }
 
+    /// What waits, here and outside; `nil` when that cannot be known.
+    var level: WorkQueueLevel? {
+        guard isReadable else { return nil }
+        switch outside {
+        case nil: return marks.level
+        case .unknown: return nil
+        case .known(let outside):
+            return WorkQueueLevel(
+                messages: marks.level.messages + outside.messages, bytes: marks.level.bytes + outside.bytes)
+        }
+    }
+
+    /// Why the level is not known, where it is not this node's own queue that cannot be read.
+    var unmeasured: Reason? {
+        guard isReadable, case .unknown(let reason) = outside else { return nil }
+        return reason
+    }
+
     /// Tells the gate what is in the queue now.
     mutating func measure(at wall: WallTime) -> Gate.Transition? {
-        note(gate.measured(isReadable ? marks.level.bytes : nil, at: wall))
+        gate.holdsPublishes = outside == nil
+        return note(gate.measured(level?.bytes, unmeasured: unmeasured, at: wall))
     }
 
     mutating func trouble(_ reason: Reason?, at wall: WallTime) -> Gate.Transition? {
@@ -130,4 +151,11 @@ struct QueueSlot: Sendable {
         if let transition { transitions["\(transition.to.rawValue)/\(transition.reason.code)", default: 0] &+= 1 }
         return transition
     }
+}
+
+/// What waits for a connector's receivers in a queue that is not Weir's.
+enum OutsideLevel: Sendable, Hashable {
+    case known(WorkQueueLevel)
+    /// Counts as full.
+    case unknown(Reason)
 }

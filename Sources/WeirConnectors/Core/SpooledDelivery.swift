@@ -11,8 +11,7 @@ struct SpooledDelivery {
     let turn: WorkTurn
     let encoding: BundleHead.Encoding
     let file: String
-    let stored: StoredRecord
-    let queue: WorkQueue
+    let spool: BundleSpool
 
     private static let pieceBytes = 256 << 10
     private static let batchBytes = 512 << 10
@@ -101,24 +100,24 @@ struct SpooledDelivery {
         case stopped
     }
 
-    func run(_ record: WorkRecord?) async throws(WorkTurn.Stopped) {
+    /// - Returns: how it ended; the caller counts it.
+    func run(work: WorkID?) async throws(WorkTurn.Stopped) -> WorkQueue.Ending {
         var attempts = 0
         var backoff = Backoff(first: .seconds(1), most: .seconds(30))
         while true {
             attempts += 1
             do throws(Failure) {
                 _ = try await read()
-                let count = try await deliver(record?.work)
-                return queue.settle(stored.offsets, record, bytes: record?.bytes ?? 0, .delivered(objects: count))
+                return .delivered(objects: try await deliver(work))
             } catch {
                 switch error {
                 case .stopped: throw WorkTurn.Stopped()
-                case .mistake(let mistake): return try await bury(record, mistake, attempts)
+                case .mistake(let mistake): return try await bury(mistake, attempts)
                 case .unreadable(let failure):
                     if attempts >= turn.workers.settings.attemptsMost {
                         let mistake = BundleMistake(
                             "unreadable_file", "The bundle's file \(file) cannot be read: \(failure)")
-                        return try await bury(record, mistake, attempts)
+                        return try await bury(mistake, attempts)
                     }
                     let world = turn.workers.world
                     let pause = backoff.failed(at: world.time.now, random: world.random)
@@ -141,7 +140,7 @@ struct SpooledDelivery {
         while true {
             let piece: ByteBuffer
             do throws(StoreFailure) {
-                piece = try await queue.spool.read(file, at: offset, count: Self.pieceBytes)
+                piece = try await spool.read(file, at: offset, count: Self.pieceBytes)
             } catch {
                 throw .unreadable(error)
             }
@@ -177,11 +176,13 @@ struct SpooledDelivery {
         return count
     }
 
-    private func bury(_ record: WorkRecord?, _ mistake: BundleMistake, _ attempts: Int) async throws(WorkTurn.Stopped) {
-        let excerpt = (try? await queue.spool.read(file, at: 0, count: Self.excerptBytes)) ?? ByteBuffer()
+    private func bury(
+        _ mistake: BundleMistake, _ attempts: Int
+    ) async throws(WorkTurn.Stopped) -> WorkQueue.Ending {
+        let excerpt = (try? await spool.read(file, at: 0, count: Self.excerptBytes)) ?? ByteBuffer()
         var mistake = mistake
         do throws(StoreFailure) {
-            let aside = try await queue.spool.putAside(file, most: turn.workers.settings.deadLettersMost)
+            let aside = try await spool.putAside(file, most: turn.workers.settings.deadLettersMost)
             mistake.sentence += " This is its beginning; the whole bundle is in the file \(aside.path)."
             if aside.removed > 0 {
                 turn.workers.world.log.error(
@@ -192,6 +193,6 @@ struct SpooledDelivery {
             mistake.sentence += " Its file could not be put aside: \(error)."
         }
         try await turn.bury(excerpt, mistake, attempts: attempts)
-        queue.settle(stored.offsets, record, bytes: record?.bytes ?? 0, .buried(mistake))
+        return .buried(mistake)
     }
 }

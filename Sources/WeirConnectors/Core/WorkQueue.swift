@@ -222,15 +222,7 @@ final class WorkQueue: Sendable {
             if case .delivered(let objects) = ending { slot.counted(objects: objects) }
             if case .buried = ending { slot.marks.deadLettered &+= 1 }
             guard let work = record?.work, state.works[work]?.connector == connector else { return true }
-            state.works.change(work, at: wall) { work in
-                switch ending {
-                case .delivered: work.delivered += 1
-                case .buried(let mistake):
-                    work.failed += 1
-                    work.note("\(mistake.sentence) (\(mistake.code))", isError: true, at: wall)
-                case .nothing: break
-                }
-            }
+            state.works.change(work, at: wall) { $0.count(ending, at: wall) }
             return true
         }
         if isFirst, let file { _ = shell.withLock { $0.removable.insert(file) } }
@@ -246,6 +238,19 @@ final class WorkQueue: Sendable {
         }
         queue?.acknowledge(QueueOffset(0)..<QueueOffset(marks.settled.through))
         spool.remove(names)
+    }
+}
+
+extension Work {
+    /// One of its bundles is dealt with.
+    mutating func count(_ ending: WorkQueue.Ending, at wall: WallTime) {
+        switch ending {
+        case .delivered: delivered += 1
+        case .buried(let mistake):
+            failed += 1
+            note("\(mistake.sentence) (\(mistake.code))", isError: true, at: wall)
+        case .nothing: break
+        }
     }
 }
 

@@ -118,8 +118,9 @@ struct WorkTurn: Sendable {
             case .spooled(let encoding, let file):
                 try await deliver(&parcels, queue)
                 cost += Int(clamping: record?.bytes ?? 0)
-                try await SpooledDelivery(turn: self, encoding: encoding, file: file, stored: stored, queue: queue)
-                    .run(record)
+                let ending = try await SpooledDelivery(turn: self, encoding: encoding, file: file, spool: queue.spool)
+                    .run(work: record?.work)
+                settle(item, ending, queue)
             }
         }
         try await deliver(&parcels, queue)
@@ -131,25 +132,7 @@ struct WorkTurn: Sendable {
         _ item: Item, _ encoding: BundleHead.Encoding, _ bytes: ByteBuffer, _ parcels: inout [Parcel]
     ) throws(BundleMistake) {
         var item = item
-        let (lines, count) = try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) -> (ByteBuffer, Int) in
-            switch encoding {
-            case .stix:
-                var cutter = BundleCutter()
-                try cutter.feed(bytes)
-                try cutter.finish()
-                return (cutter.lines, cutter.count)
-            case .message:
-                var message = MessageCutter()
-                try message.feed(bytes)
-                try message.finish()
-                return (message.bundle.lines, message.bundle.count)
-            case .events:
-                var cutter = EventCutter()
-                try cutter.feed(bytes)
-                try cutter.finish()
-                return (cutter.lines, cutter.count)
-            }
-        }
+        let (lines, count) = try encoding.cut(bytes)
         item.objects = count
         let work = item.record?.work
         let isFull = parcels.last.map { $0.lines.readableBytes + lines.readableBytes > Self.batchBytes } ?? true

@@ -22,6 +22,8 @@ final class Workers: Sendable {
     let world: World
     let deadLetters: PoisonLetters
     private let state = Mutex(State())
+    /// Bundles that come from elsewhere than the work queues: a RabbitMQ.
+    private let inlet = Mutex<(any WorkInlet)?>(nil)
     private let alarm = Alarm()
 
     init(intake: any Intake, book: ConnectorBook, queues: WorkQueues, settings: ConnectorsSettings, world: World) {
@@ -34,6 +36,9 @@ final class Workers: Sendable {
             directory: ConnectorDirectory.deadLetters(root: queues.root), maxSize: settings.deadLettersMost,
             minFree: settings.minFree, world: queues.world)
     }
+
+    /// Before `run`.
+    func use(_ inlet: any WorkInlet) { self.inlet.withLock { $0 = inlet } }
 
     /// Something is in a queue.
     func ready(_ id: ConnectorID) {
@@ -75,11 +80,36 @@ final class Workers: Sendable {
     }
 
     private func turn(_ id: ConnectorID) async {
-        let outcome = await WorkTurn(connector: id, workers: self).run()
+        let turn = WorkTurn(connector: id, workers: self)
+        var outcome = WorkTurn.Outcome(cost: 0, hasMore: false)
+        if let inlet = inlet.withLock({ $0 }) {
+            outcome = await inlet.run(turn)
+            if book.with({ $0.slots[id]?.isOwnQueueInUse ?? true }) { outcome.add(await turn.run()) }
+        } else {
+            outcome = await turn.run()
+        }
         state.withLock { state in
             state.running -= 1
             state.turns.finished(id, cost: outcome.cost, hasMore: outcome.hasMore)
         }
         alarm.poke()
     }
+}
+
+/// Where bundles come from besides the work queues.
+protocol WorkInlet: Sendable {
+    /// Takes what is there for the turn's connector, at most what one turn may take, and deals with it.
+    func run(_ turn: WorkTurn) async -> WorkTurn.Outcome
+}
+
+extension WorkTurn.Outcome {
+    fileprivate mutating func add(_ other: Self) {
+        cost += other.cost
+        hasMore = hasMore || other.hasMore
+    }
+}
+
+extension QueueSlot {
+    /// A connector that publishes to a RabbitMQ mostly never opens a queue of Weir's.
+    fileprivate var isOwnQueueInUse: Bool { marks.isOpen || marks.level.messages > 0 }
 }

@@ -4,6 +4,15 @@ package protocol BundleBroker: Sendable {
     func connection(for id: ConnectorID) async throws(ConnectorFailure) -> BrokerConnection
     /// Ends the credentials and what is connected with them.
     func revoke(_ id: ConnectorID) async throws(ConnectorFailure)
+    /// Throws when bundles of the connector wait that would be lost with it.
+    func mayRemove(_ id: ConnectorID) async throws(ConnectorFailure)
+    /// Looks now how much waits, where that is not known anyway.
+    func measure(_ id: ConnectorID) async
+}
+
+extension BundleBroker {
+    package func mayRemove(_ id: ConnectorID) async throws(ConnectorFailure) {}
+    package func measure(_ id: ConnectorID) async {}
 }
 
 /// What a connector is told at its registration. It is its own: no other connector's publishes go through with it.

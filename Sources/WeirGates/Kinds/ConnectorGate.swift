@@ -35,6 +35,9 @@ package struct ConnectorGate: Sendable {
     package private(set) var pausedBy: String?
     /// Why the queue takes nothing now, whatever its level is (disk full).
     package private(set) var trouble: Reason?
+    /// False where others take what is published and only runs can be put off (a RabbitMQ beside Weir).
+    package var holdsPublishes = true
+    private var unmeasured: Reason?
 
     package init(marks: Marks, at wall: WallTime) {
         self.marks = marks
@@ -43,8 +46,14 @@ package struct ConnectorGate: Sendable {
 
     // MARK: What happened
 
-    package mutating func measured(_ level: Int64?, at wall: WallTime) -> Gate.Transition? {
+    /// - Parameters:
+    ///   - level: bytes in the queue; `nil` when that cannot be known.
+    ///   - unmeasured: why it cannot.
+    package mutating func measured(
+        _ level: Int64?, unmeasured: Reason? = nil, at wall: WallTime
+    ) -> Gate.Transition? {
         self.level = level
+        self.unmeasured = unmeasured
         return settle(wall)
     }
 
@@ -92,11 +101,16 @@ package struct ConnectorGate: Sendable {
     private func decide() -> (GateState, Reason) {
         if let pausedBy { return (.paused, Reason("paused", "\(pausedBy) holds this connector.")) }
         guard let level else {
-            return (.unknown, Reason("unmeasured", "The work queue cannot be read, so it counts as full."))
+            let why = unmeasured ?? Reason("unmeasured", "The work queue cannot be read, so it counts as full.")
+            return (.unknown, why)
         }
         if let trouble { return (.blocking, trouble) }
         if level >= marks.hardLimit.amount {
-            return (.blocking, Reason("queue_limit", "\(text(level, marks.hardLimit)) wait: pushes are held."))
+            let what =
+                holdsPublishes
+                ? "pushes are held."
+                : "pushes by the API are held, and runs put off. RabbitMQ still takes what is published there."
+            return (.blocking, Reason("queue_limit", "\(text(level, marks.hardLimit)) wait: \(what)"))
         }
         if level >= marks.threshold.amount {
             return (

@@ -42,7 +42,7 @@ extension ConnectorStatus {
             nextRun = .at(next)
         }
         activity = isPaused ? "paused" : isBuffering ? "buffering" : activity
-        troubles = Self.troubles(of: self, at: now)
+        troubles = Self.troubles(of: self, unmeasured: look.unmeasured, at: now)
     }
 
     /// Of one that Weir runs itself: what its schedule says.
@@ -94,11 +94,14 @@ extension ConnectorStatus {
         return WallTime(nanoseconds: Int64(own.lastRun * 1e9))
     }
 
-    private static func troubles(of status: ConnectorStatus, at now: WallTime) -> [Reason] {
+    private static func troubles(of status: ConnectorStatus, unmeasured: Reason?, at now: WallTime) -> [Reason] {
         var troubles: [Reason] = []
         if status.queueBytes == nil {
             troubles.append(
-                Reason("queue_unreadable", "Its work queue cannot be read, so it counts as full and nothing starts."))
+                unmeasured
+                    ?? Reason(
+                        "queue_unreadable",
+                        "Its work queue cannot be read, so it counts as full and nothing starts."))
         }
         let isScheduled = status.nextRun != .externalSchedule
         let silence = now - (status.lastPing ?? status.registeredAt)

@@ -1,5 +1,6 @@
 import Logging
 import Synchronization
+import WeirCalls
 import WeirConnectors
 import WeirDestinations
 import WeirFlow
@@ -23,6 +24,7 @@ package final class NodeConnectors: Sendable {
         var platform: Connectors
         var runner: ScheduleRunner
         var ingress: AMQPIngress?
+        var rabbit: RabbitBroker?
         var door: OpenCTIDoor?
     }
 
@@ -64,15 +66,18 @@ package final class NodeConnectors: Sendable {
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
                 settings: plan.connectorsSettings, world: world)
-            let ingress = try ingress(platform, LedgerKeys(ledger: ledger))
+            let rabbit = try rabbit(platform)
+            let ingress = try rabbit == nil ? ingress(platform, LedgerKeys(ledger: ledger)) : nil
             let parts = Parts(
                 ledger: ledger, platform: platform, runner: runner(platform, LedgerSchedules(ledger: ledger)),
-                ingress: ingress, door: door(platform, ingress))
+                ingress: ingress, rabbit: rabbit, door: door(platform, rabbit ?? ingress))
             try await addConfigured(parts)
             opened.withLock { $0 = parts }
         } catch let failure as SourceFailure {
             throw NodeFailure(
                 failure.reason.sentence, help: "\(failure.help) They are set by `opencti.amqp.tls`.")
+        } catch let failure as NodeFailure {
+            throw failure
         } catch {
             throw NodeFailure(
                 "The connectors could not be opened: \(error).",
@@ -104,12 +109,23 @@ package final class NodeConnectors: Sendable {
             platform: platform, keys: keys, world: world, settings: settings, eventLoops: means.eventLoops)
     }
 
-    private func door(_ platform: Connectors, _ ingress: AMQPIngress?) -> OpenCTIDoor? {
+    private func rabbit(_ platform: Connectors) throws(NodeFailure) -> RabbitBroker? {
+        guard let opencti = plan.settings.openCTI, let broker = opencti.broker?.settings else { return nil }
+        do throws(TLSFileFailure) {
+            return RabbitBroker(
+                platform, settings: try broker.broker(management: opencti.management, version: Release.version),
+                eventLoops: means.eventLoops)
+        } catch {
+            throw NodeFailure(error.sentence, help: "It is set by `opencti.broker.tls`.")
+        }
+    }
+
+    private func door(_ platform: Connectors, _ broker: (any BundleBroker)?) -> OpenCTIDoor? {
         guard let settings = plan.settings.openCTI else { return nil }
         var door = OpenCTIDoor.Settings()
         door.bundleMost = Int(clamping: settings.bundleMost.bytes)
         door.holdMost = settings.hold
-        return OpenCTIDoor(platform: platform, broker: ingress, world: world, settings: door) { settings.allows($0) }
+        return OpenCTIDoor(platform: platform, broker: broker, world: world, settings: door) { settings.allows($0) }
     }
 
     // MARK: Running
@@ -118,6 +134,7 @@ package final class NodeConnectors: Sendable {
     /// is settled.
     func run() async {
         guard let parts else { return }
+        async let connecting: Void? = parts.rabbit?.run()
         async let delivering: Void = parts.platform.run()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await parts.runner.run() }
@@ -132,6 +149,8 @@ package final class NodeConnectors: Sendable {
         }
         parts.platform.stop()
         await delivering
+        parts.rabbit?.stop()
+        _ = await connecting
     }
 
     package func stopTaking() { stopping.settle(.kept) }

@@ -12,6 +12,8 @@ package struct OpenCTISettings: Settings {
     package var bundleMost = ByteCount(256_000_000)
     package var connectionsMost = 1_000
     package var amqp = AMQPSettings()
+    package var broker: BrokerEntry?
+    package var management = ""
 
     package init() {}
 
@@ -39,6 +41,18 @@ package struct OpenCTISettings: Settings {
             "Connections of connectors to the API's address at once: each push that is held keeps one. Pages and "
                 + "programs have others."),
         field("amqp", \.amqp, "Where connectors publish in their default mode, in place of a RabbitMQ."),
+        field(
+            "broker", \.broker, examples: ["amqp://weir@127.0.0.1:5672/"],
+            "A RabbitMQ that connectors publish to, in place of Weir's own ingress: then `amqp` is not used. Weir makes "
+                + "the queues and consumes them. Absent: no RabbitMQ is needed."),
+        field(
+            "management", \.management,
+            check: { text in
+                text.isEmpty || text.hasPrefix("http://") || text.hasPrefix("https://")
+                    ? nil : "must be an `http://` or `https://` address"
+            }, examples: ["http://127.0.0.1:15672"],
+            "Address of the broker's management API, where the sizes of queues are read; `broker`'s host with port "
+                + "15672, with TLS `https` and 15671, unless set. The user needs the tag `management`."),
     ]
 
     package func mistakes() -> [SettingMistake] {

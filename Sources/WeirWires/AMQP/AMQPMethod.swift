@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// The methods that publishing needs, in both directions. All others keep only their numbers, so that they can be
-/// refused by name.
+/// The methods that publishing and consuming need, in both directions. All others keep only their numbers, so that
+/// they can be refused by name.
 package enum AMQPMethod: Sendable, Hashable {
     case connectionStart(properties: AMQPTable, mechanisms: String, locales: String)
     case connectionStartOK(properties: AMQPTable, mechanism: String, response: ByteBuffer, locale: String)
@@ -25,11 +25,21 @@ package enum AMQPMethod: Sendable, Hashable {
     case exchangeDeclareOK
     case queueDeclare(AMQPDeclaration)
     case queueDeclareOK(name: String, messages: UInt32, consumers: UInt32)
+    case queueBind(queue: String, exchange: String, routingKey: String)
+    case queueBindOK
+    case queueDelete(queue: String)
+    case queueDeleteOK(messages: UInt32)
 
     case basicQos(size: UInt32, count: UInt16, isGlobal: Bool)
     case basicQosOK
+    case basicConsume(queue: String, tag: String)
+    case basicConsumeOK(tag: String)
+    /// From a broker: the queue has gone.
+    case basicCancel(tag: String, noWait: Bool)
+    case basicCancelOK(tag: String)
     case basicPublish(exchange: String, routingKey: String, isMandatory: Bool, isImmediate: Bool)
     case basicReturn(code: UInt16, text: String, exchange: String, routingKey: String)
+    case basicDeliver(consumer: String, tag: UInt64, isRedelivered: Bool, exchange: String, routingKey: String)
     case basicAck(tag: UInt64, isMultiple: Bool)
     case basicNack(tag: UInt64, isMultiple: Bool, requeues: Bool)
 
@@ -54,6 +64,10 @@ package struct AMQPMethodID: Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         switch (classID, methodID) {
         case (10, 70): "connection.update-secret"
+        case (20, 10): "channel.open"
+        case (40, 10): "exchange.declare"
+        case (50, 10): "queue.declare"
+        case (60, 10): "basic.qos"
         case (40, 20): "exchange.delete"
         case (40, 30): "exchange.bind"
         case (40, 40): "exchange.unbind"

@@ -23,10 +23,19 @@ extension AMQPMethod {
         case .exchangeDeclareOK: AMQPMethodID(40, 11)
         case .queueDeclare: AMQPMethodID(50, 10)
         case .queueDeclareOK: AMQPMethodID(50, 11)
+        case .queueBind: AMQPMethodID(50, 20)
+        case .queueBindOK: AMQPMethodID(50, 21)
+        case .queueDelete: AMQPMethodID(50, 40)
+        case .queueDeleteOK: AMQPMethodID(50, 41)
         case .basicQos: AMQPMethodID(60, 10)
         case .basicQosOK: AMQPMethodID(60, 11)
+        case .basicConsume: AMQPMethodID(60, 20)
+        case .basicConsumeOK: AMQPMethodID(60, 21)
+        case .basicCancel: AMQPMethodID(60, 30)
+        case .basicCancelOK: AMQPMethodID(60, 31)
         case .basicPublish: AMQPMethodID(60, 40)
         case .basicReturn: AMQPMethodID(60, 50)
+        case .basicDeliver: AMQPMethodID(60, 60)
         case .basicAck: AMQPMethodID(60, 80)
         case .basicNack: AMQPMethodID(60, 120)
         case .confirmSelect: AMQPMethodID(85, 10)
@@ -120,6 +129,21 @@ extension AMQPMethod {
             return .queueDeclareOK(
                 name: name, messages: try buffer.readAMQPInteger(UInt32.self),
                 consumers: try buffer.readAMQPInteger(UInt32.self))
+        case (50, 20):
+            _ = try buffer.readAMQPInteger(UInt16.self)
+            let queue = try buffer.readAMQPShort()
+            let exchange = try buffer.readAMQPShort()
+            let routingKey = try buffer.readAMQPShort()
+            _ = try bits(&buffer)
+            _ = try AMQPTable.read(from: &buffer)
+            return .queueBind(queue: queue, exchange: exchange, routingKey: routingKey)
+        case (50, 21): return .queueBindOK
+        case (50, 40):
+            _ = try buffer.readAMQPInteger(UInt16.self)
+            let queue = try buffer.readAMQPShort()
+            _ = try bits(&buffer)
+            return .queueDelete(queue: queue)
+        case (50, 41): return .queueDeleteOK(messages: try buffer.readAMQPInteger(UInt32.self))
         default: return nil
         }
     }
@@ -131,6 +155,18 @@ extension AMQPMethod {
             let count = try buffer.readAMQPInteger(UInt16.self)
             return .basicQos(size: size, count: count, isGlobal: try bits(&buffer) & 1 != 0)
         case (60, 11): return .basicQosOK
+        case (60, 20):
+            _ = try buffer.readAMQPInteger(UInt16.self)
+            let queue = try buffer.readAMQPShort()
+            let tag = try buffer.readAMQPShort()
+            _ = try bits(&buffer)
+            _ = try AMQPTable.read(from: &buffer)
+            return .basicConsume(queue: queue, tag: tag)
+        case (60, 21): return .basicConsumeOK(tag: try buffer.readAMQPShort())
+        case (60, 30):
+            let tag = try buffer.readAMQPShort()
+            return .basicCancel(tag: tag, noWait: try bits(&buffer) & 1 != 0)
+        case (60, 31): return .basicCancelOK(tag: try buffer.readAMQPShort())
         case (60, 40):
             _ = try buffer.readAMQPInteger(UInt16.self)
             let exchange = try buffer.readAMQPShort()
@@ -143,6 +179,14 @@ extension AMQPMethod {
             let text = try buffer.readAMQPShort()
             let exchange = try buffer.readAMQPShort()
             return .basicReturn(code: code, text: text, exchange: exchange, routingKey: try buffer.readAMQPShort())
+        case (60, 60):
+            let consumer = try buffer.readAMQPShort()
+            let tag = try buffer.readAMQPInteger(UInt64.self)
+            let isRedelivered = try bits(&buffer) & 1 != 0
+            let exchange = try buffer.readAMQPShort()
+            return .basicDeliver(
+                consumer: consumer, tag: tag, isRedelivered: isRedelivered, exchange: exchange,
+                routingKey: try buffer.readAMQPShort())
         case (60, 80):
             let tag = try buffer.readAMQPInteger(UInt64.self)
             return .basicAck(tag: tag, isMultiple: try bits(&buffer) & 1 != 0)

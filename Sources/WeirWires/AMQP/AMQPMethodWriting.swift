@@ -33,6 +33,33 @@ extension AMQPMethod {
         case .queueDeclareOK(let name, let messages, let consumers):
             buffer.writeAMQPShort(name)
             buffer.writeMultipleIntegers(messages, consumers)
+        case .queueBind(let queue, let exchange, let routingKey):
+            buffer.writeInteger(UInt16(0))
+            buffer.writeAMQPShort(queue)
+            buffer.writeAMQPShort(exchange)
+            buffer.writeAMQPShort(routingKey)
+            buffer.writeInteger(UInt8(0))
+            AMQPTable().write(to: &buffer)
+        case .queueDelete(let queue):
+            buffer.writeInteger(UInt16(0))
+            buffer.writeAMQPShort(queue)
+            buffer.writeInteger(UInt8(0))
+        case .queueDeleteOK(let messages): buffer.writeInteger(messages)
+        case .basicConsume(let queue, let tag):
+            buffer.writeInteger(UInt16(0))
+            buffer.writeAMQPShort(queue)
+            buffer.writeAMQPShort(tag)
+            buffer.writeInteger(UInt8(0))
+            AMQPTable().write(to: &buffer)
+        case .basicConsumeOK(let tag), .basicCancelOK(let tag): buffer.writeAMQPShort(tag)
+        case .basicCancel(let tag, let noWait):
+            buffer.writeAMQPShort(tag)
+            buffer.writeInteger(UInt8(noWait ? 1 : 0))
+        case .basicDeliver(let consumer, let tag, let isRedelivered, let exchange, let routingKey):
+            buffer.writeAMQPShort(consumer)
+            buffer.writeMultipleIntegers(tag, UInt8(isRedelivered ? 1 : 0))
+            buffer.writeAMQPShort(exchange)
+            buffer.writeAMQPShort(routingKey)
         case .basicQos(let size, let count, let isGlobal):
             buffer.writeMultipleIntegers(size, count, UInt8(isGlobal ? 1 : 0))
         case .basicPublish(let exchange, let routingKey, let isMandatory, let isImmediate):
@@ -49,7 +76,7 @@ extension AMQPMethod {
         case .basicNack(let tag, let isMultiple, let requeues):
             buffer.writeMultipleIntegers(tag, UInt8((isMultiple ? 1 : 0) | (requeues ? 2 : 0)))
         case .confirmSelect(let noWait): buffer.writeInteger(UInt8(noWait ? 1 : 0))
-        case .connectionCloseOK, .connectionUnblocked, .channelCloseOK, .exchangeDeclareOK, .basicQosOK,
+        case .connectionCloseOK, .connectionUnblocked, .channelCloseOK, .exchangeDeclareOK, .queueBindOK, .basicQosOK,
             .confirmSelectOK, .other:
             break
         }

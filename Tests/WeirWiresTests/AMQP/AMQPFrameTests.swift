@@ -49,11 +49,16 @@ struct AMQPFrameTests {
             .channelOpen, .channelOpenOK, .channelFlow(isActive: true), .channelFlowOK(isActive: false),
             .channelClose(closing), .channelCloseOK, .exchangeDeclare(exchange), .exchangeDeclareOK,
             .queueDeclare(declaration), .queueDeclareOK(name: "push_a", messages: 3, consumers: 1),
+            .queueBind(queue: "push_a", exchange: "e", routingKey: "k"), .queueBindOK,
+            .queueDelete(queue: "push_a"), .queueDeleteOK(messages: 2),
             .basicQos(size: 0, count: 1, isGlobal: true), .basicQosOK,
+            .basicConsume(queue: "push_a", tag: "weir"), .basicConsumeOK(tag: "weir"),
+            .basicCancel(tag: "weir", noWait: true), .basicCancelOK(tag: "weir"),
+            .basicDeliver(consumer: "weir", tag: 9, isRedelivered: true, exchange: "e", routingKey: "k"),
             .basicPublish(exchange: "e", routingKey: "k", isMandatory: true, isImmediate: false),
             .basicReturn(code: 312, text: "NO_ROUTE", exchange: "e", routingKey: "k"),
             .basicAck(tag: .max, isMultiple: true), .basicNack(tag: 7, isMultiple: false, requeues: true),
-            .confirmSelect(noWait: true), .confirmSelectOK, .other(AMQPMethodID(60, 20)),
+            .confirmSelect(noWait: true), .confirmSelectOK, .other(AMQPMethodID(60, 70)),
         ]
         return methods.map { .method(channel: 3, $0) } + [
             .header(channel: 1, AMQPContentHeader(bodySize: 5_000_000_000, properties: properties)),

@@ -75,10 +75,10 @@ extension AMQPSession {
                 return reply(.queueDeclareOK(name: declaration.name, messages: 0, consumers: 0))
             }
             return [.count(channel: number, epoch: channel.epoch, queue: declaration.name)]
-        case .other(let id):
+        case .queueBind, .queueDelete, .basicConsume, .basicCancel, .other:
             throw AMQPMistake(
                 .notImplemented,
-                "\(id) is not there: Weir takes what connectors publish, and its own workers read it")
+                "\(method.id) is not there: Weir takes what connectors publish, and its own workers read it")
         default: throw AMQPMistake(.commandInvalid, "a client must not send this method")
         }
     }

@@ -42,6 +42,7 @@ extension OpenCTISchema {
             .leaf("deleteConnector", [.required("id", "ID")]) { call in
                 let id = try call.requiredText("id")
                 // A connector that may not go yet, because something of it waits, keeps its key.
+                try await broker?.mayRemove(id)
                 try await platform.remove(id)
                 try await broker?.revoke(id)
                 return .string(id)

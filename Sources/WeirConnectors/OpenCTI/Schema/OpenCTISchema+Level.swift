@@ -8,6 +8,7 @@ extension OpenCTISchema {
     static let unknownBytes: Int64 = 1_000_000_000_000_000
 
     func queueLevel(of record: ConnectorRecord) async -> WorkQueueLevel {
+        await broker?.measure(record.id)
         if let level = await platform.queueLevel(record.id) { return level }
         world.log.warning(
             "a connector is told that its queue is full, because its size cannot be known",
