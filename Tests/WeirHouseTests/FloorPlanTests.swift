@@ -30,6 +30,7 @@ enum FloorPlan {
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+            "WeirCalls",
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors",
         ],
         "WeirConsole": [
