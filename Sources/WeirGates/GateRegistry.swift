@@ -33,16 +33,11 @@ package final class GateRegistry: Sendable {
     /// A second registration of an id replaces the first (a reload).
     package func publish(_ entry: Entry) {
         entries.withLock { entries in
-            var low = 0
-            var high = entries.count
-            while low < high {
-                let middle = (low + high) / 2
-                if entries[middle].id < entry.id { low = middle + 1 } else { high = middle }
-            }
-            if low < entries.count, entries[low].id == entry.id {
-                entries[low] = entry
+            let place = Self.place(of: entry.id, in: entries)
+            if place < entries.count, entries[place].id == entry.id {
+                entries[place] = entry
             } else {
-                entries.insert(entry, at: low)
+                entries.insert(entry, at: place)
             }
         }
     }
@@ -62,13 +57,25 @@ package final class GateRegistry: Sendable {
     /// All gates, sorted by id.
     package var readings: [GateReading] { entries.withLock { $0 }.map { $0.read() } }
 
-    /// Every `parts`-th gate from the one with the number `part` on: for a look at a few where there are very many.
-    package func readings(part: Int, of parts: Int) -> [GateReading] {
-        let entries = entries.withLock { $0 }
-        return stride(from: part, to: entries.count, by: max(1, parts)).map { entries[$0].read() }
+    /// All gates, sorted by id, but those of a crowd (connectors may be a hundred thousand) only while it is small.
+    /// - Parameters:
+    ///   - prefix: what the ids of the crowd begin with; not empty.
+    ///   - most: gates of the crowd; when it has more, the first ones or none come along.
+    /// - Returns: also how many of the crowd were left out.
+    package func readings(
+        crowd prefix: String, most: Int, orNone: Bool = false
+    ) -> (readings: [GateReading], left: Int) {
+        let all = entries.withLock { $0 }
+        let start = Self.place(of: prefix, in: all)
+        // The character after the prefix's last one: the first id that does not begin with it.
+        var end = prefix.utf8.map { $0 }
+        end[end.count - 1] += 1
+        let count = Self.place(of: String(decoding: end, as: UTF8.self), in: all) - start
+        let taken = count > most ? (orNone ? 0 : most) : count
+        let few = all[..<(start + taken)] + all[(start + count)...]
+        return (few.map { $0.read() }, count - taken)
     }
 
-    package var count: Int { entries.withLock { $0.count } }
     package var ids: [String] { entries.withLock { $0.map(\.id) } }
 
     package func reading(_ id: String) -> GateReading? { entry(id)?.read() }
@@ -80,5 +87,21 @@ package final class GateRegistry: Sendable {
         return true
     }
 
-    private func entry(_ id: String) -> Entry? { entries.withLock { $0.first { $0.id == id } } }
+    private func entry(_ id: String) -> Entry? {
+        entries.withLock { entries in
+            let place = Self.place(of: id, in: entries)
+            return place < entries.count && entries[place].id == id ? entries[place] : nil
+        }
+    }
+
+    /// Of the first entry that is not before this id.
+    private static func place(of id: String, in entries: [Entry]) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
 }

@@ -43,6 +43,9 @@ package enum GateState: String, Sendable, Hashable, CaseIterable {
 /// Which flow a gate stands in.
 package enum GateKind: String, Sendable, Hashable, CaseIterable {
     case stream, connector, tunnel, identity
+
+    /// What the ids of connectors' gates begin with.
+    package static let connectorPrefix = "connector/"
 }
 
 /// What a gate answers to one who wants to pass.

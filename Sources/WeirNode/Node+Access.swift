@@ -9,7 +9,10 @@ extension Node {
     package var sourceReadings: [SourceReading] { sourceList.map { $1.meter.reading } }
 
     package var sources: [SourceStatus] {
-        let held = gates.readings.filter { $0.state == .blocking || $0.state == .suspended || $0.state == .paused }
+        // The gates of connectors have connectors before them, not sources.
+        let held = gates.readings(crowd: GateKind.connectorPrefix, most: 0).readings.filter {
+            $0.state == .blocking || $0.state == .suspended || $0.state == .paused
+        }
         return sourceList.map { name, source in
             let reading = source.meter.reading
             let held = held.first { $0.senders.contains(name) }

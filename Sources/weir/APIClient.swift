@@ -50,6 +50,8 @@ struct APIClient: Sendable {
     struct Failure: Error {
         var text: String
         var exit: ExitCode
+        /// The API's code for it; empty where it is not the API's.
+        var code = ""
     }
 
     let base: String
@@ -62,8 +64,8 @@ struct APIClient: Sendable {
         try decode(type, try await data("GET", path))
     }
 
-    func post<Value: Decodable>(_ type: Value.Type, _ path: String) async throws -> Value {
-        try decode(type, try await data("POST", path))
+    func post<Value: Decodable>(_ type: Value.Type, _ path: String, body: Tree? = nil) async throws -> Value {
+        try decode(type, try await data("POST", path, body))
     }
 
     /// The document as the API wrote it.
@@ -95,8 +97,8 @@ struct APIClient: Sendable {
         }
     }
 
-    private func data(_ method: String, _ path: String) async throws -> Data {
-        let response = try await send(method, path, limit: .seconds(30))
+    private func data(_ method: String, _ path: String, _ body: Tree? = nil) async throws -> Data {
+        let response = try await send(method, path, body, limit: .seconds(30))
         return try await gathered(response)
     }
 
@@ -109,9 +111,15 @@ struct APIClient: Sendable {
         }
     }
 
-    private func send(_ method: String, _ path: String, limit: TimeAmount) async throws -> HTTPClientResponse {
+    private func send(
+        _ method: String, _ path: String, _ body: Tree? = nil, limit: TimeAmount
+    ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: base + path)
         request.method = HTTPMethod(rawValue: method)
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body.json))
+        }
         let response: HTTPClientResponse
         do {
             response = try await client.execute(request, timeout: limit)
@@ -128,7 +136,7 @@ struct APIClient: Sendable {
         switch response.status.code {
         case 403, 421: throw Failure(text: text, exit: .notAllowed)
         case 429, 503: throw Failure(text: text, exit: .tryAgain)
-        default: throw Failure(text: text, exit: .failed)
+        default: throw Failure(text: text, exit: .failed, code: problem.code)
         }
     }
 
@@ -136,7 +144,7 @@ struct APIClient: Sendable {
         do { return try JSONText.decode(type, from: data) } catch { throw foreign }
     }
 
-    private var foreign: Failure {
+    var foreign: Failure {
         Failure(text: "what answers at \(base) is not this version of Weir.", exit: .unreachable)
     }
 

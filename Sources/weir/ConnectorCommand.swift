@@ -1,21 +1,25 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import WeirConsole
 
 struct ConnectorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connector",
-        abstract: "Run, pause, resume or reset a connector.",
+        abstract: "Run, stop, pause, resume or reset a connector.",
         discussion: """
+            What is done is kept with the time, the user and `--why`: `weir describe connector NAME` shows it.
+
             EXAMPLES:
-              weir get connectors
+              weir get connectors --state trouble
               weir describe connector kev
               weir connector run kev
+              weir connector pause kev --why "the feed is broken"
               weir connector reset kev --yes
             """,
-        subcommands: [RunNow.self, Pause.self, Resume.self, Reset.self])
+        subcommands: [RunNow.self, Terminate.self, Pause.self, Resume.self, Reset.self])
 
-    struct RunNow: AsyncParsableCommand {
+    struct RunNow: ConnectorOrderCommand {
         static let configuration = CommandConfiguration(
             commandName: "run", abstract: "Run a connector of Weir's own now, once.",
             discussion: """
@@ -25,39 +29,48 @@ struct ConnectorCommand: AsyncParsableCommand {
                 EXAMPLES:
                   weir connector run kev
                 """)
-        @Argument(help: "Its name or id.") var connector: String
-        @OptionGroup var node: NodeOptions
-
-        func run() async throws { try await ConnectorOrders.give("run", connector, node) }
+        static let order = "run"
+        @OptionGroup var target: ConnectorTarget
     }
 
-    struct Pause: AsyncParsableCommand {
+    struct Terminate: ConnectorOrderCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Stop the run under way of a connector of Weir's own.",
+            discussion: """
+                It counts as not run: its state and its last run stay. What it has pushed is delivered; the next run \
+                comes at its time.
+
+                EXAMPLES:
+                  weir connector terminate kev --why "it fetches the wrong year"
+                """)
+        static let order = "terminate"
+        @OptionGroup var target: ConnectorTarget
+    }
+
+    struct Pause: ConnectorOrderCommand {
         static let configuration = CommandConfiguration(
             abstract: "Start no run of a connector, and let what it pushes wait.",
             discussion: """
                 EXAMPLES:
                   weir connector pause kev
+                  weir connector pause kev --why "the feed is broken"
                 """)
-        @Argument(help: "Its name or id.") var connector: String
-        @OptionGroup var node: NodeOptions
-
-        func run() async throws { try await ConnectorOrders.give("pause", connector, node) }
+        static let order = "pause"
+        @OptionGroup var target: ConnectorTarget
     }
 
-    struct Resume: AsyncParsableCommand {
+    struct Resume: ConnectorOrderCommand {
         static let configuration = CommandConfiguration(
             abstract: "End a pause.",
             discussion: """
                 EXAMPLES:
                   weir connector resume kev
                 """)
-        @Argument(help: "Its name or id.") var connector: String
-        @OptionGroup var node: NodeOptions
-
-        func run() async throws { try await ConnectorOrders.give("resume", connector, node) }
+        static let order = "resume"
+        @OptionGroup var target: ConnectorTarget
     }
 
-    struct Reset: AsyncParsableCommand {
+    struct Reset: ConnectorOrderCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forget a connector's state, so that it imports from the beginning.",
             discussion: """
@@ -68,57 +81,64 @@ struct ConnectorCommand: AsyncParsableCommand {
                   weir connector reset kev          asks first
                   weir connector reset kev --yes
                 """)
-        @Argument(help: "Its name or id.") var connector: String
+        static let order = "reset"
+        @OptionGroup var target: ConnectorTarget
         @Flag(help: "Do not ask.") var yes = false
-        @OptionGroup var node: NodeOptions
 
-        func run() async throws {
-            try await ConnectorOrders.give("reset", connector, node) { view in
-                if yes { return }
-                let state = view.state.map { Printable.line(String($0.prefix(200))) } ?? "(none)"
-                guard isatty(STDIN_FILENO) == 1 else {
-                    Terminal.error.line(
-                        "weir: this forgets the state of \(Printable.line(view.name)): \(state). Say `--yes` when that "
-                            + "is what you want.")
-                    throw ExitCode.usage
-                }
-                Terminal.error.line("The state of \(Printable.line(view.name)) is \(state).")
-                Terminal.error.line("Forget it, so that it imports from the beginning? Type yes:")
-                guard readLine() == "yes" else { throw ExitCode.failed }
+        func confirm(_ view: ConnectorView) throws {
+            if yes { return }
+            let state = view.state.map { Printable.line(String($0.prefix(200))) } ?? "(none)"
+            guard isatty(STDIN_FILENO) == 1 else {
+                Terminal.error.line(
+                    "weir: this forgets the state of \(Printable.line(view.name)): \(state). Say `--yes` when that "
+                        + "is what you want.")
+                throw ExitCode.usage
             }
+            Terminal.error.line("The state of \(Printable.line(view.name)) is \(state).")
+            Terminal.error.line("Forget it, so that it imports from the beginning? Type yes:")
+            guard readLine() == "yes" else { throw ExitCode.failed }
         }
     }
 }
 
-/// What can be told to a connector, by its name or id.
-enum ConnectorOrders {
-    /// - Parameter confirm: looks at the connector first; throws when it is not to be done.
-    static func give(
-        _ order: String, _ name: String, _ node: NodeOptions, confirm: (ConnectorView) throws -> Void = { _ in }
-    ) async throws {
-        try await node.withClient { client in
-            let found = try find(name, try await client.get([ConnectorView].self, "/api/v1/connectors"))
+/// Which connector is meant, and what is written down with the order.
+struct ConnectorTarget: ParsableArguments {
+    @Argument(help: "Its name or id.") var connector: String
+    @Option(help: ArgumentHelp("Why, for the audit.", valueName: "text")) var why = ""
+    @OptionGroup var node: NodeOptions
+}
+
+/// Tells a connector one thing.
+protocol ConnectorOrderCommand: AsyncParsableCommand {
+    /// Its name in the API.
+    static var order: String { get }
+    var target: ConnectorTarget { get }
+    /// - Throws: when it is not to be done after all.
+    func confirm(_ view: ConnectorView) throws
+}
+
+extension ConnectorOrderCommand {
+    func confirm(_ view: ConnectorView) throws {}
+
+    func run() async throws {
+        try await target.node.withClient { client in
+            let found = try await client.get(ConnectorView.self, ConnectorPath.of(target.connector))
             try confirm(found)
+            // Nobody signs in to the API: the name is what this machine calls the user.
+            let who = ProcessInfo.processInfo.environment["USER"] ?? ""
             let view = try await client.post(
-                ConnectorView.self, "/api/v1/connectors/\(PathSegment.encode(found.id))/\(order)")
+                ConnectorView.self, ConnectorPath.of(found.id) + "/" + Self.order,
+                body: Tree.object(["who": .string(who), "why": .string(target.why)]))
             Terminal.out.line(
-                "\(Printable.line(view.name)) is \(view.activity); next run: \(view.shown.nextRun); "
+                "\(Printable.line(view.name)) is \(view.shown.state); next run: \(view.shown.nextRun); "
                     + "state: \(Printable.line(view.state.map { String($0.prefix(200)) } ?? "none"))")
         }
     }
+}
 
-    /// - Throws: when none has this name or id, or several do.
-    static func find(_ name: String, _ all: [ConnectorView]) throws -> ConnectorView {
-        if let found = all.first(where: { $0.id == name }) { return found }
-        let found = all.filter { $0.name == name }
-        guard let only = found.first else {
-            throw Unknown.failure("connector", name, all.flatMap { [$0.name, $0.id] })
-        }
-        guard found.count == 1 else {
-            throw APIClient.Failure(
-                text: "\(found.count) connectors are named '\(Printable.line(name))'. Say the id: "
-                    + found.map { Printable.line($0.id) }.joined(separator: ", ") + ".", exit: .failed)
-        }
-        return only
-    }
+enum ConnectorPath {
+    static let list = "/api/v1/connectors"
+
+    /// - Parameter name: name or id.
+    static func of(_ name: String) -> String { "\(list)/\(PathSegment.encode(name))" }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import WeirConsole
 
 struct Describe: AsyncParsableCommand {
@@ -14,7 +15,7 @@ struct Describe: AsyncParsableCommand {
     @Argument(help: "gate, source, destination, route, queue or connector.")
     var kind: String
 
-    @Argument(help: "Its name.")
+    @Argument(help: "Its name; a connector's may be its id.")
     var name: String
 
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
@@ -38,6 +39,13 @@ struct Describe: AsyncParsableCommand {
                 for line in Listing.why(WhyText(view), hasColours: out.hasColours) { out.line(line) }
                 out.line("")
             }
+            if kind == .connectors {
+                let view = try JSONText.decode(ConnectorView.self, from: Data(tree.json.utf8))
+                for line in ConnectorDescription(view).lines(width: out.size?.columns, hasColours: out.hasColours) {
+                    out.line(line)
+                }
+                return
+            }
             // Every field, under its name in the API. YAML escapes controls, so a name cannot play tricks on a
             // terminal.
             out.line(tree.yaml)
@@ -46,10 +54,7 @@ struct Describe: AsyncParsableCommand {
 
     private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {
         switch kind {
-        case .gates: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
-        case .connectors:
-            let found = try ConnectorOrders.find(name, try await client.get([ConnectorView].self, kind.path))
-            return try await client.tree("\(kind.path)/\(PathSegment.encode(found.id))")
+        case .gates, .connectors: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
         case .sources, .destinations, .routes, .queues: return try await find(kind, client)
         }
     }

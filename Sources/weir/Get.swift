@@ -38,11 +38,6 @@ enum Kind: String, CaseIterable, Sendable {
 
     /// By which its elements are named.
     var key: String { self == .gates ? "id" : "name" }
-
-    /// A connector has an id besides, because several may share a name.
-    func names(of element: Tree) -> [String] {
-        [element[key: key]?.text, self == .connectors ? element[key: "id"]?.text : nil].compactMap { $0 }
-    }
 }
 
 struct Get: AsyncParsableCommand {
@@ -54,6 +49,9 @@ struct Get: AsyncParsableCommand {
               weir get gates siem relay         only these
               weir get destinations -o json     the API's own document
               weir get queues -o jsonl | jq .queue.bytes
+              weir get connectors --state trouble
+              weir get connectors --search cisa --sort size --limit 20
+              weir get connectors --watch       again every 2 s, until Ctrl-C
             """)
 
     @Argument(help: "gates, sources, destinations, routes, queues or connectors.")
@@ -65,28 +63,72 @@ struct Get: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
     var output = OutputFormat.table
 
+    @Flag(help: "List them again every 2 s, until Ctrl-C.")
+    var watch = false
+
+    @OptionGroup var choice: ConnectorChoice
+
     @OptionGroup var node: NodeOptions
 
-    func validate() throws { _ = try Kind(named: kind) }
+    func validate() throws {
+        let kind = try Kind(named: kind)
+        guard choice.isGiven, kind != .connectors || !names.isEmpty else { return }
+        throw ValidationError(
+            kind == .connectors
+                ? "Names and a choice (--state, --search, --sort, --limit) do not go together."
+                : "--state, --search, --sort and --limit are for connectors.")
+    }
 
     func run() async throws {
         let kind = try Kind(named: kind)
         try await node.withClient { client in
-            let all = try await client.tree(kind.path)
-            let chosen = try choose(all, kind)
-            if let text = output.text(chosen) {
-                if !text.isEmpty { Terminal.out.line(text) }
-            } else {
-                try table(kind, chosen)
+            let out = Terminal.out
+            while true {
+                if watch, out.isTerminal { out.write("\u{1B}[H\u{1B}[J") }
+                try await list(kind, client)
+                guard watch else { return }
+                try await Task.sleep(for: .seconds(2))
+                if !out.isTerminal, output == .table { out.line("") }
             }
         }
     }
 
+    private func list(_ kind: Kind, _ client: APIClient) async throws {
+        let chosen: Tree
+        var remark: String?
+        if kind == .connectors {
+            (chosen, remark) = try await connectors(client)
+        } else {
+            chosen = try choose(try await client.tree(kind.path), kind)
+        }
+        if let text = output.text(chosen) {
+            if !text.isEmpty { Terminal.out.line(text) }
+        } else if let remark, case .list(let elements) = chosen, elements.isEmpty {
+            Terminal.error.line(remark)
+        } else {
+            try table(kind, chosen)
+            if let remark, Terminal.out.isTerminal { Terminal.error.line(remark) }
+        }
+    }
+
+    /// - Returns: also what to say of those that are not listed.
+    private func connectors(_ client: APIClient) async throws -> (Tree, remark: String?) {
+        if !names.isEmpty {
+            var found: [Tree] = []
+            for name in names { found.append(try await client.tree(ConnectorPath.of(name))) }
+            return (.list(found), nil)
+        }
+        let (found, totals) = try await choice.fetch(client)
+        guard found.count < totals.total else { return (.list(found), nil) }
+        let matching = found.count < totals.matching ? " \(totals.matching) fit." : ""
+        return (.list(found), "\(found.count) of \(totals.total) connectors.\(matching)")
+    }
+
     private func choose(_ all: Tree, _ kind: Kind) throws -> Tree {
         guard !names.isEmpty, case .list(let elements) = all else { return all }
-        let known = elements.flatMap { kind.names(of: $0) }
+        let known = elements.compactMap { $0[key: kind.key]?.text }
         for name in names where !known.contains(name) { throw Unknown.failure(kind.singular, name, known) }
-        return .list(elements.filter { element in kind.names(of: element).contains { names.contains($0) } })
+        return .list(elements.filter { $0[key: kind.key]?.text.map { names.contains($0) } == true })
     }
 
     private func table(_ kind: Kind, _ tree: Tree) throws {

@@ -11,9 +11,10 @@ struct Why: AsyncParsableCommand {
             EXAMPLES:
               weir why siem
               weir why siem -o json
+              weir why kev                  a connector, by its name or id
             """)
 
-    @Argument(help: "The gate; its name is that of its destination.")
+    @Argument(help: "The gate, which has the name of its destination; or a connector.")
     var gate: String
 
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
@@ -23,13 +24,27 @@ struct Why: AsyncParsableCommand {
 
     func run() async throws {
         try await node.withClient { client in
-            let path = "/api/v1/gates/\(PathSegment.encode(gate))"
+            let path = "/api/v1/gates/\(PathSegment.encode(try await id(client)))"
             if output == .table {
                 let view = try await client.get(GateView.self, path)
                 let out = Terminal.out
                 for line in Listing.why(WhyText(view), hasColours: out.hasColours) { out.line(line) }
             } else if let text = output.text(try await client.tree(path)) {
                 Terminal.out.line(text)
+            }
+        }
+    }
+
+    /// A gate has this id, or a connector this name: then it is that connector's gate.
+    private func id(_ client: APIClient) async throws -> String {
+        do {
+            return try await client.get(GateView.self, "/api/v1/gates/\(PathSegment.encode(gate))").id
+        } catch let unknown as APIClient.Failure where unknown.exit == .failed {
+            do {
+                return "connector/" + (try await client.get(ConnectorView.self, ConnectorPath.of(gate)).id)
+            } catch let failure as APIClient.Failure where failure.exit == .failed {
+                // Several connectors with this name are worth being said; that there is none is not.
+                throw failure.code == "ambiguous_name" ? failure : unknown
             }
         }
     }

@@ -40,7 +40,8 @@ struct APITests {
                 "unaccounted_events":0},"details":[],"forecast":{},"history":[],"id":"relay","kind":"stream",\#
                 "level":5,"level_ratio":1,"limit":{"amount":5,"origin":"weir.yaml:22","unit":"requests"},\#
                 "rates":{"in_events_per_second":0,"out_events_per_second":0},"reason":{"code":"in_flight_limit",\#
-                "sentence":"5 of 5 requests are in flight."},"receiver":"10.0.0.7:9000",\#
+                "runbook":"docs/runbooks/blocking.md","sentence":"5 of 5 requests are in flight."},\#
+                "receiver":"10.0.0.7:9000",\#
                 "reopens":"when a request ends","senders":["ingest"],"since":"2026-11-21T14:29:51.000Z",\#
                 "since_seconds":9,"state":"blocking"}
 

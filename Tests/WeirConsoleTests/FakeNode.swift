@@ -29,7 +29,10 @@ final class FakeNode: NodeAccess {
     let contents: Mutex<Contents>
     private let given = Mutex<[String]>([])
 
-    init(_ contents: Contents = Contents()) {
+    let connectors: (any ConnectorAccess)?
+
+    init(_ contents: Contents = Contents(), connectors: FakeConnectors? = nil) {
+        self.connectors = connectors
         clock = FakeTime()
         world = World(
             time: clock, random: SeededRandom(seed: 1), files: NoFiles(), blocking: NoThreads(),

@@ -24,12 +24,16 @@ struct ReferenceTests {
 
     // MARK: Metrics
 
+    private static let connectors = ConnectorMetrics(
+        index: ConnectorIndex(ConnectorStatus.samples), statuses: ConnectorStatus.samples)
+
     private func families() -> [(name: String, kind: String, help: String)] {
         var process = ProcessReading()
         process.take(stat: "1 (w) S 1 2 3 4 5 6 7 8 9 10 1 1 0 0 20 0 4 0 1 1 1 0", system: "btime 1\n")
         process.take(limits: "Max open files 1 1 files")
         process.openFiles = 1
-        let lines = NodeMetrics.text(FakeNode.busy(), process: process).split(separator: "\n")
+        let lines = NodeMetrics.text(FakeNode.busy(), process: process, connectors: Self.connectors)
+            .split(separator: "\n")
         let helps = lines.filter { $0.hasPrefix("# HELP ") }.map { $0.dropFirst(7).split(separator: " ", maxSplits: 1) }
         let kinds = lines.filter { $0.hasPrefix("# TYPE ") }.map {
             $0.split(separator: " ").last.map(String.init) ?? ""
@@ -38,7 +42,8 @@ struct ReferenceTests {
     }
 
     private func labels(_ name: String) -> String {
-        let lines = NodeMetrics.text(FakeNode.busy(), process: ProcessReading()).split(separator: "\n")
+        let lines = NodeMetrics.text(FakeNode.busy(), process: ProcessReading(), connectors: Self.connectors)
+            .split(separator: "\n")
         guard let line = lines.first(where: { $0.hasPrefix(name + "{") || $0.hasPrefix(name + "_bucket{") }) else {
             return ""
         }
@@ -191,9 +196,13 @@ struct ReferenceTests {
         for endpoint in api {
             text += "\n## \(endpoint.method.rawValue) \(endpoint.path)\n\n\(endpoint.summary)\n\n"
             for query in endpoint.query {
-                text +=
-                    "- `?\(query.name)=`: \(query.meaning); \(query.range.lowerBound) to \(query.range.upperBound), "
-                text += "default \(query.standard)\n"
+                text += "- `?\(query.name)=`: \(query.meaning)"
+                switch query.kind {
+                case .number(let range, let standard):
+                    text += "; \(range.lowerBound) to \(range.upperBound), default \(standard)\n"
+                case .text: text += "\n"
+                case .choice(let words): text += "; one of \(words.map { "`\($0)`" }.joined(separator: ", "))\n"
+                }
             }
             switch endpoint.answer {
             case .json(let schema): text += "Answers with JSON: \(describe(schema)).\n"

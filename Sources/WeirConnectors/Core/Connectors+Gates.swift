@@ -2,16 +2,20 @@ import WeirGates
 import WeirWorld
 
 extension Connectors {
-    static func gateID(_ id: ConnectorID) -> String { "connector/" + id }
+    static func gateID(_ id: ConnectorID) -> String { GateKind.connectorPrefix + id }
 
     func gateEntry(_ id: ConnectorID) -> GateRegistry.Entry {
         GateRegistry.Entry(
             id: Self.gateID(id),
-            read: { [book] in book.withSlot(id) { slot, _ in Self.reading(id, slot) } },
+            read: { [book] in
+                book.withSlot(id) { slot, state in
+                    Self.reading(id, name: state.registry[id]?.record.registration.name ?? id, slot)
+                }
+            },
             order: { [weak self] order in self?.take(order, id) })
     }
 
-    private static func reading(_ id: ConnectorID, _ slot: QueueSlot) -> GateReading {
+    private static func reading(_ id: ConnectorID, name: String, _ slot: QueueSlot) -> GateReading {
         let gate = slot.gate
         let level = slot.level
         let own = slot.marks.level
@@ -36,7 +40,7 @@ extension Connectors {
                 .init("pushes let in at their deadline", "\(slot.overdue)"),
                 .init("objects delivered since the start", "\(slot.objects)"),
             ],
-            senders: [id], receiver: "routes", counters: counters)
+            senders: [name], receiver: "routes", counters: counters)
     }
 
     private static func outside(_ slot: QueueSlot) -> [GateReading.Detail] {

@@ -23,12 +23,15 @@ extension Connectors {
     /// A run of a managed connector begins. A reset from now on counts for the run: its state is dropped at its end.
     package func runBegins(_ id: ConnectorID) { book.with { $0.registry.runBegins(id) } }
 
-    /// Of all connectors, sorted by name, then by id.
-    package var looks: [ConnectorLook] {
+    /// Of all connectors, in no order.
+    package var ids: [ConnectorID] { book.with { Array($0.registry.entries.keys) } }
+
+    /// Each with the newest of its open works first; those that are not registered are left out.
+    package func looks(of ids: some Collection<ConnectorID> & Sendable) -> [ConnectorLook] {
         let settings = settings
         let looks = book.with { state in
-            state.registry.entries.values.map { entry in
-                let id = entry.record.id
+            ids.compactMap { id -> ConnectorLook? in
+                guard let entry = state.registry[id] else { return nil }
                 let slot = state.slots[id]
                 // Without a slot nothing was ever pushed.
                 return ConnectorLook(
@@ -42,9 +45,6 @@ extension Connectors {
             var look = look
             look.openWorks.sort { $0.startedAt > $1.startedAt }
             return look
-        }.sorted { left, right in
-            let (leftName, rightName) = (left.record.registration.name, right.record.registration.name)
-            return leftName == rightName ? left.record.id < right.record.id : leftName < rightName
         }
     }
 }

@@ -42,13 +42,27 @@ struct APIEndpoints: Sendable {
 
     private var gates: Endpoint {
         Endpoint(
-            method: .get, path: "/api/v1/gates", operation: "list_gates", summary: "All gates, most pressed first.",
-            answer: .json(Schema([GateView].self))
-        ) { _, _ in
-            let seen = observatory.look()
+            method: .get, path: "/api/v1/gates", operation: "list_gates",
+            summary: "Gates, most pressed first: all but those of connectors beyond the limit.",
+            query: [Self.connectorGates], answer: .json(Schema([GateView].self)), problems: [400]
+        ) { request, _ in
+            var seen = observatory.look()
+            if seen.gatesLeft > 0 {
+                var query = ConnectorQuery()
+                query.order = .state
+                query.limit = try Endpoint.value(Self.connectorGates, of: request)
+                seen.gates += try await connectors.select(query).selection.rows.compactMap {
+                    node.gates.reading(GateKind.connectorPrefix + $0.id)
+                }
+            }
             return try Answer.json(seen.mostPressedFirst.map { seen.view($0) })
         }
     }
+
+    private static let connectorGates = Endpoint.Query(
+        name: "connectors",
+        meaning: "where there are more than 50 connectors, the gates of so many of them come along, the worst first",
+        range: 0...10_000, standard: 100)
 
     private var gate: Endpoint {
         Endpoint(
@@ -80,13 +94,21 @@ struct APIEndpoints: Sendable {
 
     /// - Throws: `APIProblem` when there is no such gate.
     func give(_ order: GateRegistry.Order, _ id: String) throws(APIProblem) {
-        guard node.gates.order(order, id) else { throw APIProblem.unknown("gate", id, known: node.gates.ids) }
+        guard node.gates.order(order, id) else { throw unknownGate(id) }
+    }
+
+    /// Connectors' gates may be meant, but their ids would fill the list.
+    func unknownGate(_ id: String) -> APIProblem {
+        let ids = node.gates.ids
+        let isConnector = { (id: String) in id.hasPrefix(GateKind.connectorPrefix) }
+        return APIProblem.unknown(
+            "gate", id, known: ids.filter { !isConnector($0) }, also: Array(ids.filter(isConnector).prefix(5_000)))
     }
 
     private func view(_ id: String) throws(APIProblem) -> GateView {
-        let seen = observatory.look()
+        let seen = observatory.look(at: id)
         guard let reading = seen.gates.first(where: { $0.id == id }) else {
-            throw APIProblem.unknown("gate", id, known: seen.gates.map(\.id))
+            throw unknownGate(id)
         }
         var view = seen.view(reading)
         view.history = seen.histories[id]?.transitions ?? []

@@ -19,9 +19,11 @@ package struct APIProblem: Error, Codable, Sendable, Hashable {
         self.help = help
     }
 
-    /// - Parameter known: the names that exist; the nearest is suggested.
-    static func unknown(_ kind: String, _ name: String, known: [String]) -> APIProblem {
-        let nearest = Nearest.word(name, among: known)
+    /// - Parameters:
+    ///   - known: the names that exist; the nearest is suggested.
+    ///   - also: other names that may be meant, not worth a list.
+    static func unknown(_ kind: String, _ name: String, known: [String], also: [String] = []) -> APIProblem {
+        let nearest = Nearest.word(name, among: known + also)
         return APIProblem(
             404, "unknown_\(kind.contains(" ") ? "name" : kind)",
             "There is no \(kind) named \"\(Printable.line(name))\".",

@@ -2,6 +2,36 @@ import WeirGates
 import WeirNode
 import WeirWorld
 
+/// A page of connectors.
+package struct ConnectorListView: Codable, Sendable, Hashable {
+    /// Of all there are, whatever was asked for.
+    package var total: Int
+    /// Of those that fit what was asked for, on all pages.
+    package var matching: Int
+    /// Of all: how many are in each state.
+    package var states: [String: Int]
+    /// Of all: those where nothing starts, or a person is asked for.
+    package var held: Int
+    /// Of all: those with a trouble.
+    package var troubled: Int
+    /// In all work queues that can be read.
+    package var queueBytes: Int64
+    package var connectors: [ConnectorView]
+    /// `after` for the next page; missing on the last one.
+    package var next: String?
+
+    init(_ index: ConnectorIndex, _ selection: ConnectorSelection, _ statuses: [ConnectorStatus], at now: WallTime) {
+        total = index.rows.count
+        matching = selection.matching
+        states = index.counts
+        held = index.held
+        troubled = index.troubled
+        queueBytes = index.bytes
+        connectors = statuses.map { ConnectorView($0, at: now) }
+        next = selection.next
+    }
+}
+
 /// A connector as the API shows it. Times are RFC 3339, UTC; what is not known is left out.
 package struct ConnectorView: Codable, Sendable, Hashable {
     package var id: String
@@ -47,9 +77,12 @@ package struct ConnectorView: Codable, Sendable, Hashable {
     package var shown: ShownView
 
     package struct ShownView: Codable, Sendable, Hashable {
+        /// The one word: the activity, and for `outside` the gate's state.
+        package var state: String
         package var lastRun: String
         package var nextRun: String
         package var serverCapacity: String
+        package var heartbeat: String
     }
 
     package struct AuditView: Codable, Sendable, Hashable {
@@ -59,7 +92,7 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         package var why: String
     }
 
-    init(_ status: ConnectorStatus) {
+    init(_ status: ConnectorStatus, at now: WallTime) {
         id = status.id
         name = status.name
         origin = status.origin
@@ -87,12 +120,12 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         failures = status.failures
         state = status.state
         gateState = status.gate?.state.rawValue
-        gateReason = (status.gate?.reason).map(ReasonView.init)
-        troubles = status.troubles.map(ReasonView.init)
+        gateReason = status.gate.map { ReasonView($0.reason, runbook: Runbook.gate($0)) }
+        troubles = status.troubles.map { ReasonView($0, runbook: Runbook.connector($0.code)) }
         openWorks = status.openWorks.count
         shown = ShownView(
-            lastRun: ConnectorText.lastRun(status), nextRun: ConnectorText.nextRun(status),
-            serverCapacity: ConnectorText.capacity(status))
+            state: status.word, lastRun: ConnectorText.lastRun(status), nextRun: ConnectorText.nextRun(status),
+            serverCapacity: ConnectorText.capacity(status), heartbeat: ConnectorText.heartbeat(status, at: now))
     }
 }
 

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import WeirSettings
 
 /// One row of the API's table: what is served, how it is described, and what answers. Router and OpenAPI document are
 /// made from the same rows, so neither can have one that the other lacks.
@@ -16,10 +17,25 @@ struct Endpoint: Sendable {
     var respond: @Sendable (Request, BasicRequestContext) async throws -> Response
 
     struct Query: Sendable {
+        enum Kind: Sendable {
+            case number(ClosedRange<Int>, standard: Int)
+            case text
+            case choice([String])
+        }
+
         var name: String
         var meaning: String
-        var range: ClosedRange<Int>
-        var standard: Int
+        var kind: Kind
+
+        init(name: String, meaning: String, kind: Kind) {
+            self.name = name
+            self.meaning = meaning
+            self.kind = kind
+        }
+
+        init(name: String, meaning: String, range: ClosedRange<Int>, standard: Int) {
+            self.init(name: name, meaning: meaning, kind: .number(range, standard: standard))
+        }
     }
 
     /// What a success carries.
@@ -37,17 +53,44 @@ struct Endpoint: Sendable {
         router.on(RouterPath(path), method: method) { request, context in try await respond(request, context) }
     }
 
-    /// Values of the query, each within its range or the standard one.
+    /// The number in the query, within its range, or the standard one.
     /// - Throws: `APIProblem` that names the parameter.
     static func value(_ query: Query, of request: Request) throws(APIProblem) -> Int {
-        guard let text = request.uri.queryParameters[query.name[...]] else { return query.standard }
-        guard let value = Int(text), query.range.contains(value) else {
-            throw APIProblem(
-                400, "bad_parameter", "\(query.name) is \"\(Printable.line(String(text)))\".",
-                detail: "Expected a whole number from \(query.range.lowerBound) to \(query.range.upperBound).",
-                help: "\(query.name): \(query.meaning)")
+        guard case .number(let range, let standard) = query.kind else {
+            preconditionFailure("\(query.name) is not a number")
+        }
+        guard let text = try written(query, of: request) else { return standard }
+        guard let value = Int(text), range.contains(value) else {
+            throw refusal(query, text, "Expected a whole number from \(range.lowerBound) to \(range.upperBound).")
         }
         return value
+    }
+
+    /// What stands in the query, as a form or a program writes it; `nil` when it is absent or empty.
+    /// - Throws: `APIProblem` that names the parameter, and for a choice the nearest one.
+    static func text(_ query: Query, of request: Request) throws(APIProblem) -> String? {
+        guard let text = try written(query, of: request), !text.isEmpty else { return nil }
+        if case .choice(let words) = query.kind, !words.contains(text) {
+            let nearest = Nearest.word(text, among: words).map { " Did you mean \"\($0)\"?" } ?? ""
+            throw refusal(query, text, "Expected one of \(words.joined(separator: ", ")).\(nearest)")
+        }
+        return text
+    }
+
+    private static func written(_ query: Query, of request: Request) throws(APIProblem) -> String? {
+        let parts = (request.uri.query ?? "").split(separator: "&")
+        guard let part = parts.first(where: { $0.hasPrefix(query.name + "=") }) else { return nil }
+        let raw = part.dropFirst(query.name.utf8.count + 1).replacing("+", with: " ")
+        guard let text = PathSegment.decode(String(raw)) else {
+            throw refusal(query, String(raw), "Expected percent-encoded UTF-8.")
+        }
+        return text
+    }
+
+    private static func refusal(_ query: Query, _ text: String, _ detail: String) -> APIProblem {
+        APIProblem(
+            400, "bad_parameter", "\(query.name) is \"\(Printable.line(text))\".", detail: detail,
+            help: "\(query.name): \(query.meaning)")
     }
 }
 

@@ -80,10 +80,13 @@ package struct GateView: Codable, Sendable, Hashable {
 package struct ReasonView: Codable, Sendable, Hashable {
     package var code: String
     package var sentence: String
+    /// Where the project's documentation says what to do; missing where nothing is to be done.
+    package var runbook: String?
 
-    init(_ reason: Reason) {
+    init(_ reason: Reason, runbook: String? = nil) {
         code = reason.code
         sentence = reason.sentence
+        self.runbook = runbook
     }
 }
 
@@ -107,7 +110,7 @@ package struct QueueView: Codable, Sendable, Hashable {
         oldestSeconds = reading.oldest.map { max(0, (now - $0).inSeconds) }
         segments = reading.segments
         engaged = reading.isEngaged
-        trouble = reading.trouble.map(ReasonView.init)
+        trouble = reading.trouble.map { ReasonView($0) }
     }
 }
 
@@ -116,7 +119,7 @@ extension GateView {
         id = reading.id
         kind = reading.kind.rawValue
         state = reading.state.rawValue
-        reason = ReasonView(reading.reason)
+        reason = ReasonView(reading.reason, runbook: Runbook.gate(reading))
         since = reading.since.description
         sinceSeconds = max(0, (now - reading.since).inSeconds)
         level = reading.level

@@ -74,13 +74,7 @@ struct OpenAPIDocument {
             + endpoint.query.map { query -> JSONValue in
                 .object([
                     ("name", .string(query.name)), ("in", .string("query")), ("description", .string(query.meaning)),
-                    (
-                        "schema",
-                        .object([
-                            ("type", .string("integer")), ("minimum", .number(query.range.lowerBound)),
-                            ("maximum", .number(query.range.upperBound)), ("default", .number(query.standard)),
-                        ])
-                    ),
+                    ("schema", schema(query.kind)),
                 ])
             }
         if !parameters.isEmpty { fields.append(("parameters", .array(parameters))) }
@@ -91,6 +85,19 @@ struct OpenAPIDocument {
         }
         fields.append(("responses", .object(responses)))
         return .object(fields)
+    }
+
+    private func schema(_ kind: Endpoint.Query.Kind) -> JSONValue {
+        switch kind {
+        case .number(let range, let standard):
+            .object([
+                ("type", .string("integer")), ("minimum", .number(range.lowerBound)),
+                ("maximum", .number(range.upperBound)), ("default", .number(standard)),
+            ])
+        case .text: .object([("type", .string("string"))])
+        case .choice(let words):
+            .object([("type", .string("string")), ("enum", .array(words.map { .string($0) }))])
+        }
     }
 
     private mutating func success(_ answer: Endpoint.Content) -> JSONValue {

@@ -24,7 +24,7 @@ package struct SourceView: Codable, Sendable, Hashable {
         name = reading.name
         type = reading.type
         state = status.state
-        reason = status.reason.map(ReasonView.init)
+        reason = status.reason.map { ReasonView($0) }
         addresses = status.addresses
         canBeDelayed = status.canBeDelayed
         events = reading.events
@@ -63,7 +63,7 @@ package struct DestinationView: Codable, Sendable, Hashable {
             inFlight = status.inFlight
             concurrency = status.concurrency
             sentEvents = status.sentEvents
-            trouble = status.trouble.map(ReasonView.init)
+            trouble = status.trouble.map { ReasonView($0) }
         }
     }
 

@@ -30,7 +30,9 @@ struct LevelHistory: Sendable {
             points.append(Point(slot: slot, ratio: reading.ratio))
             if points.count > Self.capacity { points.removeFirst(points.count - Self.capacity) }
         }
-        flow.add([reading.counters.takenEvents, reading.counters.deliveredEvents], at: now)
+        let counters = reading.counters
+        flow.add(
+            [counters.takenEvents, counters.deliveredEvents, counters.takenBytes, counters.deliveredBytes], at: now)
         // The same state since another time: it was left and came back between two looks.
         if last?.state != reading.state || last?.since != reading.since {
             last = (reading.state, reading.since)
@@ -43,7 +45,21 @@ struct LevelHistory: Sendable {
 
     var rates: GateView.RatesView {
         let rates = flow.perSecond
-        return GateView.RatesView(inEventsPerSecond: rates.first ?? 0, outEventsPerSecond: rates.last ?? 0)
+        guard rates.count == 4 else { return GateView.RatesView() }
+        return GateView.RatesView(inEventsPerSecond: rates[0], outEventsPerSecond: rates[1])
+    }
+
+    /// When a gate of bytes that forecasts nothing itself is full or drained at the present rates.
+    func forecast(_ reading: GateReading) -> GateReading.Forecast {
+        let rates = flow.perSecond
+        guard rates.count == 4, let level = reading.level, reading.limit.unit == .bytes else { return .init() }
+        let growth = rates[2] - rates[3]
+        var forecast = GateReading.Forecast()
+        let room = Double(reading.limit.amount - level)
+        // More than three years is no forecast, and would not fit into a duration everywhere.
+        if growth > 0, room > 0, room / growth < 1e8 { forecast.full = .seconds(room / growth) }
+        if growth < 0, level > 0, Double(level) / -growth < 1e8 { forecast.drained = .seconds(Double(level) / -growth) }
+        return forecast
     }
 }
 

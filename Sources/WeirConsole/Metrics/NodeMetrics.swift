@@ -6,8 +6,11 @@ import WeirWorld
 /// `/metrics`: the whole node as Prometheus sees it. Every label is from a small closed set; every series that can be
 /// known from the configuration is there from the start with zero, so that a first increase is an increase.
 enum NodeMetrics {
-    static func text(_ node: any NodeAccess, process: ProcessReading) -> String {
-        let gates = node.gates.readings
+    /// - Parameter connectors: absent where the configuration has none.
+    static func text(
+        _ node: any NodeAccess, process: ProcessReading, connectors: ConnectorMetrics? = nil
+    ) -> String {
+        let gates = node.gates.readings(crowd: GateKind.connectorPrefix, most: ConnectorMetrics.seriesMost).readings
         // What a composed destination hands on is counted by its members.
         let ends = gates.filter(\.members.isEmpty)
         let now = node.world.time.wall
@@ -19,6 +22,7 @@ enum NodeMetrics {
         addSources(node.sources, &out)
         addRoutes(node.routes, &out)
         addDestinations(node.destinations, &out)
+        connectors?.add(to: &out)
         addNode(node, process, now, &out)
         return out.text
     }

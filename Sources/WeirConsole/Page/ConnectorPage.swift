@@ -7,11 +7,27 @@ struct ConnectorPage: Sendable {
     let status: ConnectorStatus
     let works: [WorkStatus]
     let audit: [ConnectorAudit]
-    let seen: Snapshot
+    let at: WallTime
+    let version: String
+
+    /// Changes when something comes or goes that stands in a place of its own: buttons, troubles, works.
+    static func structure(_ status: ConnectorStatus, version: String) -> String {
+        var print = StructurePrint()
+        print.add([status.name, "\(status.isPaused)", "\(status.canRunNow)", "\(status.isRunning)", version])
+        print.add(status.troubles.map(\.code))
+        print.add(status.openWorks.map(\.id))
+        return print.text
+    }
 
     var markup: Markup {
-        let face = ConnectorFace(status, at: seen.at)
-        return Frame(title: status.name, structure: seen.structure, place: .connectors).markup {
+        let face = ConnectorFace(status, at: at)
+        return Frame(
+            title: status.name, structure: Self.structure(status, version: version), place: .connectors,
+            live: "/live/connectors/\(PathSegment.encode(status.id))"
+        ).markup {
+            tag("nav", ["class": "crumbs", "aria-label": "Where this is"]) {
+                tag("a", ["href": "/connectors"]) { "Connectors" }
+            }
             tag("div", ["class": "head"]) {
                 tag("h1") { status.name }
                 face.chip
@@ -26,7 +42,14 @@ struct ConnectorPage: Sendable {
             }
             // What the warning above says already is not said twice.
             for trouble in status.troubles where trouble.code != "queue_threshold" {
-                tag("p", ["class": "warning"]) { trouble.sentence }
+                tag("div", ["class": "warning"]) {
+                    tag("span", ["id": "ctrouble:\(trouble.code):\(status.id)"]) { trouble.sentence }
+                    if let page = Runbook.connector(trouble.code) {
+                        tag("br")
+                        "What to do: "
+                        tag("code") { page }
+                    }
+                }
             }
             tag("section", ["class": "panel", "aria-labelledby": "schedule"]) {
                 tag("h2", ["id": "schedule"]) { "Schedule and capacity" }
@@ -34,7 +57,9 @@ struct ConnectorPage: Sendable {
             }
             tag("section", ["class": "panel", "aria-labelledby": "state"]) {
                 tag("h2", ["id": "state"]) { "State" }
-                tag("pre", ["id": "cstate:\(status.id)"]) { Self.state(status) }
+                tag("pre", ["id": "cstate:\(status.id)", "tabindex": "0", "aria-labelledby": "state"]) {
+                    Self.state(status)
+                }
             }
             tag("section", ["class": "panel", "aria-labelledby": "works"]) {
                 tag("h2", ["id": "works"]) { "Works, the newest first" }
@@ -55,7 +80,7 @@ struct ConnectorPage: Sendable {
 
     static func warningClass(_ status: ConnectorStatus) -> String { status.isFull ? "shown" : "gone" }
 
-    static func state(_ status: ConnectorStatus) -> String { status.state ?? "none" }
+    static func state(_ status: ConnectorStatus) -> String { ConnectorText.state(status.state) }
 
     private var orders: [ConnectorOrder] {
         let run: [ConnectorOrder] = status.isRunning ? [.terminate] : status.canRunNow ? [.run] : []
@@ -82,6 +107,16 @@ struct ConnectorPage: Sendable {
                     }
                 }
             }
+            if let gate = status.gate {
+                tag("tr") {
+                    tag("th", ["scope": "row"]) { "Gate" }
+                    tag("td", ["class": "text"]) {
+                        tag("a", ["href": "/gates/\(PathSegment.encode(gate.id))"]) { "Why" }
+                        ": "
+                        tag("span", ["id": "cgate:\(status.id)"]) { gate.reason.sentence }
+                    }
+                }
+            }
             for (name, value) in more {
                 tag("tr") {
                     tag("th", ["scope": "row"]) { name }
@@ -92,12 +127,13 @@ struct ConnectorPage: Sendable {
     }
 
     private var more: [(String, String)] {
-        [
+        let isOutside = status.origin == "opencti"
+        return [
+            ("Runs are put off at", ConnectorText.threshold(status)),
             ("Pushes wait at", ConnectorText.megabytes(status.hardLimit)),
-            ("Comes by", status.origin == "opencti" ? "a process of its own (OpenCTI)" : status.origin),
+            ("Comes by", isOutside ? "a process of its own (OpenCTI)" : status.origin),
             ("Type", status.type), ("Registered", ConnectorText.at(status.registeredAt)),
-            ("Runs that failed in a row", "\(status.failures)"),
-        ]
+        ] + (isOutside ? [] : [("Runs that failed in a row", "\(status.failures)")])
     }
 
     private var worksTable: Markup {
@@ -149,62 +185,21 @@ struct ConnectorPage: Sendable {
         tag("table", ["role": "table"]) {
             tag("thead", ["role": "rowgroup"]) {
                 tag("tr", ["role": "row"]) {
-                    for name in ["At", "Who", "What"] { tag("th", ["scope": "col", "role": "columnheader"]) { name } }
+                    for name in ["At", "Who", "What", "Why"] {
+                        tag("th", ["scope": "col", "role": "columnheader"]) { name }
+                    }
                 }
             }
             tag("tbody", ["role": "rowgroup"]) {
                 for entry in audit {
                     tag("tr", ["role": "row"]) {
                         tag("th", ["scope": "row", "role": "rowheader"]) { ConnectorText.at(entry.at) }
-                        tag("td", ["role": "cell"]) { entry.who }
-                        tag("td", ["role": "cell"]) { entry.action }
+                        tag("td", ["role": "cell", "data-label": "Who"]) { entry.who }
+                        tag("td", ["role": "cell", "data-label": "What"]) { entry.action }
+                        tag("td", ["role": "cell", "class": "why"]) { entry.why }
                     }
                 }
             }
-        }
-    }
-}
-
-/// Asks once more before a connector is told something; works without scripts.
-struct ConfirmPage: Sendable {
-    let status: ConnectorStatus
-    let order: ConnectorOrder
-
-    var markup: Markup {
-        let path = "/connectors/\(PathSegment.encode(status.id))"
-        return Frame(title: Self.label(order), structure: "", place: .connectors, refreshes: false).markup {
-            tag("section", ["class": "panel empty", "aria-labelledby": "ask"]) {
-                tag("h1", ["id": "ask", "class": "inside"]) { "\(Self.label(order)): \(status.name)?" }
-                tag("p") { meaning }
-                if order == .reset { tag("pre") { ConnectorPage.state(status) } }
-                tag("form", ["method": "post", "action": "\(path)/\(order.rawValue)", "class": "inside"]) {
-                    tag("button", ["class": "main"]) { Self.label(order) }
-                    " "
-                    tag("a", ["href": path]) { "Leave it as it is" }
-                }
-            }
-        }
-    }
-
-    static func label(_ order: ConnectorOrder) -> String {
-        switch order {
-        case .run: "Run now"
-        case .terminate: "Stop the run"
-        case .pause: "Pause"
-        case .resume: "Resume"
-        case .reset: "Reset state"
-        }
-    }
-
-    private var meaning: String {
-        switch order {
-        case .run: "It runs once, as soon as its work queue has room. Its schedule stays."
-        case .terminate:
-            "The run under way ends and counts as not run. What it has pushed stays; the next run comes at its time."
-        case .pause: "No run starts, and what it pushes waits. Nothing is lost. It lasts until somebody resumes it."
-        case .resume: "Its runs start again, and what it pushed and had to wait comes in."
-        case .reset:
-            "It forgets how far it was and imports from the beginning. What it has pushed stays. This cannot be undone."
         }
     }
 }

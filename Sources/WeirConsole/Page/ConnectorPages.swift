@@ -1,50 +1,90 @@
 import HTTPTypes
 import Hummingbird
 import WeirNode
+import WeirWorld
 
 /// The pages of connectors and what can be told to them: a page that asks (GET), and the deed (POST).
 struct ConnectorPages: Sendable {
     let observatory: Observatory
     let endpoints: ConnectorEndpoints
+    let live: @Sendable (@escaping @Sendable () async throws -> LiveCells) throws -> Response
 
     func add(to router: Router<BasicRequestContext>) {
-        router.get("/connectors") { _, _ in Answer.page(ConnectorsPage(seen: observatory.look()).markup) }
+        router.get("/connectors") { request, _ in await list(request) }
         router.get("/connectors/{id}") { _, context in await one(context) }
+        router.get("/live/connectors") { request, _ in
+            let query = try Self.query(request)
+            return try live { LiveCells(try await listing(query)) }
+        }
+        router.get("/live/connectors/{id}") { _, context in
+            let id = try await endpoints.status(try APIEndpoints.name("id", context)).id
+            return try live {
+                LiveCells(try await endpoints.status(id), at: node.world.time.wall, version: node.version)
+            }
+        }
         for order in ConnectorOrder.allCases {
-            router.get("/connectors/{id}/\(order.rawValue)") { _, context in ask(order, context) }
-            router.post("/connectors/{id}/\(order.rawValue)") { _, context in await give(order, context) }
+            router.get("/connectors/{id}/\(order.rawValue)") { _, context in await ask(order, context) }
+            router.post("/connectors/{id}/\(order.rawValue)") { request, context in
+                await give(order, request, context)
+            }
+        }
+    }
+
+    private var node: any NodeAccess { observatory.node }
+
+    private static func query(_ request: Request) throws(APIProblem) -> ConnectorQuery {
+        var query = try ConnectorEndpoints.query(request)
+        query.limit = min(query.limit, ConnectorListing.rowsMost)
+        return query
+    }
+
+    private func listing(_ query: ConnectorQuery) async throws(APIProblem) -> ConnectorListing {
+        let (index, selection) = try await endpoints.select(query)
+        return ConnectorListing(
+            at: node.world.time.wall, version: node.version, query: query, index: index, selection: selection,
+            statuses: node.connectors?.statuses(of: selection.rows.map(\.id)) ?? [])
+    }
+
+    private func list(_ request: Request) async -> Response {
+        do throws(APIProblem) {
+            return Answer.page(ConnectorsPage(seen: try await listing(try Self.query(request))).markup)
+        } catch {
+            return Answer.page(error)
         }
     }
 
     private func one(_ context: BasicRequestContext) async -> Response {
         do throws(APIProblem) {
-            let status = try endpoints.status(try APIEndpoints.name("id", context))
-            let works = await observatory.node.connectors?.works(of: status.id, most: ConnectorEndpoints.worksMost)
+            let status = try await endpoints.status(try APIEndpoints.name("id", context))
+            let works = await node.connectors?.works(of: status.id, most: ConnectorEndpoints.worksMost)
             let page = ConnectorPage(
                 status: status, works: works ?? [], audit: try await endpoints.audit(status.id),
-                seen: observatory.look())
+                at: node.world.time.wall, version: node.version)
             return Answer.page(page.markup)
         } catch {
             return Answer.page(error)
         }
     }
 
-    private func ask(_ order: ConnectorOrder, _ context: BasicRequestContext) -> Response {
+    private func ask(_ order: ConnectorOrder, _ context: BasicRequestContext) async -> Response {
         do throws(APIProblem) {
-            let status = try endpoints.status(try APIEndpoints.name("id", context))
+            let status = try await endpoints.status(try APIEndpoints.name("id", context))
             return Answer.page(ConfirmPage(status: status, order: order).markup)
         } catch {
             return Answer.page(error)
         }
     }
 
-    private func give(_ order: ConnectorOrder, _ context: BasicRequestContext) async -> Response {
-        do throws(APIProblem) {
-            let id = try APIEndpoints.name("id", context)
-            try await endpoints.give(order, id, by: "console")
+    private func give(_ order: ConnectorOrder, _ request: Request, _ context: BasicRequestContext) async -> Response {
+        do {
+            let id = try await endpoints.status(try APIEndpoints.name("id", context)).id
+            let why = try await OrderNote.form(request).why ?? ""
+            try await endpoints.give(order, id, by: "console", why: why)
             return Answer.seeOther("/connectors/\(PathSegment.encode(id))")
+        } catch let problem as APIProblem {
+            return Answer.page(problem)
         } catch {
-            return Answer.page(error)
+            return Answer.page(APIProblem(400, "bad_request", "The request could not be read."))
         }
     }
 }

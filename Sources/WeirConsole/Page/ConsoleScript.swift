@@ -8,7 +8,8 @@ enum ConsoleScript {
         "use strict";
         const allowed = new Set(["class", "d", "points", "width"]);
         const badge = document.getElementById("live");
-        const others = "BroadcastChannel" in window ? new BroadcastChannel("weir") : null;
+        const stream = document.body.dataset.live;
+        const others = "BroadcastChannel" in window ? new BroadcastChannel("weir " + stream) : null;
         const known = {cells: {}};
         let leads = false;
         let last = Date.now();
@@ -16,17 +17,23 @@ enum ConsoleScript {
         function apply(patch) {
           last = Date.now();
           const here = document.body.dataset.structure;
-          if (here && patch.structure !== here) { location.reload(); return; }
+          if (here && patch.structure !== here) { renew(); return; }
           for (const [id, cell] of Object.entries(patch.cells)) {
             const element = document.getElementById(id);
             if (!element) continue;
             if (cell.t !== undefined && element.textContent !== cell.t) element.textContent = cell.t;
             for (const [name, value] of Object.entries(cell.a ?? {})) {
               if (allowed.has(name)) element.setAttribute(name, value);
-              else if (name === "data-lines" && element.dataset.lines !== value) { location.reload(); return; }
+              else if (name === "data-lines" && element.dataset.lines !== value) { renew(); return; }
             }
           }
           if (patch.order) sort(patch.order);
+        }
+
+        // Not under the hands of one who fills in a form, and not again and again.
+        function renew() {
+          const isBusy = document.activeElement?.matches("input, select");
+          if (!isBusy && performance.now() > 2000) location.reload();
         }
 
         // A row that holds the focus would lose it by being moved: the order waits until the focus is elsewhere.
@@ -46,7 +53,7 @@ enum ConsoleScript {
 
         function lead() {
           leads = true;
-          const source = new EventSource("/live");
+          const source = new EventSource(stream);
           source.addEventListener("patch", (event) => {
             const patch = JSON.parse(event.data);
             remember(patch);
@@ -64,7 +71,7 @@ enum ConsoleScript {
           };
           others.postMessage({hello: true});
         }
-        if (others && navigator.locks) navigator.locks.request("weir-live", lead); else lead();
+        if (others && navigator.locks) navigator.locks.request("weir-live " + stream, lead); else lead();
 
         function tell() {
           const age = Math.round((Date.now() - last) / 1000);

@@ -87,6 +87,16 @@ enum ConsoleStyle {
         .panel pre{margin:0;padding:10px 14px;overflow:auto;font:13px ui-monospace,"JetBrains Mono",monospace;
         white-space:pre-wrap;overflow-wrap:anywhere;max-height:20em}
         .work{border-radius:3px}
+        .filter{display:flex;gap:8px 10px;align-items:center;flex-wrap:wrap;margin-bottom:12px}
+        .filter label,.ask label{color:var(--mute);font-size:12px}
+        input,select{font:inherit;font-size:13px;color:var(--ink);background:var(--panel);border:1px solid var(--mute);
+        border-radius:6px;padding:3px 8px;min-height:28px;max-width:100%}
+        input:focus-visible,select:focus-visible,pre:focus-visible{outline:2px solid var(--acc);outline-offset:2px}
+        .ask{display:grid;gap:8px;padding:4px 14px;max-width:70ch}
+        .pager{display:flex;gap:14px;align-items:center;flex-wrap:wrap;color:var(--mute)}.pager a,.crumbs a{
+        color:var(--acc);text-decoration:underline}
+        .crumbs{margin-bottom:4px;font-size:13px}
+        .warning code{background:none;padding:0}
         .empty{padding-bottom:10px}.inside{font-size:16px;padding:12px 14px 0;margin:0}
         .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
         @media (max-width:700px){
@@ -106,7 +116,8 @@ enum ConsoleStyle {
         border-top:1px solid var(--line)}
         .facts th{width:auto;font-size:12px}.facts td:empty{display:none}
         td.wide{display:none!important}td.why,td.text{flex-basis:100%;min-width:0}
-        button{min-height:32px;padding:5px 14px}
+        button{min-height:32px;padding:5px 14px}.filter{display:grid;grid-template-columns:auto 1fr}
+        .filter button{grid-column:2;justify-self:start}
         }
         @media (prefers-reduced-motion:no-preference){.edge,.b-open,.b-fill,.b-hold,.b-queue,.b-susp,.b-drop,.b-rest{
         transition:stroke .4s,fill .4s,width .4s}}

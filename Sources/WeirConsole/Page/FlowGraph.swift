@@ -33,9 +33,23 @@ struct FlowGraph: Sendable {
         self.receivers = receivers
     }
 
+    /// Connectors are one box: each has its own row in the table below or on their own page, and a picture with a
+    /// curve for each would show nothing.
+    static let connectors = "connectors"
+
     static func shown(_ seen: Snapshot) -> [GateReading] {
-        let ids = Set(seen.mostPressedFirst.prefix(rowsMost).map(\.id))
-        return seen.gates.filter { ids.contains($0.id) }
+        let ids = Set(seen.mostPressedFirst.filter { $0.kind != .connector }.prefix(rowsMost).map(\.id))
+        return seen.gates.filter { ids.contains($0.id) }.map { gate in
+            var gate = gate
+            gate.senders = senders(of: gate)
+            return gate
+        }
+    }
+
+    /// As they are drawn.
+    static func senders(of gate: GateReading) -> [String] {
+        let others = gate.senders.filter { !$0.hasPrefix(GateKind.connectorPrefix) }
+        return others.count < gate.senders.count ? others + [connectors] : others
     }
 
     var markup: Markup {
@@ -59,9 +73,10 @@ struct FlowGraph: Sendable {
             for (index, gate) in gates.enumerated() { box(gate, y: place(index, of: gates.count, height)) }
             for (index, name) in receivers.enumerated() { receiver(name, y: place(index, of: receivers.count, height)) }
         }
-        guard seen.gates.count > gates.count else { return graph + list }
+        let drawable = seen.gates.filter { $0.kind != .connector }.count
+        guard drawable > gates.count else { return graph + list }
         return graph + list
-            + tag("p") { "The \(gates.count) most pressed of \(seen.gates.count) gates are drawn; the table has all." }
+            + tag("p") { "The \(gates.count) most pressed of \(drawable) gates are drawn; the table has all." }
     }
 
     private var list: Markup {
@@ -215,6 +230,11 @@ struct FlowGraph: Sendable {
     static func width(_ face: GateFace) -> String { Figures.rounded(face.bar * 292, 0) }
 
     static func sourceText(_ name: String, _ seen: Snapshot) -> String {
+        if name == connectors, !seen.sources.contains(where: { $0.reading.name == name }) {
+            let all = seen.gates.filter { $0.kind == .connector }
+            if seen.gatesLeft > 0 { return Figures.count(Int64(seen.gatesLeft + all.count)) }
+            return "\(all.filter { $0.state.isHeld }.count) of \(all.count) held"
+        }
         guard let source = seen.sources.first(where: { $0.reading.name == name }) else { return "" }
         let rate = "\(Figures.rate(seen.sourceRates[name] ?? 0)) events/s"
         return source.state == "reading" ? rate : "\(source.state), \(rate)"

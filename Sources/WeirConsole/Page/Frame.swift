@@ -4,6 +4,8 @@ struct Frame: Sendable {
     /// Changes when gates, sources or receivers come and go; a page that shows another one loads itself anew.
     var structure: String
     var place: Place
+    /// The stream that keeps this page up to date.
+    var live = "/live"
     /// False where a person is about to decide: without scripts the page must not go away under them.
     var refreshes = true
 
@@ -23,7 +25,7 @@ struct Frame: Sendable {
                 tag("script", ["type": "module", "src": "/console.js"])
                 if refreshes { tag("noscript") { tag("meta", ["http-equiv": "refresh", "content": "5"]) } }
             }
-            tag("body", ["data-structure": structure]) {
+            tag("body", ["data-structure": structure, "data-live": live]) {
                 tag("a", ["class": "skip", "href": "#main"]) { "Skip to content" }
                 tag("header") {
                     tag("a", ["class": "brand", "href": "/"]) {

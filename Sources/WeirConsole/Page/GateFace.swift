@@ -50,6 +50,8 @@ extension StateFace {
 /// What the pages say of a gate, as text: page and live updates are made from the same values, so they cannot differ.
 struct GateFace: Sendable {
     var id: String
+    /// What people call it: a connector's id is mostly a UUID.
+    var title: String
     var state: StateFace
     var isHeldByPerson: Bool
     var pressure: String
@@ -62,6 +64,7 @@ struct GateFace: Sendable {
 
     init(_ reading: GateReading, in seen: Snapshot) {
         id = reading.id
+        title = Self.title(reading)
         state = StateFace(reading.state)
         isHeldByPerson = reading.state == .paused || reading.state == .suspended
         pressure = Figures.pressure(reading.level, of: reading.limit.amount, reading.limit.unit.rawValue)
@@ -72,6 +75,11 @@ struct GateFace: Sendable {
         let points = seen.histories[reading.id]?.points ?? []
         spark = Sparkline.points(points)
         inWords = "Pressure of \(reading.id) over the last 15 minutes, now \(pressure)"
+    }
+
+    static func title(_ reading: GateReading) -> String {
+        guard reading.kind == .connector, let name = reading.senders.first else { return reading.id }
+        return "connector " + name
     }
 
     private static func why(_ reading: GateReading) -> String {

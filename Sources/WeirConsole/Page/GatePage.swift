@@ -11,9 +11,12 @@ struct GatePage: Sendable {
         let face = GateFace(reading, in: seen)
         let view = seen.view(reading)
         let why = WhyText(view, isComplete: true)
-        return Frame(title: reading.id, structure: seen.structure, place: .other).markup {
+        return Frame(
+            title: face.title, structure: seen.structure, place: .other,
+            live: "/live?gate=\(PathSegment.encode(reading.id))"
+        ).markup {
             tag("div", ["class": "head"]) {
-                tag("h1") { reading.id }
+                tag("h1") { face.title }
                 Icon.chip(face.state, id: reading.id)
                 tag("span", ["class": "m", "id": "headline:\(reading.id)"]) { Self.since(reading, seen) }
                 tag("span", ["class": "space"])

@@ -35,9 +35,12 @@ struct LiveCells: Sendable {
             let name = source.reading.name
             cells["srate:\(name)"] = Cell(t: FlowGraph.sourceText(name, seen))
         }
+        let connectors = FlowGraph.connectors
+        if seen.gates.contains(where: { FlowGraph.senders(of: $0).contains(connectors) }) {
+            cells["srate:\(connectors)"] = Cell(t: FlowGraph.sourceText(connectors, seen))
+        }
         for orphan in seen.orphans { cells["orphan:\(orphan.name)"] = Cell(t: OrphanPanel.holds(orphan, at: seen.at)) }
-        for status in seen.connectors.prefix(ConnectorsPage.rowsMost) { add(status, at: seen.at) }
-        for receiver in Set(seen.gates.map(\.receiver)) {
+        for receiver in Set(seen.gates.filter({ $0.kind != .connector }).map(\.receiver)) {
             cells["rmeta:\(receiver)"] = Cell(t: FlowGraph.receiverText(receiver, seen))
         }
     }
@@ -56,19 +59,51 @@ struct LiveCells: Sendable {
         cells["why:\(id)"] = Cell(t: face.why)
         cells["hold:\(id)"] = Cell(a: ["class": GateForms.holdClass(face)])
         cells["release:\(id)"] = Cell(a: ["class": GateForms.releaseClass(face)])
-        cells["ftext:\(id)"] = Cell(t: FlowGraph.text(face))
-        cells["ltext:\(id)"] = Cell(t: FlowGraph.text(face))
-        cells["fbar:\(id)"] = Cell(a: ["class": "b-\(tone)", "width": width])
         cells["lbar:\(id)"] = Cell(a: ["class": "b-\(tone)", "width": width])
-        cells["ficon:\(id)"] = Cell(a: ["class": "i-\(tone)", "d": face.state.path])
-        cells["out:\(id)"] = Cell(a: ["class": "edge e-\(tone)"])
-        for number in reading.senders.indices { cells["edge:\(number):\(id)"] = Cell(a: ["class": "edge e-\(tone)"]) }
+        if reading.kind != .connector {
+            cells["ftext:\(id)"] = Cell(t: FlowGraph.text(face))
+            cells["ltext:\(id)"] = Cell(t: FlowGraph.text(face))
+            cells["fbar:\(id)"] = Cell(a: ["class": "b-\(tone)", "width": width])
+            cells["ficon:\(id)"] = Cell(a: ["class": "i-\(tone)", "d": face.state.path])
+            cells["out:\(id)"] = Cell(a: ["class": "edge e-\(tone)"])
+            for number in FlowGraph.senders(of: reading).indices {
+                cells["edge:\(number):\(id)"] = Cell(a: ["class": "edge e-\(tone)"])
+            }
+        }
         let why = WhyText(seen.view(reading), isComplete: true)
         cells["lines:\(id)"] = Cell(a: ["data-lines": GatePage.lines(why, reading)])
         cells["headline:\(id)"] = Cell(t: GatePage.since(reading, seen))
         for (number, line) in why.lines.enumerated() {
             cells["line:\(number):\(id)"] = Cell(t: line.value)
             cells["note:\(number):\(id)"] = Cell(t: line.note)
+        }
+    }
+
+    /// Of a page of connectors.
+    init(_ seen: ConnectorListing) {
+        structure = seen.structure
+        order = []
+        for tile in seen.tiles { cells["tile:\(tile.key)"] = Cell(t: tile.value) }
+        cells["place"] = Cell(t: seen.place)
+        for status in seen.statuses { add(status, at: seen.at) }
+    }
+
+    /// Of the page of one connector.
+    init(_ status: ConnectorStatus, at now: WallTime, version: String) {
+        structure = ConnectorPage.structure(status, version: version)
+        order = []
+        add(status, at: now)
+        let id = status.id
+        cells["cwarning:\(id)"] = Cell(
+            t: ConnectorText.warning(status) ?? "", a: ["class": "\(ConnectorPage.warningClass(status)) warning"])
+        for trouble in status.troubles { cells["ctrouble:\(trouble.code):\(id)"] = Cell(t: trouble.sentence) }
+        cells["cstate:\(id)"] = Cell(t: ConnectorPage.state(status))
+        cells["cgate:\(id)"] = Cell(t: status.gate?.reason.sentence ?? "")
+        for work in status.openWorks {
+            cells["wstatus:\(work.id)"] = Cell(t: work.status)
+            cells["wtext:\(work.id)"] = Cell(t: ConnectorText.progress(work))
+            cells["wbar:\(work.id)"] = Cell(
+                a: ["class": ConnectorPage.tone(work), "width": ConnectorPage.width(work)])
         }
     }
 
@@ -80,15 +115,6 @@ struct LiveCells: Sendable {
         cells["word:c/\(id)"] = Cell(t: face.state.word)
         for cell in face.cells { cells["\(cell.key):\(id)"] = Cell(t: cell.text, a: ["class": cell.tone]) }
         cells["ctrouble:\(id)"] = Cell(t: face.trouble, a: ["class": "\(face.troubleClass) trouble"])
-        cells["cwarning:\(id)"] = Cell(
-            t: ConnectorText.warning(status) ?? "", a: ["class": "\(ConnectorPage.warningClass(status)) warning"])
-        cells["cstate:\(id)"] = Cell(t: ConnectorPage.state(status))
-        for work in status.openWorks {
-            cells["wstatus:\(work.id)"] = Cell(t: work.status)
-            cells["wtext:\(work.id)"] = Cell(t: ConnectorText.progress(work))
-            cells["wbar:\(work.id)"] = Cell(
-                a: ["class": ConnectorPage.tone(work), "width": ConnectorPage.width(work)])
-        }
     }
 
     /// What differs from an earlier look. It is sent also when nothing does: silence would look like a server that is

@@ -11,8 +11,8 @@ struct OverviewPage: Sendable {
         let faces = seen.mostPressedFirst.map { GateFace($0, in: seen) }
         return Frame(title: "Overview", structure: seen.structure, place: .overview).markup {
             tag("h1", ["class": "unseen"]) { "Overview" }
-            tiles
-            if seen.gates.isEmpty {
+            Tiles.markup(Tiles(seen).all)
+            if seen.gates.isEmpty, seen.gatesLeft == 0 {
                 nothingYet
             } else {
                 tag("section", ["class": "panel", "aria-labelledby": "flow"]) {
@@ -22,21 +22,16 @@ struct OverviewPage: Sendable {
                 tag("section", ["class": "panel", "aria-labelledby": "gates"]) {
                     tag("h2", ["id": "gates"]) { "Gates, most pressed first" }
                     table(faces)
+                    if seen.gatesLeft > 0 {
+                        tag("p") {
+                            "The gates of \(Figures.count(Int64(seen.gatesLeft))) connectors are on the page "
+                            tag("a", ["href": "/connectors?sort=state"]) { "Connectors" }
+                            "."
+                        }
+                    }
                 }
             }
             if !seen.orphans.isEmpty { OrphanPanel(seen: seen).markup }
-        }
-    }
-
-    private var tiles: Markup {
-        let figures = Tiles(seen)
-        return tag("div", ["class": "tiles"]) {
-            for tile in figures.all {
-                tag("div", ["class": "tile"]) {
-                    tag("span") { tile.label }
-                    tag("strong", ["id": "tile:\(tile.key)"]) { tile.value }
-                }
-            }
         }
     }
 
@@ -80,7 +75,7 @@ struct OverviewPage: Sendable {
     private func row(_ face: GateFace) -> Markup {
         tag("tr", ["role": "row", "id": "row:\(face.id)"]) {
             tag("th", ["scope": "row", "role": "rowheader"]) {
-                tag("a", ["href": "/gates/\(PathSegment.encode(face.id))"]) { face.id }
+                tag("a", ["href": "/gates/\(PathSegment.encode(face.id))"]) { face.title }
             }
             tag("td", ["role": "cell"]) { Icon.chip(face.state, id: face.id) }
             tag("td", ["role": "cell", "data-label": "Level / limit", "id": "level:\(face.id)"]) { face.pressure }
@@ -112,7 +107,7 @@ enum GateForms {
             "form",
             ["method": "post", "action": "\(path)/hold\(query)", "id": "hold:\(face.id)", "class": holdClass(face)]
         ) {
-            tag("button", ["aria-label": "Hold \(face.id)"]) { "Hold" }
+            tag("button", ["aria-label": "Hold \(face.title)"]) { "Hold" }
         }
             + tag(
                 "form",
@@ -121,7 +116,7 @@ enum GateForms {
                     "class": releaseClass(face),
                 ]
             ) {
-                tag("button", ["aria-label": "Release \(face.id)", "class": "main"]) { "Release" }
+                tag("button", ["aria-label": "Release \(face.title)", "class": "main"]) { "Release" }
             }
     }
 
@@ -138,6 +133,17 @@ struct Tiles: Sendable {
     }
 
     let all: [Tile]
+
+    static func markup(_ tiles: [Tile]) -> Markup {
+        tag("div", ["class": "tiles"]) {
+            for tile in tiles {
+                tag("div", ["class": "tile"]) {
+                    tag("span") { tile.label }
+                    tag("strong", ["id": "tile:\(tile.key)"]) { tile.value }
+                }
+            }
+        }
+    }
 
     init(_ seen: Snapshot) {
         let open = seen.gates.filter { !$0.state.isHeld }.count

@@ -16,20 +16,23 @@ struct Pages: Sendable {
         router.get("/console.css") { _, _ in Answer.text(ConsoleStyle.text, type: "text/css; charset=utf-8") }
         router.get("/console.js") { _, _ in Answer.text(ConsoleScript.text, type: "text/javascript; charset=utf-8") }
         router.get("/icon.svg") { _, _ in Answer.text("\(Icon.file)", type: "image/svg+xml") }
-        router.get("/live") { _, _ in try live() }
+        router.get("/live") { request, _ in
+            let gate = try Endpoint.text(Self.gate, of: request)
+            return try live { LiveCells(observatory.look(at: gate)) }
+        }
         router.get("/gates/{id}") { _, context in gate(context) }
         router.post("/gates/{id}/hold") { request, context in order(.hold(by: "console"), request, context) }
         router.post("/gates/{id}/release") { request, context in order(.release(by: "console"), request, context) }
-        ConnectorPages(observatory: observatory, endpoints: api.connectors).add(to: router)
+        ConnectorPages(observatory: observatory, endpoints: api.connectors, live: live).add(to: router)
         router.post("/queues/{name}/drain/{destination}") { _, context in drain(context) }
     }
 
     private func gate(_ context: BasicRequestContext) -> Response {
         do throws(APIProblem) {
             let id = try APIEndpoints.name("id", context)
-            let seen = observatory.look()
+            let seen = observatory.look(at: id)
             guard let reading = seen.gates.first(where: { $0.id == id }) else {
-                throw APIProblem.unknown("gate", id, known: seen.gates.map(\.id))
+                throw api.unknownGate(id)
             }
             return Answer.page(GatePage(reading: reading, seen: seen).markup)
         } catch {
@@ -58,12 +61,14 @@ struct Pages: Sendable {
 
     private func page(_ problem: APIProblem) -> Response { Answer.page(problem) }
 
+    private static let gate = Endpoint.Query(name: "gate", meaning: "the gate whose page is shown", kind: .text)
+
     /// What changed, once a second, as patches.
-    private func live() throws -> Response {
+    private func live(_ look: @escaping @Sendable () async throws -> LiveCells) throws -> Response {
         let place = try streams.enter()
         let sent = Mutex<LiveCells?>(nil)
         return EventStream.response(observatory.node.world.time, place: place) {
-            let cells = LiveCells(observatory.look())
+            let cells = try await look()
             let patch = sent.withLock { sent -> LiveCells.Patch in
                 defer { sent = cells }
                 return cells.changes(since: sent)

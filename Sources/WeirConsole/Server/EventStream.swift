@@ -19,14 +19,14 @@ enum EventStream {
 
     /// - Parameter next: the newest message; `nil` when nothing has changed since the last one.
     static func response(
-        _ time: any TimeSource, place: StreamLimit.Place, _ next: @escaping @Sendable () throws -> Message?
+        _ time: any TimeSource, place: StreamLimit.Place, _ next: @escaping @Sendable () async throws -> Message?
     ) -> Response {
         let body = ResponseBody { writer in
             defer { place.leave() }
             try await writer.write(ByteBuffer(string: "retry: \(retryMilliseconds)\n\n"))
             var spoken = time.now
             for await now in Seconds(time: time).cancelOnGracefulShutdown() {
-                if let message = try next() {
+                if let message = try await next() {
                     try await writer.write(ByteBuffer(string: "event: \(message.event)\ndata: \(message.data)\n\n"))
                     spoken = now
                 } else if now - spoken >= heartbeat {

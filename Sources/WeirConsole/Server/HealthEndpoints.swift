@@ -42,8 +42,10 @@ struct HealthEndpoints: Sendable {
             answer: .text
         ) { _, _ in
             let process = ProcessReading(node.world.files)
+            let connectors = await ConnectorMetrics.look(node)
             return Answer.text(
-                NodeMetrics.text(node, process: process), type: "text/plain; version=0.0.4; charset=utf-8")
+                NodeMetrics.text(node, process: process, connectors: connectors),
+                type: "text/plain; version=0.0.4; charset=utf-8")
         }
     }
 }

@@ -18,6 +18,7 @@ enum ConnectorText {
         switch status.nextRun {
         case .at(let time): at(time)
         case .externalSchedule: "External schedule"
+        case .afterThisRun: "After this run"
         case .notProvided: notProvided
         }
     }
@@ -25,9 +26,22 @@ enum ConnectorText {
     /// `9.90 MB / 8.00 MB`, both in the unit of the threshold's setting.
     static func capacity(_ status: ConnectorStatus) -> String {
         guard let bytes = status.queueBytes else { return "unknown / \(megabytes(status.threshold))" }
-        if bytes == 0, status.lastRun == .notProvided { return notProvided }
+        if bytes == 0, status.origin == "opencti", status.lastRun == .notProvided, status.nextRun == .notProvided {
+            return notProvided
+        }
         return "\(megabytes(bytes)) / \(megabytes(status.threshold))"
     }
+
+    /// `8.00 MB, as the connector says itself (CONNECTOR_QUEUE_THRESHOLD)`.
+    static func threshold(_ status: ConnectorStatus) -> String {
+        let ours = status.gate.map { "\(megabytes($0.limit.amount)) (\($0.limit.origin))" }
+        guard status.origin == "opencti" else { return ours ?? megabytes(status.threshold) }
+        return "\(megabytes(status.threshold)), as it says itself (CONNECTOR_QUEUE_THRESHOLD)"
+            + (ours.map { "; Weir's gate: \($0)" } ?? "")
+    }
+
+    /// The connector's own text; pycti says `null` for none.
+    static func state(_ text: String?) -> String { text.flatMap { $0 == "null" || $0.isEmpty ? nil : $0 } ?? "none" }
 
     static func buffering(_ status: ConnectorStatus) -> String { status.isBuffering ? "Yes" : "No" }
 
@@ -45,8 +59,11 @@ enum ConnectorText {
     }
 
     static func progress(_ work: WorkStatus) -> String {
-        let failed = work.failed > 0 ? ", \(work.failed) failed" : ""
-        return "\(work.delivered) of \(work.total) bundles delivered\(failed)"
+        progress(delivered: work.delivered, total: work.total, failed: work.failed)
+    }
+
+    static func progress(delivered: Int, total: Int, failed: Int) -> String {
+        "\(delivered) of \(total) bundles delivered" + (failed > 0 ? ", \(failed) failed" : "")
     }
 
     /// Hundredths of a megabyte, never rounded up to a threshold that is not reached.

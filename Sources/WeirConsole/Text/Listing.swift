@@ -88,7 +88,7 @@ package enum Listing {
             "connector", "by", "state", "last run", "next run", "server capacity", "buffering", "trouble",
         ])
         for connector in connectors {
-            let state = connector.activity == "outside" ? connector.gateState ?? "unknown" : connector.activity
+            let state = connector.shown.state
             table.add([
                 TextTable.Cell(connector.name, .bold), TextTable.Cell(connector.origin),
                 TextTable.Cell(state, .state(state)), TextTable.Cell(connector.shown.lastRun),

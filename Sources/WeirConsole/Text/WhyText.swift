@@ -19,6 +19,11 @@ package struct WhyText: Sendable, Hashable {
     package var headline: String
     package var lines: [Line]
 
+    init(headline: String, lines: [Line]) {
+        self.headline = headline
+        self.lines = lines
+    }
+
     /// - Parameter isComplete: also lines that say nothing now, so that their number depends on the state only.
     package init(_ gate: GateView, isComplete: Bool = false) {
         headline =
@@ -40,11 +45,12 @@ package struct WhyText: Sendable, Hashable {
             lines.append(Line("forecast", "neither full nor drained in sight at the present rates"))
         }
         let rates = gate.rates
+        let unit = gate.kind == GateKind.connector.rawValue ? "bundles" : "events"
         lines.append(
             Line(
                 "in, out",
-                "\(Figures.rate(rates.inEventsPerSecond)) events/s in, "
-                    + "\(Figures.rate(rates.outEventsPerSecond)) events/s out",
+                "\(Figures.rate(rates.inEventsPerSecond)) \(unit)/s in, "
+                    + "\(Figures.rate(rates.outEventsPerSecond)) \(unit)/s out",
                 note: gate.latency.map {
                     "delivered in \(Figures.duration($0.medianSeconds)) (median), "
                         + "\(Figures.duration($0.highSeconds)) (p95)"

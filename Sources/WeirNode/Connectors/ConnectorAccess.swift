@@ -4,8 +4,10 @@ package import WeirWorld
 
 /// What API, console and metrics may see of a node's connectors and ask of them.
 package protocol ConnectorAccess: Sendable {
-    /// Sorted by name; a snapshot.
-    var all: [ConnectorStatus] { get }
+    /// All of them at a glance. With many it may be some seconds old: looking takes a twentieth of the time at most.
+    func index() async -> ConnectorIndex
+    /// As they are now, in the order of `ids`; those that are not there are left out.
+    func statuses(of ids: [String]) -> [ConnectorStatus]
     /// The newest first, those that are complete included.
     func works(of id: String, most: Int) async -> [WorkStatus]
     /// Who did what to a connector, the newest first.
@@ -84,6 +86,8 @@ package struct ConnectorStatus: Sendable {
         case at(WallTime)
         /// Run and terminate: somebody else starts it.
         case externalSchedule
+        /// Counted from the end of the run that is under way.
+        case afterThisRun
         case notProvided
     }
 
@@ -122,6 +126,9 @@ package struct ConnectorStatus: Sendable {
     package var openWorks: [WorkStatus] = []
     /// What is wrong with it, each explained in words; empty when nothing is known to be.
     package var troubles: [Reason] = []
+
+    /// The one word for what it does: its activity, and where its process says nothing else, its gate's state.
+    package var word: String { activity == "outside" ? (gate?.state ?? .unknown).rawValue : activity }
 
     /// Over the threshold or just at it, or not measurable.
     package var isFull: Bool { queueBytes.map { $0 >= threshold } ?? true }

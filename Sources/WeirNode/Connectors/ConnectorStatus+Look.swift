@@ -28,7 +28,7 @@ extension ConnectorStatus {
         isPaused = look.pausedBy != nil
         openWorks = look.openWorks.map(WorkStatus.init)
         guard origin == "opencti" else { return }
-        if let report { threshold = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold) }
+        if let report, report.isTold { threshold = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold) }
         // It compares with our count; what it says itself comes with its next ping, up to 40 s later.
         isBuffering = report?.isBuffering == true || isFull
         if let last = report?.lastRun {
@@ -69,6 +69,7 @@ extension ConnectorStatus {
             nextRun = .externalSchedule
         } else {
             nextRun = schedule.nextRun.map(NextRun.at) ?? .notProvided
+            if isRunning, case .at(let due) = nextRun, due <= clock.wall { nextRun = .afterThisRun }
         }
         if let failure, schedule.failures > 0 {
             if schedule.state == .waiting {
@@ -150,4 +151,11 @@ extension WorkStatus {
         messages = work.messages.map { Note(at: $0.time, text: $0.text) }
         errors = work.errors.map { Note(at: $0.time, text: $0.text) }
     }
+}
+
+extension ConnectorReport {
+    /// False for what pycti sends before its scheduler knows anything: its defaults, not what the connector was told.
+    fileprivate var isTold: Bool { self != Self.untold }
+
+    private static let untold = ConnectorReport()
 }

@@ -6,19 +6,24 @@ import WeirStore
 import WeirWorld
 
 extension NodeConnectors: ConnectorAccess {
-    package var all: [ConnectorStatus] {
+    package func statuses(of ids: [String]) -> [ConnectorStatus] {
         guard let parts else { return [] }
         let clock = world.time.reading
         let failures = failures.withLock { $0 }
-        return parts.platform.looks.map { look in
+        return parts.platform.looks(of: ids).map { look in
             let id = look.record.id
             var status = ConnectorStatus(look, at: clock.wall)
-            status.gate = gates.reading("connector/" + id)
+            status.gate = gates.reading(GateKind.connectorPrefix + id)
             if status.origin != "opencti" {
                 status.follow(parts.runner.status(of: id), failure: failures[id], at: clock)
             }
             return status
         }
+    }
+
+    package func index() async -> ConnectorIndex {
+        guard let parts else { return ConnectorIndex() }
+        return await indexing.index(of: { parts.platform.ids }, look: { statuses(of: $0) })
     }
 
     package func works(of id: String, most: Int) async -> [WorkStatus] {

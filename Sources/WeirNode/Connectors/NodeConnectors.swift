@@ -38,6 +38,7 @@ package final class NodeConnectors: Sendable {
     private let opened = Mutex<Parts?>(nil)
     /// Why the last run of a connector failed, until one does not.
     let failures = Mutex<[ConnectorID: Reason]>([:])
+    let indexing: ConnectorIndexing
     private let stopping = Receipt()
 
     /// - Returns: `nil` when the configuration has no connectors.
@@ -53,6 +54,7 @@ package final class NodeConnectors: Sendable {
         self.means = means
         self.environment = environment
         world = means.world
+        indexing = ConnectorIndexing(time: means.world.time)
     }
 
     /// `nil` until everything is open.

@@ -1,5 +1,6 @@
 import WeirDestinations
 import WeirExpressions
+import WeirGates
 import WeirSettings
 
 extension NodePlan {
@@ -13,9 +14,15 @@ extension NodePlan {
         }
         for entry in settings.connectors.entries {
             // By the id of its gate, so that the flow graph shows the one behind the other.
-            let gate = "connector/" + entry.name
+            let gate = GateKind.connectorPrefix + entry.name
             let reached = entry.value.typed.common.to.map { [$0] } ?? reach(of: entry.name)
             for destination in reached { senders[destination, default: []].append(gate) }
+        }
+        if settings.openCTI != nil {
+            // Which connectors will come is not known; what they bring goes through the routes.
+            for destination in reach(of: "opencti") {
+                senders[destination, default: []].append(GateKind.connectorPrefix + "opencti")
+            }
         }
         for composite in composites {
             for member in Set(composite.plan.names) { senders[member, default: []].append(composite.name) }

@@ -1,0 +1,62 @@
+import WeirGates
+
+/// Where the documentation says what to do, by the code of a connector's trouble or by what a gate does.
+enum Runbook {
+    static let folder = "docs/runbooks/"
+
+    /// Sections of the connectors' page, by code. Failures of a run that Weir starts share the one about the source.
+    static let sections: [String: String] = [
+        "queue_threshold": "buffering",
+        "queue_limit": "held-push",
+        "stale_ping": "stale-heartbeat",
+        "run_overdue": "overdue-run",
+        "works_never_closed": "stuck-works",
+        "queue_unreadable": "work-queue-unreadable",
+        "unmeasured": "work-queue-unreadable",
+        "level_unknown": "work-queue-unreadable",
+        "not_configured": "not-configured",
+        "connection_failed": "source-down",
+        "http_timeout": "source-down",
+        "not_found": "source-down",
+        "request_timeout": "source-down",
+        "run_timeout": "source-down",
+        "no_token": "source-down",
+        "tls_files": "source-down",
+        "no_collections": "source-answers-badly",
+        "not_taxii": "source-answers-badly",
+        "too_large": "source-answers-badly",
+        "invalid_url": "source-answers-badly",
+        "invalid_expression": "source-answers-badly",
+        "invalid_event": "source-answers-badly",
+        "expression_failed": "source-answers-badly",
+        "pagination_invalid": "source-answers-badly",
+        "pagination_endless": "source-answers-badly",
+        "pagination_elsewhere": "source-answers-badly",
+        "exec_exit": "program-failed",
+        "exec_failed": "program-failed",
+        "line_too_long": "program-failed",
+        "invalid_state": "state-unreadable",
+        "state_too_long": "state-unreadable",
+        "run_failed": "program-failed",
+    ]
+
+    /// `docs/runbooks/connectors.md#stale-heartbeat`; `nil` where nothing is to be done.
+    static func connector(_ code: String) -> String? {
+        // Not every status that a server may answer with is named.
+        let section = sections[code] ?? (code.hasPrefix("http_") ? "source-down" : nil)
+        return section.map { "\(folder)connectors.md#\($0)" }
+    }
+
+    /// Of a gate as it is now; `nil` while nothing is held.
+    static func gate(_ reading: GateReading) -> String? {
+        if reading.kind == .connector { return connector(reading.reason.code) }
+        guard reading.kind == .stream, reading.state != .open else { return nil }
+        switch (reading.reason.code, reading.state) {
+        case ("disk_full", _), ("disk_error", _), ("read_only", _): return folder + "disk_full.md"
+        case (_, .suspended): return folder + "suspended.md"
+        case (_, .queueing): return folder + "queueing.md"
+        case (_, .blocking), (_, .filling), (_, .paused), (_, .dropping): return folder + "blocking.md"
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import NIOCore
+import Synchronization
+import WeirGates
+import WeirWorld
+
+@testable import WeirNode
+
+/// Connectors that are what a test says they are.
+final class FakeConnectors: ConnectorAccess {
+    let statuses: [ConnectorStatus]
+    private let given = Mutex<[String]>([])
+    private let works: [WorkStatus]
+
+    init(_ statuses: [ConnectorStatus], works: [WorkStatus] = []) {
+        self.statuses = statuses
+        self.works = works
+    }
+
+    /// What was ordered: `reset kev by console: wrong year`.
+    var orders: [String] { given.withLock { $0 } }
+
+    func index() async -> ConnectorIndex { ConnectorIndex(statuses) }
+
+    func statuses(of ids: [String]) -> [ConnectorStatus] { ids.compactMap { id in statuses.first { $0.id == id } } }
+
+    func works(of id: String, most: Int) async -> [WorkStatus] { works }
+
+    func audit(of id: String, most: Int) async throws(ConnectorOrderFailure) -> [ConnectorAudit] {
+        [ConnectorAudit(at: FakeTime.start, who: "anna (api)", action: "pause", why: "the feed is broken")]
+    }
+
+    func give(
+        _ order: ConnectorOrder, to id: String, by who: String, why: String
+    ) async throws(ConnectorOrderFailure) {
+        given.withLock { $0.append("\(order.rawValue) \(id) by \(who): \(why)") }
+    }
+
+    let openCTIConnectionsMost: Int? = nil
+
+    func answerOpenCTI(
+        method: String, header: @Sendable (String) -> String?,
+        body: some AsyncSequence<ByteBuffer, any Error> & Sendable
+    ) async -> OpenCTIAnswer { OpenCTIAnswer(status: 503, headers: [], body: ByteBuffer()) }
+
+    func stopTaking() {}
+}
+
+extension ConnectorStatus {
+    /// Of one that Weir runs, open, with nothing in its queue; `change` says what is different.
+    static func sample(_ id: String, _ change: (inout ConnectorStatus) -> Void = { _ in }) -> ConnectorStatus {
+        var status = ConnectorStatus(
+            id: id, name: id, origin: "http", type: "EXTERNAL_IMPORT", registeredAt: FakeTime.start,
+            activity: "waiting",
+            queueBytes: 0, queueBundles: 0, threshold: 8_000_000, hardLimit: 16_000_000)
+        status.canRunNow = true
+        status.gate = GateReading(
+            id: GateKind.connectorPrefix + id, kind: .connector, state: .open, reason: Reason("open", "All passes."),
+            since: FakeTime.start, level: 0, limit: Limit(8_000_000, .bytes, origin: "weir.yaml:7"),
+            reopens: "it is open", senders: [id], receiver: "routes")
+        change(&status)
+        return status
+    }
+
+    /// One of each kind that a page must be able to show.
+    static var samples: [ConnectorStatus] {
+        [
+            .sample("kev") {
+                $0.lastRun = .at(FakeTime.start)
+                $0.nextRun = .at(FakeTime.start + .seconds(18_000))
+            },
+            .sample("full") {
+                $0.queueBytes = 9_900_000
+                $0.isBuffering = true
+                $0.activity = "buffering"
+                $0.troubles = [Reason("queue_threshold", "The run waits.")]
+            },
+            .sample("outside") {
+                $0.origin = "opencti"
+                $0.activity = "outside"
+                $0.canRunNow = false
+                $0.lastPing = FakeTime.start + .seconds(-600)
+                $0.lastRun = .fromState(FakeTime.start)
+                $0.nextRun = .externalSchedule
+                $0.state = #"{"last_run": 1763735400}"#
+                $0.troubles = [Reason("stale_ping", "Its process has not pinged.")]
+            },
+            .sample("Broken") {
+                $0.activity = "failed"
+                $0.failures = 3
+                $0.troubles = [Reason("http_503", "The source answered 503.")]
+            },
+            .sample("blind") {
+                $0.queueBytes = nil
+                $0.activity = "buffering"
+                $0.isBuffering = true
+                $0.gate?.state = .unknown
+            },
+        ]
+    }
+}
+
+extension FakeNode {
+    static func withConnectors(_ statuses: [ConnectorStatus] = ConnectorStatus.samples) -> FakeNode {
+        let node = FakeNode(connectors: FakeConnectors(statuses))
+        for status in statuses { if let gate = status.gate { node.publish(gate) } }
+        return node
+    }
+}
