@@ -8,7 +8,7 @@ import WeirWorld
 
 @Suite("A delivery chain")
 struct ChainBasicsTests {
-    @Test("What is accepted arrives in order, and its receipts are kept", .timeLimit(.minutes(1)))
+    @Test("What is accepted arrives in order, and its receipts are kept", .timeLimit(.minutes(5)))
     func arrives() async throws {
         let receiver = RecordingDestination()
         let stage = Stage([receiver])

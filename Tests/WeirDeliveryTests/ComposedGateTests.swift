@@ -57,7 +57,7 @@ struct ComposedGateTests {
         #expect(read(.fallback, .open, .suspended)?.reason.code == "member_held")
     }
 
-    @Test("It counts what it hands on, and a person's order reaches its members", .timeLimit(.minutes(1)))
+    @Test("It counts what it hands on, and a person's order reaches its members", .timeLimit(.minutes(5)))
     func destination() async throws {
         let receiver = RecordingDestination()
         let stage = Stage([receiver])

@@ -96,7 +96,7 @@ struct RouteTests {
         #expect(await receipt.settled() == .lost(Reason("stopped", "It stopped.")))
     }
 
-    @Test("A destination that is held does not keep the others waiting", .timeLimit(.minutes(1)))
+    @Test("A destination that is held does not keep the others waiting", .timeLimit(.minutes(5)))
     func held() async throws {
         let slow = RecordingIntake(name: "slow")
         let quick = RecordingIntake(name: "quick")

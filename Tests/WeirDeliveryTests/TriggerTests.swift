@@ -158,7 +158,7 @@ struct TriggerTests {
     )
     func bisect() {
         let receiver = RecordingDestination { batch, _ in
-            let events = (0..<batch.count).map { String(buffer: batch.event(at: $0)) }
+            let events = batch.texts
             return events.contains { $0.hasPrefix("bad") }
                 ? .fail(.rejected(Reason("http_400", "It answered 400."))) : .take
         }

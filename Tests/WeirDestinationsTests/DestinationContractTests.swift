@@ -9,7 +9,7 @@ import WeirSettings
 import WeirTestKit
 
 /// Every destination that talks to a receiver, by name, against the contract. (`drop` has nothing to receive with.)
-@Suite(.serialized, .timeLimit(.minutes(4))) struct DestinationContractTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct DestinationContractTests {
     typealias Clause = DestinationContract.Clause
 
     static func check(

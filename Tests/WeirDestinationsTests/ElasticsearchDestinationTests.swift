@@ -5,7 +5,7 @@ import WeirFlow
 import WeirGates
 import WeirSettings
 
-@Suite(.timeLimit(.minutes(1))) struct ElasticsearchDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct ElasticsearchDestinationTests {
     static func settings(_ url: String, _ change: (inout ElasticsearchDestination.Settings) -> Void = { _ in })
         -> ElasticsearchDestination.Settings
     {

@@ -7,7 +7,7 @@ import WeirGates
 import WeirSettings
 import WeirWires
 
-@Suite(.timeLimit(.minutes(1))) struct FilesystemDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct FilesystemDestinationTests {
     static func settings(_ scratch: Scratch, _ change: (inout FilesystemDestination.Settings) -> Void = { _ in })
         -> FilesystemDestination.Settings
     {

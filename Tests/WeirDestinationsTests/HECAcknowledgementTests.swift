@@ -47,7 +47,7 @@ private final class FakeCollector: Sendable {
     }
 }
 
-@Suite("splunk hec acknowledgements", .timeLimit(.minutes(1)))
+@Suite("splunk hec acknowledgements", .timeLimit(.minutes(5)))
 struct HECAcknowledgementTests {
     private func running(
         _ collector: FakeCollector, patience: Duration = .seconds(20),

@@ -8,7 +8,7 @@ import WeirGates
 import WeirSettings
 import WeirWires
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPDestinationTests {
     static func settings(_ url: String, _ change: (inout HTTPDestination.Settings) -> Void = { _ in })
         -> HTTPDestination.Settings
     {

@@ -8,7 +8,7 @@ import WeirSettings
 import WeirWires
 import WeirWorld
 
-@Suite(.timeLimit(.minutes(1))) struct SplunkHECDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct SplunkHECDestinationTests {
     static func settings(_ url: String, _ change: (inout SplunkHECDestination.Settings) -> Void = { _ in })
         -> SplunkHECDestination.Settings
     {

@@ -4,7 +4,7 @@ import WeirDestinations
 import WeirFlow
 import WeirGates
 
-@Suite(.timeLimit(.minutes(1))) struct StdoutDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct StdoutDestinationTests {
     @Test("Lines come out of the pipe as they went in")
     func lines() async throws {
         var ends: [Int32] = [0, 0]

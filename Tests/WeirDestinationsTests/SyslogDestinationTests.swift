@@ -6,7 +6,7 @@ import WeirGates
 import WeirSettings
 import WeirWorld
 
-@Suite(.timeLimit(.minutes(1))) struct SyslogDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct SyslogDestinationTests {
     static func settings(_ address: String, _ change: (inout SyslogDestination.Settings) -> Void = { _ in })
         -> SyslogDestination.Settings
     {

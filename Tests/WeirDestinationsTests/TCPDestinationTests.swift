@@ -5,7 +5,7 @@ import WeirFlow
 import WeirGates
 import WeirSettings
 
-@Suite(.timeLimit(.minutes(1))) struct TCPDestinationTests {
+@Suite(.timeLimit(.minutes(5))) struct TCPDestinationTests {
     static func settings(_ address: String, _ change: (inout TCPDestination.Settings) -> Void = { _ in })
         -> TCPDestination.Settings
     {

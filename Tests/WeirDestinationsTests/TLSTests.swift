@@ -8,7 +8,7 @@ import WeirGates
 import WeirSettings
 
 /// The same cases for a stream and for HTTP: what is verified must not depend on the protocol.
-@Suite(.timeLimit(.minutes(2))) struct TLSTests {
+@Suite(.timeLimit(.minutes(5))) struct TLSTests {
     enum Way: CaseIterable { case stream, http }
 
     static func attempt(_ way: Way, _ server: NIOSSLContext, _ tls: TLSSettings, host: String = "127.0.0.1")

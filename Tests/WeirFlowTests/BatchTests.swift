@@ -2,11 +2,10 @@ import NIOCore
 import Testing
 import WeirFlow
 import WeirGates
+import WeirTestKit
 import WeirWorld
 
 private let context = BatchContext(kind: .raw, source: "test", received: WallTime(nanoseconds: 0))
-
-private func texts(_ batch: Batch) -> [String] { (0..<batch.count).map { String(buffer: batch.event(at: $0)) } }
 
 @Suite("A batch")
 struct BatchTests {
@@ -15,7 +14,7 @@ struct BatchTests {
         for length in 0..<150 {
             let line = String(repeating: "x", count: length)
             let all = ByteBuffer(string: line + "\n" + "\n" + line + "y\n")
-            #expect(texts(Batch.lines(all, context: context)) == [line, "", line + "y"], "length \(length)")
+            #expect(Batch.lines(all, context: context).texts == [line, "", line + "y"], "length \(length)")
         }
     }
 
@@ -31,8 +30,8 @@ struct BatchTests {
         var all = ByteBuffer(string: "skipped|one\ntwo\n")
         all.moveReaderIndex(forwardBy: 8)
         let batch = Batch.lines(all, context: context)
-        #expect(texts(batch) == ["one", "two"])
-        #expect(texts(batch.slice(1..<2)) == ["two"])
+        #expect(batch.texts == ["one", "two"])
+        #expect(batch.slice(1..<2).texts == ["two"])
     }
 
     @Test("gives any slice and any choice of its events, against plain arrays")
@@ -43,13 +42,13 @@ struct BatchTests {
                 String(repeating: "ab\u{e9}", count: Int.random(in: 0...9, using: &random)) + "\(index)"
             }
             let batch = Batch.texts(words, context: context)
-            #expect(texts(batch) == words)
+            #expect(batch.texts == words)
             let low = Int.random(in: 0...words.count, using: &random)
             let high = Int.random(in: low...words.count, using: &random)
-            #expect(texts(batch.slice(low..<high)) == Array(words[low..<high]))
+            #expect(batch.slice(low..<high).texts == Array(words[low..<high]))
             let chosen = words.map { _ in Bool.random(using: &random) }
             let picked = batch.slice(low..<high).selecting(chosen[low..<high])
-            #expect(texts(picked) == zip(words, chosen)[low..<high])
+            #expect(picked.texts == zip(words, chosen)[low..<high])
         }
     }
 
@@ -58,7 +57,7 @@ struct BatchTests {
         let batch = Batch.texts(["a", "bb", "", "dddd"], context: context)
         let fitting = (0...12).map { batch.countFitting($0) }
         #expect(fitting == [0, 0, 1, 1, 1, 2, 3, 3, 3, 3, 3, 4, 4])
-        #expect(texts(batch.slice(1..<3).detached()) == ["bb", ""])
+        #expect(batch.slice(1..<3).detached().texts == ["bb", ""])
     }
 
     @Test("is cut so that every run fits, is as long as it can be, and none is empty")
@@ -86,7 +85,7 @@ struct BatchTests {
     func bareFraming() {
         let batch = Batch.texts(["one", "two\nlines", ""], context: context)
         #expect(batch.framing == .bare)
-        #expect(texts(batch) == ["one", "two\nlines", ""])
+        #expect(batch.texts == ["one", "two\nlines", ""])
         #expect(Batch.texts(["one", "two"], context: context).framing == .newline)
     }
 
@@ -97,7 +96,7 @@ struct BatchTests {
             Batch.joined([
                 .texts(["a", "b"], context: context), .texts([], context: context), .texts(["c"], context: context),
             ]))
-        #expect(texts(joined) == ["a", "b", "c"])
+        #expect(joined.texts == ["a", "b", "c"])
         #expect(Batch.joined([.texts(["a"], context: context), .texts(["b"], context: other)]) == nil)
         #expect(Batch.joined([.texts(["a"], context: context), .texts(["b\nc"], context: context)]) == nil)
     }

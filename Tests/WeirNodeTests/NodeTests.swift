@@ -7,6 +7,7 @@ import WeirDestinations
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirNode
@@ -48,14 +49,6 @@ struct NodeTests {
         try await channel.close()
     }
 
-    private static func until(_ node: Node, _ holds: () -> Bool) async -> Bool {
-        for _ in 0..<500 {
-            if holds() { return true }
-            try? await node.world.time.sleep(for: .milliseconds(10))
-        }
-        return false
-    }
-
     @Test("keeps a second node off its data directory, and lets it in when it has stopped")
     func alone() async throws {
         let text = "destinations: { a: { type: drop } }"
@@ -80,7 +73,7 @@ struct NodeTests {
             let lines = (0..<100).map { "{\"n\":\($0),\"level\":\"\($0 % 4 == 0 ? "error" : "info")\"}\n" }.joined()
             try await Self.send(lines, to: node)
             #expect(
-                await Self.until(node) {
+                await eventually {
                     node.gates.readings.reduce(0) { $0 + $1.counters.deliveredEvents } == 100
                 })
             #expect(node.gates.reading("a")?.counters.deliveredEvents == 25)
@@ -110,7 +103,7 @@ struct NodeTests {
                 """
         try await Self.run(down, in: folder, world) { node, _ in
             try await Self.send("one\ntwo\nthree\n", to: node)
-            #expect(await Self.until(node) { node.gates.reading("out")?.queue?.events == 3 })
+            #expect(await eventually { node.gates.reading("out")?.queue?.events == 3 })
         }
         try await Self.run(down, in: folder, world) { node, _ in
             #expect(node.gates.reading("out")?.counters.recoveredEvents == 3)
@@ -136,7 +129,7 @@ struct NodeTests {
             #expect(node.drainQueue("out", to: "other"))
             #expect(!node.drainQueue("out", to: "other"))
             #expect(node.queues.first?.drainsTo == "other")
-            #expect(await Self.until(node) { node.queues.isEmpty })
+            #expect(await eventually { node.queues.isEmpty })
             #expect(node.gates.reading("other")?.counters.deliveredEvents == 3)
         }
         #expect(try shelf.entries("out").filter { $0.part == .queue }.isEmpty)

@@ -47,7 +47,7 @@ struct TrialTests {
         }
     }
 
-    @Test("The machine's trial measures every part, and leaves nothing behind", .timeLimit(.minutes(1)))
+    @Test("The machine's trial measures every part, and leaves nothing behind", .timeLimit(.minutes(5)))
     func machine() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }

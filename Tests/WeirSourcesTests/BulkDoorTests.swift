@@ -3,6 +3,7 @@ import Testing
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -81,7 +82,7 @@ struct BulkDoorTests {
                 busy.status == 429 && busy.body.contains("es_rejected_execution_exception")
                     && busy.head.contains("Retry-After: 7"))
         }
-        #expect(intake.count == 0)
+        #expect(intake.eventCount == 0)
     }
 
     @Test("Any bytes: never a crash, and an item for each action that was understood")

@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import WeirFlow
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources

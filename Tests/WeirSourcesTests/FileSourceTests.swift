@@ -4,6 +4,7 @@ import Testing
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -71,14 +72,14 @@ struct FileSourceTests {
         let intake = RecordingIntake(time: world.time)
         folder.append("one\ntwo\nthr", to: "a.log")
         try await running(source(intake, [folder.path + "/*.log"])) { _ in
-            #expect(await eventually { intake.texts == ["one", "two"] })
+            #expect(await eventually { intake.events == ["one", "two"] })
             folder.append("ee\n", to: "a.log")
-            #expect(await eventually { intake.texts == ["one", "two", "three"] })
+            #expect(await eventually { intake.events == ["one", "two", "three"] })
             folder.append("b1\n", to: "b.log")
             folder.append("no\n", to: "c.txt")
-            #expect(await eventually { intake.count == 4 })
+            #expect(await eventually { intake.eventCount == 4 })
         }
-        #expect(intake.texts == ["one", "two", "three", "b1"])
+        #expect(intake.events == ["one", "two", "three", "b1"])
         #expect(intake.batches.last?.context.attributes["path"] == folder.path + "/b.log")
     }
 
@@ -88,17 +89,17 @@ struct FileSourceTests {
         let intake = RecordingIntake(time: world.time)
         folder.append("one\n", to: "a.log")
         try await running(source(intake, [folder.path + (matchesRotated ? "/a.log*" : "/a.log")])) { _ in
-            #expect(await eventually { intake.count == 1 })
+            #expect(await eventually { intake.eventCount == 1 })
             folder.rename("a.log", to: "a.log.1")
             // The writer has not noticed yet.
             folder.append("two\nlast without end", to: "a.log.1")
             folder.append("three\n", to: "a.log")
-            #expect(await eventually { intake.count == (matchesRotated ? 3 : 4) })
+            #expect(await eventually { intake.eventCount == (matchesRotated ? 3 : 4) })
             folder.append("four\n", to: "a.log")
-            #expect(await eventually { intake.texts.contains("four") })
+            #expect(await eventually { intake.events.contains("four") })
         }
         let expected = ["one", "two", "three", "four"] + (matchesRotated ? [] : ["last without end"])
-        #expect(Set(intake.texts) == Set(expected) && intake.count == expected.count)
+        #expect(Set(intake.events) == Set(expected) && intake.eventCount == expected.count)
     }
 
     @Test("Copy and truncate begins again, also when the file has grown past its old end")
@@ -107,13 +108,13 @@ struct FileSourceTests {
         let intake = RecordingIntake(time: world.time)
         folder.append("one\ntwo\n", to: "a.log")
         try await running(source(intake, [folder.path + "/a.log"])) { _ in
-            #expect(await eventually { intake.count == 2 })
+            #expect(await eventually { intake.eventCount == 2 })
             folder.replace("a.log", with: "3\n")
-            #expect(await eventually { intake.texts.last == "3" })
+            #expect(await eventually { intake.events.last == "3" })
             folder.replace("a.log", with: "another and longer one than before\n")
-            #expect(await eventually { intake.count == 4 })
+            #expect(await eventually { intake.eventCount == 4 })
         }
-        #expect(intake.texts == ["one", "two", "3", "another and longer one than before"])
+        #expect(intake.events == ["one", "two", "3", "another and longer one than before"])
     }
 
     @Test("After a restart it goes on where it was safe, also in a file that was renamed meanwhile")
@@ -122,44 +123,44 @@ struct FileSourceTests {
         let first = RecordingIntake(time: world.time)
         folder.append("one\ntwo\npart", to: "a.log")
         try await running(source(first, [folder.path + "/a.log"])) { _ in
-            #expect(await eventually { first.count == 2 })
+            #expect(await eventually { first.eventCount == 2 })
         }
         folder.append("ial\nthree\n", to: "a.log")
         folder.rename("a.log", to: "a.log.1")
         folder.append("four\n", to: "a.log")
         let second = RecordingIntake(time: world.time)
         try await running(source(second, [folder.path + "/a.log"]) { $0.from = .end }) { _ in
-            #expect(await eventually { second.count >= 2 })
+            #expect(await eventually { second.eventCount >= 2 })
             folder.append("five\n", to: "a.log")
-            #expect(await eventually { second.texts.contains("five") })
+            #expect(await eventually { second.events.contains("five") })
         }
         // `four` stands in the place of a file that was read: it is new, whatever `from` says.
-        #expect(second.texts.filter { $0 != "four" && $0 != "five" } == ["partial", "three"])
-        #expect(second.texts.contains("four") && second.count == 4)
+        #expect(second.events.filter { $0 != "four" && $0 != "five" } == ["partial", "three"])
+        #expect(second.events.contains("four") && second.eventCount == 4)
     }
 
     @Test("What is not safe is read again: after a restart, and when a receipt says that it is lost")
     func notSafe() async throws {
         let folder = try Folder()
         let first = RecordingIntake(time: world.time)
-        first.settleAll(as: nil)
+        first.setSettlement(nil)
         folder.append("one\ntwo\n", to: "a.log")
         let run = Task {
             try await running(source(first, [folder.path + "/a.log"])) { _ in
-                #expect(await eventually { first.count == 2 })
+                #expect(await eventually { first.eventCount == 2 })
             }
         }
         try await run.value
         let second = RecordingIntake(time: world.time)
-        second.settleAll(as: .lost(Reason("gone", "gone")))
+        second.setSettlement(.lost(Reason("gone", "gone")))
         let tested = source(second, [folder.path + "/a.log"])
         try await running(tested) { _ in
-            #expect(await eventually { second.count >= 2 })
-            second.settleAll(as: .kept)
-            #expect(await eventually { second.count >= 4 })
+            #expect(await eventually { second.eventCount >= 2 })
+            second.setSettlement(.kept)
+            #expect(await eventually { second.eventCount >= 4 })
             #expect(await eventually { checkpoints.text.contains(" 8 /") })
         }
-        #expect(second.texts.suffix(2) == ["one", "two"])
+        #expect(second.events.suffix(2) == ["one", "two"])
         #expect(tested.meter.reading.refused["read_again"] ?? 0 > 0)
     }
 
@@ -172,7 +173,7 @@ struct FileSourceTests {
         try await running(tested) { _ in
             #expect(await eventually { tested.meter.reading.connections == 1 })
             folder.append("new\n", to: "a.log")
-            #expect(await eventually { intake.texts == ["new"] })
+            #expect(await eventually { intake.events == ["new"] })
         }
     }
 
@@ -187,7 +188,7 @@ struct FileSourceTests {
         try await running(source(intake, patterns) { $0.from = .end }) { _ in
             #expect(await eventually { checkpoints.text.contains(" 34 ") })
             folder.append("one\n", to: "a.log")
-            #expect(await eventually { intake.texts == ["one"] })
+            #expect(await eventually { intake.events == ["one"] })
         }
         folder.append("two\n", to: "a.log")
         if isRenamed {
@@ -198,10 +199,10 @@ struct FileSourceTests {
         }
         folder.append("three\n", to: "a.log")
         try await running(source(intake, patterns) { $0.from = .end }) { _ in
-            #expect(await eventually { intake.texts.contains("three") })
+            #expect(await eventually { intake.events.contains("three") })
         }
-        #expect(Set(intake.texts) == (isRenamed ? ["one", "two", "three"] : ["one", "three"]))
-        #expect(intake.count == (isRenamed ? 3 : 2))
+        #expect(Set(intake.events) == (isRenamed ? ["one", "two", "three"] : ["one", "three"]))
+        #expect(intake.eventCount == (isRenamed ? 3 : 2))
     }
 
     @Test("A removed file is let go, and the next one of that name is read")
@@ -211,11 +212,11 @@ struct FileSourceTests {
         folder.append("one\n", to: "a.log")
         let tested = source(intake, [folder.path + "/a.log"])
         try await running(tested) { _ in
-            #expect(await eventually { intake.count == 1 })
+            #expect(await eventually { intake.eventCount == 1 })
             folder.remove("a.log")
             #expect(await eventually { tested.meter.reading.connections == 0 })
             folder.append("two\n", to: "a.log")
-            #expect(await eventually { intake.texts == ["one", "two"] })
+            #expect(await eventually { intake.events == ["one", "two"] })
         }
     }
 
@@ -227,7 +228,8 @@ struct FileSourceTests {
         for _ in 0..<5 { folder.append(block, to: "a.log") }
         folder.append(String(repeating: "y", count: 3_000_000) + "\nend\n", to: "a.log")
         let tested = source(intake, [folder.path + "/a.log"]) { $0.eventMost = .kibibytes(100) }
-        try await running(tested) { _ in #expect(await eventually(within: .seconds(30)) { intake.count == 50_002 }) }
+        try await running(tested) { _ in #expect(await eventually { intake.eventCount == 50_002 })
+        }
         #expect(intake.batches.last?.texts.last == "end")
         #expect(tested.meter.reading.malformed == ["too_long": 1])
         #expect(checkpoints.text.contains(" 8000005 /"))
@@ -267,7 +269,7 @@ struct FileSourceTests {
         close(ends[1])
         try await source.run()
         close(ends[0])
-        #expect(intake.texts == ["one", "two", "last"])
+        #expect(intake.events == ["one", "two", "last"])
     }
 
     @Test("Standard input that is silent does not keep it from stopping")
@@ -278,7 +280,7 @@ struct FileSourceTests {
         let source = StdinSource(name: "in", settings: .init(), intake: intake, world: world, descriptor: ends[0])
         let text = Array("one\n".utf8)
         #expect(write(ends[1], text, text.count) == text.count)
-        try await running(source) { _ in #expect(await eventually { intake.count == 1 }) }
+        try await running(source) { _ in #expect(await eventually { intake.eventCount == 1 }) }
         close(ends[0])
         close(ends[1])
     }

@@ -3,6 +3,7 @@ import Testing
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -69,7 +70,7 @@ struct HECDoorTests {
             let reply = try await request(port, "POST", "/services/collector", headers: token, text: body)
             #expect(reply.status == 400 && reply.body == answer)
         }
-        #expect(intake.count == kept)
+        #expect(intake.eventCount == kept)
     }
 
     @Test("Tokens, health, raw, and the busy answer")
@@ -101,7 +102,7 @@ struct HECDoorTests {
                 busy.status == 503 && busy.body == "{\"text\":\"Server is busy\",\"code\":9}"
                     && busy.head.contains("Retry-After"))
         }
-        #expect(intake.texts == ["one", "two"])
+        #expect(intake.events == ["one", "two"])
         #expect(intake.batches.first?.context.attributes["host"] == "h1")
         #expect(intake.batches.first?.context.attributes["source"] == "a b")
     }
@@ -109,7 +110,7 @@ struct HECDoorTests {
     @Test("Acknowledgements tell when events are safe")
     func acknowledgements() async throws {
         let intake = RecordingIntake(time: world.time)
-        intake.settleAll(as: nil)
+        intake.setSettlement(nil)
         try await running(intake, ack: true) { port in
             let path = "/services/collector"
             #expect(
@@ -127,7 +128,7 @@ struct HECDoorTests {
                 ).body
             }
             #expect(try await ask() == "{\"acks\":{\"0\":false,\"1\":false,\"7\":false}}")
-            intake.settleOpen(.kept)
+            intake.settle(.kept)
             #expect(try await ask() == "{\"acks\":{\"0\":true,\"1\":true,\"7\":false}}")
             #expect(try await ask() == "{\"acks\":{\"0\":false,\"1\":false,\"7\":false}}")
         }

@@ -3,6 +3,7 @@ import Testing
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWires
 import WeirWorld
 
@@ -45,7 +46,7 @@ struct HTTPSourceTests {
             return
         }
         #expect(
-            intake.texts == [
+            intake.events == [
                 "{\"a\":1}", "{\"a\":2}", "odd", "{\"a\":3}", "{\"a\":[\"]\",4]}", "{\"a\":5}", "{\"a\":6}", "one",
                 "two", "three", "{\"a\":7}",
             ])
@@ -72,8 +73,8 @@ struct HTTPSourceTests {
             return
         }
         // One line of a bomb may come through before it shows what it is: cut to the longest event.
-        #expect(intake.texts.prefix(2) == ["one", "two"])
-        #expect(intake.texts.dropFirst(2).count <= 1 && intake.bytes <= 2 << 20)
+        #expect(intake.events.prefix(2) == ["one", "two"])
+        #expect(intake.events.dropFirst(2).count <= 1 && intake.byteCount <= 2 << 20)
         #expect(tested.heldBytes == 0)
     }
 
@@ -93,7 +94,7 @@ struct HTTPSourceTests {
                 try await request(port, headers: ["Authorization: Basic dXNlcjpzM2NyZXQ="], text: "x").status == 200)
             return
         }
-        #expect(intake.count == 2)
+        #expect(intake.eventCount == 2)
         #expect(tested.meter.reading.refused == ["unauthorized": 4])
     }
 
@@ -105,7 +106,7 @@ struct HTTPSourceTests {
             #expect(try await request(port, text: "x").status == 401)
             #expect(try await request(port, headers: ["Authorization: Bearer "], text: "x").status == 401)
         }
-        #expect(intake.count == 0)
+        #expect(intake.eventCount == 0)
     }
 
     @Test("Without room a request waits, then is told when to come back")
@@ -128,14 +129,14 @@ struct HTTPSourceTests {
     @Test("Success is said only when the events are safe")
     func safe() async throws {
         let intake = RecordingIntake(time: world.time)
-        intake.settleAll(as: nil)
+        intake.setSettlement(nil)
         try await running(httpSource(intake) { $0.busyStatus = .unavailable }) { source in
             let port = try source.port("http")
             async let first = request(port, text: "x")
-            #expect(await eventually { intake.count == 1 })
-            intake.settleOpen(.kept)
+            #expect(await eventually { intake.eventCount == 1 })
+            intake.settle(.kept)
             #expect(try await first.status == 200)
-            intake.settleAll(as: .lost(Reason("gone", "The destination is gone.")))
+            intake.setSettlement(.lost(Reason("gone", "The destination is gone.")))
             let lost = try await request(port, text: "z")
             #expect(lost.status == 503 && lost.body.contains("The destination is gone."))
             intake.refuse(.stopped)
@@ -146,7 +147,7 @@ struct HTTPSourceTests {
     @Test("What is not safe in time is to be sent again")
     func notSafeInTime() async throws {
         let intake = RecordingIntake(time: world.time)
-        intake.settleAll(as: nil)
+        intake.setSettlement(nil)
         try await running(
             httpSource(intake) {
                 $0.settleWait = .milliseconds(100)
@@ -155,7 +156,7 @@ struct HTTPSourceTests {
         ) { source in
             let port = try source.port("http")
             #expect(try await request(port, text: "y").status == 503)
-            intake.settleOpen(.kept)
+            intake.settle(.kept)
         }
     }
 
@@ -175,7 +176,7 @@ struct HTTPSourceTests {
             #expect(tested.meter.reading.connections == 1)
             await talk.close()
         }
-        #expect(intake.texts == (0..<50).map { "line \($0)" })
+        #expect(intake.events == (0..<50).map { "line \($0)" })
     }
 
     @Test("Expect: 100-continue is answered before the body, or refused without it")
@@ -196,7 +197,7 @@ struct HTTPSourceTests {
                 "POST / HTTP/1.1\r\nHost: weir\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n")
             #expect(await large.rest().hasPrefix("HTTP/1.1 413"))
         }
-        #expect(intake.texts == ["hello"])
+        #expect(intake.events == ["hello"])
     }
 
     @Test("A million header fields, one huge field, and what is not HTTP are refused")
@@ -219,7 +220,7 @@ struct HTTPSourceTests {
             #expect(try await request(port, "GET", "/nothing", text: "").status == 404)
             #expect(try await request(port, "DELETE", "/", text: "").status == 405)
         }
-        #expect(intake.count == 0)
+        #expect(intake.eventCount == 0)
         #expect(tested.meter.reading.refused["headers_too_large"] == 2)
     }
 
@@ -268,7 +269,7 @@ struct HTTPSourceTests {
             for byte in text.utf8 { try await talk.send(ByteBuffer(bytes: [byte])) }
             #expect(await talk.rest().contains("{\"accepted\":2}"))
         }
-        #expect(intake.texts == ["one", "two"])
+        #expect(intake.events == ["one", "two"])
     }
 
     @Test("When bodies fill the memory that there is for them, the next one is told to come later")
@@ -296,14 +297,14 @@ struct HTTPSourceTests {
     @Test("Stopping lets the request that is worked on have its answer")
     func stopping() async throws {
         let intake = RecordingIntake(time: world.time)
-        intake.settleAll(as: nil)
+        intake.setSettlement(nil)
         let tested = httpSource(intake)
         try await tested.open()
         let run = Task { try await tested.run() }
         async let reply = request(try tested.port("http"), text: "x")
-        #expect(await eventually { intake.count == 1 })
+        #expect(await eventually { intake.eventCount == 1 })
         await tested.stop()
-        intake.settleOpen(.kept)
+        intake.settle(.kept)
         #expect(try await reply.status == 200)
         try await run.value
     }

@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 import WeirFlow
 import WeirGates
+import WeirTestKit
 import WeirWires
 import WeirWorld
 
@@ -26,7 +27,7 @@ struct HTTPStreamingTests {
 
     /// All numbers from 0, each once. (`==` in an expectation would look for the difference for minutes.)
     private func isInOrder(_ intake: RecordingIntake, _ count: Int) -> Bool {
-        intake.texts.lazy.map { $0.utf8.filter { (0x30...0x39).contains($0) } }.elementsEqual(
+        intake.events.lazy.map { $0.utf8.filter { (0x30...0x39).contains($0) } }.elementsEqual(
             (0..<count).lazy.map { Array(String($0).utf8) })
     }
 
@@ -39,17 +40,17 @@ struct HTTPStreamingTests {
     @Test("Events are handed on before the end of their body has come; success is said when all are safe")
     func early() async throws {
         let intake = RecordingIntake(time: world.time)
-        intake.settleAll(as: nil)
+        intake.setSettlement(nil)
         try await running(httpSource(intake)) { source in
             let talk = try await HTTPTalk(port: source.port("http"))
             try await talk.send(head("/", 2_000_000))
             try await talk.send(lines(0..<10_000))
-            #expect(await eventually { intake.count > 5_000 })
+            #expect(await eventually { intake.eventCount > 5_000 })
             #expect(talk.text.isEmpty)
             try await talk.send(lines(10_000..<20_000))
-            #expect(await eventually { intake.count == 20_000 })
+            #expect(await eventually { intake.eventCount == 20_000 })
             #expect(talk.text.isEmpty)
-            intake.settleOpen(.kept)
+            intake.settle(.kept)
             #expect(HTTPReply(await talk.rest()).body == "{\"accepted\":20000}")
         }
         #expect(isInOrder(intake, 20_000))
@@ -93,10 +94,10 @@ struct HTTPStreamingTests {
             let port = try source.port("http")
             let reply = try await request(port, body: lines(0..<20_000))
             #expect(reply.status == 429 && reply.head.contains("Retry-After: 3"))
-            #expect(reply.body.hasSuffix(",\"accepted\":\(intake.count)}"))
-            #expect(intake.count > 1_000)
+            #expect(reply.body.hasSuffix(",\"accepted\":\(intake.eventCount)}"))
+            #expect(intake.eventCount > 1_000)
             intake.refuse(nil)
-            let before = intake.count
+            let before = intake.eventCount
             let large = try await HTTPTalk(port: port)
             try await large.send(head("/", nil))
             for part in 0..<10 {
@@ -108,8 +109,8 @@ struct HTTPStreamingTests {
             }
             let refused = HTTPReply(await large.rest())
             #expect(refused.status == 413)
-            #expect(refused.body.hasSuffix(",\"accepted\":\(intake.count - before)}"))
-            #expect(intake.count - before <= 4 << 20 / 100)
+            #expect(refused.body.hasSuffix(",\"accepted\":\(intake.eventCount - before)}"))
+            #expect(intake.eventCount - before <= 4 << 20 / 100)
         }
         #expect(tested.heldBytes == 0)
     }
@@ -122,12 +123,12 @@ struct HTTPStreamingTests {
             let talk = try await HTTPTalk(port: source.port("http"))
             try await talk.send(head("/", 5_000_000))
             try await talk.send(lines(0..<10_000))
-            #expect(await eventually { intake.count > 5_000 })
+            #expect(await eventually { intake.eventCount > 5_000 })
             await talk.close()
             #expect(await eventually { tested.meter.reading.connections == 0 })
             #expect(tested.heldBytes == 0)
         }
-        #expect(intake.texts.allSatisfy { $0.utf8.count == 99 })
+        #expect(intake.events.allSatisfy { $0.utf8.count == 99 })
     }
 
     @Test("HEC: what stands before a mistake deep in a body is kept, and the mistake has its number")
@@ -158,12 +159,12 @@ struct HTTPStreamingTests {
             }
             let reply = try await request(port, "POST", "/_bulk", body: body)
             #expect(reply.status == 200 && reply.body.contains("\"errors\":true"))
-            #expect(reply.body.components(of: "\"status\":201") == intake.count)
-            #expect(reply.body.components(of: "\"status\":429") == 10_000 - intake.count)
-            #expect(intake.count > 1_000)
-            let last = intake.texts.last?.filter(\.isNumber) ?? "none"
+            #expect(reply.body.components(of: "\"status\":201") == intake.eventCount)
+            #expect(reply.body.components(of: "\"status\":429") == 10_000 - intake.eventCount)
+            #expect(intake.eventCount > 1_000)
+            let last = intake.events.last?.filter(\.isNumber) ?? "none"
             #expect(reply.body.contains("\"_id\":\"\(last)\",\"_version\":1"))
-            #expect(isInOrder(intake, intake.count))
+            #expect(isInOrder(intake, intake.eventCount))
         }
     }
 
@@ -195,7 +196,7 @@ struct HTTPStreamingTests {
             #expect(HTTPReply(await talk.rest()).status == 200)
             #expect(most < 2 << 20)
         }
-        #expect(intake.count == 2)
+        #expect(intake.eventCount == 2)
         #expect(tested.meter.reading.malformed["too_long"] == 1)
     }
 }

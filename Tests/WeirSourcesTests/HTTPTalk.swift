@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import WeirTestKit
 import WeirWorld
 
 /// A connection that sends bytes as they are and gathers what comes back.

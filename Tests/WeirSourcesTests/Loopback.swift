@@ -13,18 +13,6 @@ extension World {
     }
 }
 
-/// Waits until `condition` holds; gives up after ten seconds, so that a test that cannot succeed fails.
-func eventually(_ world: World = .tests, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool)
-    async rethrows -> Bool
-{
-    let end = world.time.now + limit
-    while world.time.now < end {
-        if try await condition() { return true }
-        try? await world.time.sleep(for: .milliseconds(2))
-    }
-    return try await condition()
-}
-
 /// Opens a source, runs it beside `body`, stops it, and waits until it is done.
 func running<Value: Sendable>(
     _ source: any Source, _ body: (any Source) async throws -> sending Value

@@ -155,7 +155,7 @@ struct SourceContractTests {
     @Test("Every kind of source is made from its own settings, and from no other's")
     func catalogue() {
         let place = SourcePlace(
-            name: "x", intake: WeirTestKit.RecordingIntake(), world: world, eventLoops: loops,
+            name: "x", intake: RecordingIntake(), world: world, eventLoops: loops,
             checkpoints: MemoryCheckpoints())
         #expect(SourceCatalog.settings.map(\.name) == ["syslog", "http", "tcp", "file", "stdin"])
         for kind in SourceCatalog.kinds {

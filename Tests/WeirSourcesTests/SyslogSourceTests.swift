@@ -3,6 +3,7 @@ import NIOPosix
 import Testing
 import WeirFlow
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -42,11 +43,11 @@ struct SyslogSourceTests {
             try await sender.send("<13>one\n7 <14>two")
             let socket = try await socket()
             try await send(["<15>three\n", "<16>fo\nur", ""], to: port, from: socket)
-            #expect(await eventually { intake.count == 4 })
+            #expect(await eventually { intake.eventCount == 4 })
             try await socket.close().get()
             try await sender.close()
         }
-        #expect(Set(intake.texts) == ["<13>one", "<14>two", "<15>three", "<16>fo\nur"])
+        #expect(Set(intake.events) == ["<13>one", "<14>two", "<15>three", "<16>fo\nur"])
         #expect(intake.batches.allSatisfy { $0.kind == .syslog })
     }
 
@@ -62,7 +63,7 @@ struct SyslogSourceTests {
             #expect(await eventually { tested.meter.reading.dropped["full"] == 2 })
             intake.open()
             try await send(["<1>c"], to: port, from: socket)
-            #expect(await eventually { intake.texts == ["<1>c"] })
+            #expect(await eventually { intake.events == ["<1>c"] })
             try await socket.close().get()
         }
         #expect(tested.meter.reading.events == 1)
@@ -75,7 +76,7 @@ struct SyslogSourceTests {
         try await running(source(intake) { $0.transport = .udp }) { source in
             let socket = try await socket()
             try await send([text], to: source.port("udp"), from: socket)
-            #expect(await eventually { intake.texts == [text] })
+            #expect(await eventually { intake.events == [text] })
             try await socket.close().get()
         }
     }

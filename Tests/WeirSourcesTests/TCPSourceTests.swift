@@ -3,6 +3,7 @@ import Testing
 import WeirFlow
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -30,10 +31,10 @@ struct TCPSourceTests {
                 let length = min(bytes.readableBytes, Int(random.next() % 20_000) + 1)
                 try await sender.send(bytes.readSlice(length: length) ?? ByteBuffer())
             }
-            #expect(await eventually { intake.count == lines.count })
+            #expect(await eventually { intake.eventCount == lines.count })
             try await sender.close()
         }
-        #expect(intake.texts == lines)
+        #expect(intake.events == lines)
         #expect(intake.batches.allSatisfy { $0.kind == .json && $0.context.attributes["peer"] == "127.0.0.1" })
     }
 
@@ -44,9 +45,9 @@ struct TCPSourceTests {
             let sender = try await Sender.connect(source.port())
             try await sender.send("first\r\n\n\nlast")
             try await sender.halfClose()
-            #expect(await eventually { intake.count == 2 })
+            #expect(await eventually { intake.eventCount == 2 })
         }
-        #expect(intake.texts == ["first", "last"])
+        #expect(intake.events == ["first", "last"])
         #expect(intake.batches.allSatisfy { $0.kind == .raw })
     }
 
@@ -62,14 +63,14 @@ struct TCPSourceTests {
             let sending = Task { for _ in 0..<count { try await sender.send(block) } }
             // 40 MB are more than kernel buffers and source together take.
             try await world.time.sleep(for: .milliseconds(500))
-            #expect(intake.count == 0)
+            #expect(intake.eventCount == 0)
             #expect((source as? TCPSource)?.heldBytes ?? 0 < 2 << 20)
             intake.open()
             try await sending.value
-            #expect(await eventually { intake.count == count * 1_000 })
+            #expect(await eventually { intake.eventCount == count * 1_000 })
             try await sender.close()
         }
-        #expect(intake.bytes == count * 1_000_000)
+        #expect(intake.byteCount == count * 1_000_000)
     }
 
     @Test("Senders that close while they are held lose nothing, and memory stays within what kernel and source hold")
@@ -91,9 +92,9 @@ struct TCPSourceTests {
             try await world.time.sleep(for: .milliseconds(300))
             #expect(tested.heldBytes > 0 && tested.heldBytes <= 4 * 1_000_000)
             intake.open()
-            #expect(await eventually { intake.count == 4_000 })
+            #expect(await eventually { intake.eventCount == 4_000 })
         }
-        #expect(intake.bytes == 4_000_000)
+        #expect(intake.byteCount == 4_000_000)
         #expect(tested.heldBytes == 0)
     }
 
@@ -106,11 +107,11 @@ struct TCPSourceTests {
             let block = ByteBuffer(repeating: 0x7A, count: 1 << 20)
             for _ in 0..<50 { try await sender.send(block) }
             try await sender.send("\nnext\n")
-            #expect(await eventually { intake.count == 2 })
+            #expect(await eventually { intake.eventCount == 2 })
             try await sender.close()
         }
-        #expect(intake.texts.map(\.utf8.count) == [65_536, 4])
-        #expect(intake.texts.first?.hasSuffix("…[cut]") == true)
+        #expect(intake.events.map(\.utf8.count) == [65_536, 4])
+        #expect(intake.events.first?.hasSuffix("…[cut]") == true)
         #expect(tested.meter.reading.malformed == ["too_long": 1])
     }
 
@@ -124,14 +125,14 @@ struct TCPSourceTests {
             for _ in 0..<1_000 { senders.append(try await Sender.connect(port)) }
             #expect(await eventually { tested.meter.reading.connections == 1_000 })
             for (index, sender) in senders.enumerated() { try await sender.send("hello \(index)\n") }
-            #expect(await eventually { intake.count == 1_000 })
+            #expect(await eventually { intake.eventCount == 1_000 })
             let late = try await Sender.connect(port)
             #expect(await eventually { tested.meter.reading.refused == ["too_many_connections": 1] })
             try await late.channel.closeFuture.get()
             for sender in senders { try await sender.close() }
             #expect(await eventually { tested.meter.reading.connections == 0 })
         }
-        #expect(Set(intake.texts).count == 1_000)
+        #expect(Set(intake.events).count == 1_000)
         #expect(tested.heldBytes == 0)
     }
 
@@ -142,9 +143,9 @@ struct TCPSourceTests {
         try await running(tested) { source in
             let sender = try await Sender.connect(source.port())
             try await sender.send("one\ntwo\nhal")
-            #expect(await eventually { intake.count == 2 })
+            #expect(await eventually { intake.eventCount == 2 })
         }
-        #expect(intake.texts == ["one", "two", "hal"])
+        #expect(intake.events == ["one", "two", "hal"])
         #expect(tested.meter.reading.malformed == ["cut_at_stop": 1])
     }
 

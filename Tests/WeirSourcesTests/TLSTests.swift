@@ -5,6 +5,7 @@ import NIOSSL
 import Testing
 import WeirFlow
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirSources
@@ -82,7 +83,7 @@ struct SourceTLSTests {
             let port = try source.port("tcp")
             let welcome = try await connect(port, folder, shows: true)
             try await welcome.send(messages.map { "\($0.utf8.count) \($0)" }.joined())
-            #expect(await eventually { intake.count == messages.count })
+            #expect(await eventually { intake.eventCount == messages.count })
             try await welcome.close()
             let nobody = try await connect(port, folder, shows: false)
             try? await nobody.send("<13>from nobody\n")
@@ -93,7 +94,7 @@ struct SourceTLSTests {
             try? await plain.send("<13>without TLS\n")
             #expect(await eventually { tested.meter.reading.refused["tls_failed"] ?? 0 >= 3 })
         }
-        #expect(intake.texts == messages)
+        #expect(intake.events == messages)
     }
 
     @Test("HTTP over TLS: the same rules")
@@ -110,7 +111,7 @@ struct SourceTLSTests {
             let text = "POST / HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
             let welcome = try await connect(port, folder, shows: true)
             try await welcome.send(text + "good")
-            #expect(await eventually { intake.count == 1 })
+            #expect(await eventually { intake.eventCount == 1 })
             let nobody = try await connect(port, folder, shows: false)
             try? await nobody.send(text + "evil")
             let old = try await connect(port, folder, shows: true, most: .tlsv11)
@@ -119,7 +120,7 @@ struct SourceTLSTests {
             try? await plain.send(text + "bare")
             #expect(await eventually { (tested.meter.reading.refused["tls_failed"] ?? 0) >= 3 })
         }
-        #expect(intake.texts == ["good"])
+        #expect(intake.events == ["good"])
     }
 
     @Test("TLS files that cannot be used are said at the start")

@@ -67,3 +67,30 @@ extension DurableQueue {
         return Int64(made) - Int64(gone) - level.events
     }
 }
+
+/// A queue in `/data/q` of a simulated disk, in small segments.
+func openQueue(
+    _ disk: SimulatedDisk, segmentSize: Int = 8_192, maxSize: Int64 = 1 << 20,
+    durability: QueueSettings.Durability = .commit,
+    compression: QueueSettings.Compression = .none, minFree: Int64 = 0, seed: UInt64 = 1
+) async throws -> DurableQueue {
+    try await DurableQueue.open(
+        directory: "/data/q",
+        settings: QueueSettings(
+            segmentSize: segmentSize, maxSize: maxSize, durability: durability, compression: compression,
+            minFree: minFree),
+        world: simulatedWorld(disk, seed: seed))
+}
+
+/// What came of an append: `ok`, or the code of the failure.
+func code(_ queue: DurableQueue, _ text: String) async -> String {
+    do {
+        _ = try await queue.append(record(text))
+        return "ok"
+    } catch {
+        return error.code
+    }
+}
+
+/// The number in `event 17 …`.
+func number(_ text: String) -> Int { Int(text.dropFirst(6).prefix { $0 != " " }) ?? -1 }

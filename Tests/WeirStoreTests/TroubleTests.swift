@@ -7,32 +7,10 @@ import WeirWorld
 
 /// Full disks, failing syncs, kills at every step, and what is dropped on purpose.
 @Suite struct TroubleTests {
-    private func open(
-        _ disk: SimulatedDisk, segmentSize: Int = 8_192, maxSize: Int64 = 1 << 20,
-        durability: QueueSettings.Durability = .commit,
-        compression: QueueSettings.Compression = .none, minFree: Int64 = 0, seed: UInt64 = 1
-    ) async throws -> DurableQueue {
-        try await DurableQueue.open(
-            directory: "/data/q",
-            settings: QueueSettings(
-                segmentSize: segmentSize, maxSize: maxSize, durability: durability, compression: compression,
-                minFree: minFree),
-            world: simulatedWorld(disk, seed: seed))
-    }
-
-    private func code(_ queue: DurableQueue, _ text: String) async -> String {
-        do {
-            _ = try await queue.append(record(text))
-            return "ok"
-        } catch {
-            return error.code
-        }
-    }
-
     @Test("A full disk refuses appends, keeps what was acknowledged, and takes them again when there is space")
     func full() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
+        let queue = try await openQueue(disk)
         disk.setCapacity(1_000)
         var kept: [String] = []
         for number in 0..<30 {
@@ -54,7 +32,7 @@ import WeirWorld
     @Test("Nothing overtakes an append that failed: what was chosen before the failure fails too")
     func noOvertaking() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
+        let queue = try await openQueue(disk)
         func append(_ text: String, since failures: UInt64) async -> String {
             let result: Result<QueueOffset, StoreFailure> = await withCheckedContinuation { continuation in
                 queue.append(record(text), unlessFailedSince: failures) { continuation.resume(returning: $0) }
@@ -77,7 +55,7 @@ import WeirWorld
     @Test("The reserve is kept free for the rest of the machine")
     func reserve() async throws {
         let disk = SimulatedDisk(seed: 1, capacity: 100_000)
-        let queue = try await open(disk, minFree: 90_000)
+        let queue = try await openQueue(disk, minFree: 90_000)
         var written = 0
         while await code(queue, String(repeating: "x", count: 900)) == "ok" { written += 1 }
         #expect((8...10).contains(written))
@@ -100,7 +78,7 @@ import WeirWorld
     @Test("A read-only disk and a process without file descriptors are states that pass")
     func passing() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
+        let queue = try await openQueue(disk)
         disk.setReadOnly(true)
         #expect(await code(queue, "one") == "read_only")
         disk.setReadOnly(false)
@@ -115,7 +93,7 @@ import WeirWorld
     func failedSync() async throws {
         for seed in 0..<50 as Range<UInt64> {
             let disk = SimulatedDisk(seed: seed)
-            let queue = try await open(disk)
+            let queue = try await openQueue(disk)
             #expect(await code(queue, "before") == "ok")
             disk.failSyncs(1)
             #expect(await code(queue, "during") == "ok")
@@ -124,7 +102,7 @@ import WeirWorld
             #expect(await code(queue, "after") == "ok")
             #expect(try await drain(queue).map(text) == ["before", "during", "after"])
             disk.crash()
-            let again = try await open(disk, seed: 2)
+            let again = try await openQueue(disk, seed: 2)
             #expect(try await drain(again).map(text) == ["before", "during", "after"])
         }
     }
@@ -132,7 +110,7 @@ import WeirWorld
     @Test("Two failed syncs in a row fail the append, and nothing of it comes out")
     func failedTwice() async throws {
         let disk = SimulatedDisk(seed: 3)
-        let queue = try await open(disk)
+        let queue = try await openQueue(disk)
         #expect(await code(queue, "before") == "ok")
         // The sync, the one of the cut, and the one of the copy.
         disk.failSyncs(3)
@@ -153,7 +131,7 @@ import WeirWorld
                 var taken = 0
                 if let queue = try? await {
                     disk.setLife(operations: step)
-                    return try await open(disk, segmentSize: 4_096)
+                    return try await openQueue(disk, segmentSize: 4_096)
                 }() {
                     for number in 0..<30 {
                         let text = "event \(number) " + String(repeating: "y", count: 500)
@@ -167,7 +145,7 @@ import WeirWorld
                 }
                 reached = disk.operations < 1_000 && (try? disk.list("/")) == nil
                 if power { disk.crash() } else { disk.kill() }
-                let again = try await open(disk, seed: 2)
+                let again = try await openQueue(disk, seed: 2)
                 let texts = try await drain(again).map(text)
                 // At most what was taken is missing at the front; a last record that was not answered may be there too.
                 let missing = kept.filter { !texts.contains($0) }
@@ -182,12 +160,10 @@ import WeirWorld
         }
     }
 
-    private func number(_ text: String) -> Int { Int(text.dropFirst(6).prefix { $0 != " " }) ?? -1 }
-
     @Test("Dropping the oldest gives disk space back and counts what went, but not what the consumer holds")
     func dropOldest() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk, segmentSize: 4_096, maxSize: 40_000)
+        let queue = try await openQueue(disk, segmentSize: 4_096, maxSize: 40_000)
         var sent = 0
         var dropped = 0
         for number in 0..<200 {
@@ -221,47 +197,12 @@ import WeirWorld
         #expect(queue.unaccounted == 0)
     }
 
-    @Test("Acknowledgements in any order let the level fall at once, and segments go when all of them is done with")
-    func outOfOrder() async throws {
-        let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk, segmentSize: 4_096)
-        for number in 0..<40 {
-            #expect(await code(queue, "event \(number) " + String(repeating: "w", count: 300)) == "ok")
-        }
-        let segments = queue.level.segments
-        let records = try await drain(queue)
-        for (done, index) in (stride(from: 1, to: 40, by: 2) + stride(from: 38, through: 0, by: -2)).enumerated() {
-            queue.acknowledge(records[index].offsets)
-            #expect(queue.level.events == Int64(39 - done))
-            if done < 39 { #expect(queue.level.segments == segments) }
-        }
-        #expect(queue.level.bytes == 0)
-        #expect(queue.level.segments <= 1)
-        #expect(queue.level.oldest == nil)
-    }
-
-    @Test("A rewind gives again what was not acknowledged, and only that")
-    func rewind() async throws {
-        let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
-        for number in 0..<10 { #expect(await code(queue, "event \(number)") == "ok") }
-        let records = try await drain(queue)
-        for index in [0, 1, 4, 7] { queue.acknowledge(records[index].offsets) }
-        queue.rewind()
-        #expect(try await drain(queue).map { number(text($0)) } == [2, 3, 5, 6, 8, 9])
-        queue.rewind()
-        let half = try await queue.read(maxBytes: 20)
-        queue.acknowledge(half)
-        #expect(try await drain(queue).count == 6 - half.count)
-        #expect(queue.unaccounted == 0)
-    }
-
     @Test(
         "Small batches of 119-byte events cost at most 20 % on disk, and packing makes them smaller",
         arguments: [1, 5, 50])
     func overhead(_ batch: Int) async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk, segmentSize: 1 << 20, maxSize: 1 << 30)
+        let queue = try await openQueue(disk, segmentSize: 1 << 20, maxSize: 1 << 30)
         let event = String(repeating: "e", count: 118) + "\n"
         for _ in 0..<(500 / batch) {
             _ = try await queue.append(record(String(repeating: event, count: batch), count: batch))
@@ -279,7 +220,7 @@ import WeirWorld
     @Test("A record over the limit is refused and harms no other")
     func tooLarge() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
+        let queue = try await openQueue(disk)
         var big = record("x")
         big.count = 1 << 24
         await #expect(throws: StoreFailure.self) { _ = try await queue.append(big) }
@@ -293,85 +234,10 @@ import WeirWorld
         #expect(try await drain(queue).map(text) == [long, "small"])
     }
 
-    @Test("A lost or foreign cursor costs duplicates, never a record")
-    func cursorLost() async throws {
-        let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
-        for number in 0..<10 { #expect(await code(queue, "event \(number)") == "ok") }
-        queue.acknowledge(Array(try await drain(queue).prefix(4)))
-        await queue.close()
-        let cursor = try #require(disk.contents("/data/q/cursor"))
-        for damage in 0..<3 {
-            let bytes: [UInt8] =
-                switch damage {
-                case 0: []
-                case 1: cursor.map { ~$0 }
-                default: Array(repeating: 0, count: cursor.count)
-                }
-            disk.put(bytes, in: "/data/q/cursor")
-            let again = try await open(disk, seed: 5)
-            #expect(try await drain(again).count == 10)
-            await again.close()
-        }
-        disk.put(cursor, in: "/data/q/cursor")
-        #expect(try await drain(try await open(disk, seed: 6)).map { number(text($0)) } == Array(4..<10))
-    }
-
-    @Test("What was acknowledged out of order does not come again after a clean restart; after a crash it may")
-    func sparse() async throws {
-        for isClean in [true, false] {
-            let disk = SimulatedDisk(seed: 1)
-            var queue = try await open(disk, segmentSize: 4_096)
-            for number in 0..<40 {
-                #expect(await code(queue, "event \(number) " + String(repeating: "s", count: 300)) == "ok")
-            }
-            let records = try await drain(queue)
-            for index in 0..<40 where index % 3 == 0 && index != 3 { queue.acknowledge(records[index].offsets) }
-            if isClean { await queue.close() } else { disk.kill() }
-            queue = try await open(disk, seed: 2)
-            let left = (0..<40).filter { $0 % 3 != 0 || $0 == 3 }
-            if isClean {
-                #expect(queue.level.events == Int64(left.count))
-                #expect(queue.recovery.events == Int64(left.count))
-                #expect(try await drain(queue).map { number(text($0)) } == left)
-            } else {
-                #expect(Set(try await drain(queue).map { number(text($0)) }).isSuperset(of: left))
-            }
-            #expect(queue.unaccounted == 0)
-            #expect(disk.contents("/data/q/flights") == nil)
-        }
-    }
-
-    @Test("A damaged list of what was acknowledged out of order costs duplicates, never a record")
-    func sparseDamaged() async throws {
-        let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk)
-        for number in 0..<10 { #expect(await code(queue, "event \(number)") == "ok") }
-        let records = try await drain(queue)
-        for index in [2, 5] { queue.acknowledge(records[index].offsets) }
-        await queue.close()
-        let bytes = try #require(disk.contents("/data/q/flights"))
-        for place in bytes.indices {
-            for damage in 0..<3 {
-                var hurt = bytes
-                switch damage {
-                case 0: hurt[place] ^= 0x41
-                case 1: hurt.removeLast(bytes.count - place)
-                default: hurt.replaceSubrange(place..., with: repeatElement(0, count: bytes.count - place))
-                }
-                if hurt == bytes { continue }
-                disk.put(hurt, in: "/data/q/flights")
-                let again = try await open(disk, seed: 7)
-                #expect(try await drain(again).count == 10, "byte \(place) damage \(damage)")
-                disk.kill()
-            }
-        }
-    }
-
     @Test("Looking from outside sees what a running queue holds, without disturbing it")
     func inspection() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk, segmentSize: 4_096)
+        let queue = try await openQueue(disk, segmentSize: 4_096)
         for number in 0..<30 {
             #expect(await code(queue, "event \(number) " + String(repeating: "v", count: 300)) == "ok")
         }
@@ -396,24 +262,22 @@ import WeirWorld
     @Test("Where an interval is asked for, appends do not wait for the disk and the sync follows")
     func interval() async throws {
         let disk = SimulatedDisk(seed: 1)
-        let queue = try await open(disk, durability: .interval(.milliseconds(100)))
+        let queue = try await openQueue(disk, durability: .interval(.milliseconds(100)))
         let before = disk.syncs
         for number in 0..<10 { #expect(await code(queue, "event \(number)") == "ok") }
         #expect(disk.syncs == before)
         await queue.close()
         #expect(disk.syncs > before)
         disk.crash()
-        #expect(try await drain(try await open(disk, seed: 2)).count == 10)
+        #expect(try await drain(try await openQueue(disk, seed: 2)).count == 10)
     }
 
     @Test("Appends after the close fail and say so")
     func closed() async throws {
-        let queue = try await open(SimulatedDisk(seed: 1))
+        let queue = try await openQueue(SimulatedDisk(seed: 1))
         await queue.close()
         await queue.close()
         #expect(await code(queue, "late") == "closed")
         await #expect(throws: StoreFailure.closed) { _ = try await queue.read(maxBytes: 1) }
     }
 }
-
-private func + (left: StrideTo<Int>, right: StrideThrough<Int>) -> [Int] { Array(left) + Array(right) }

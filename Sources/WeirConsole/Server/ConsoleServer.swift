@@ -7,6 +7,7 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 package import WeirNode
+import WeirSettings
 package import WeirWorld
 
 /// API, metrics, health and the console's pages of one node, on its own loopback address.
@@ -78,7 +79,7 @@ package struct ConsoleServer: Service {
 
     var application: Application<RouterResponder<BasicRequestContext>> {
         let onReady = onReady
-        let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+        let host = NetworkAddress.bracketed(address.host)
         var logger = world.log
         // The library logs every start and stop of a server; the node says that once, itself.
         logger.logLevel = max(logger.logLevel, .warning)

@@ -1,4 +1,5 @@
 import NIOCore
+import WeirSettings
 
 /// An `http://` or `https://` URL of a receiver, checked: no user and password in it (they would end up in messages),
 /// no fragment, nothing but printable ASCII.
@@ -61,8 +62,7 @@ package struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String {
-        let name = host.contains(":") ? "[\(host)]" : host
-        return (isSecure ? "https://" : "http://") + name + (port.map { ":\($0)" } ?? "") + target
+        (isSecure ? "https://" : "http://") + NetworkAddress.bracketed(host) + (port.map { ":\($0)" } ?? "") + target
     }
 
     /// Who it is, for sentences: without the query, which may carry a token.

@@ -4,6 +4,7 @@ import NIOSSL
 import WeirCalls
 import WeirFlow
 import WeirGates
+import WeirSettings
 import WeirWorld
 
 /// One TCP or TLS connection that is only written to: what the peer says is read and dropped, and its end is noticed at

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import WeirCalls
+import WeirSettings
 
 /// Where a stream connection goes, and how.
 struct StreamTarget: Sendable {

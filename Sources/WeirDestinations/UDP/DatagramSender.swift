@@ -4,6 +4,7 @@ import Synchronization
 import WeirCalls
 import WeirFlow
 import WeirGates
+import WeirSettings
 import WeirWorld
 
 /// Sends datagrams to one address. Nobody answers, so nothing is ever known to have arrived.

@@ -4,9 +4,9 @@ struct Checker {
     private let environment: ExpressionEnvironment
     private let source: [UInt8]
     private let library: [String: Function]
-    private var unifier = Unifier()
-    private var scopes: [(name: String, slot: Int, type: CheckedType, lazy: Term?)] = []
-    private var slotsUsed = 0
+    var unifier = Unifier()
+    var scopes: [(name: String, slot: Int, type: CheckedType, lazy: Term?)] = []
+    var slotsUsed = 0
     private(set) var problems: [ExpressionProblem] = []
 
     struct Checked {
@@ -33,13 +33,13 @@ struct Checker {
         self.library = library
     }
 
-    private mutating func report(_ message: String, at offset: Int) {
+    mutating func report(_ message: String, at offset: Int) {
         guard environment.checking != .off else { return }
         problems.append(ExpressionProblem(message, at: offset, in: source))
     }
 
     /// A name that may stand in the container or in any namespace round it, innermost first.
-    private func candidates(_ name: String, isAbsolute: Bool) -> [String] {
+    func candidates(_ name: String, isAbsolute: Bool) -> [String] {
         guard !isAbsolute, !environment.container.isEmpty else { return [name] }
         var parts = environment.container.split(separator: ".")
         var result: [String] = []
@@ -50,11 +50,11 @@ struct Checker {
         return result + [name]
     }
 
-    private func local(_ name: String) -> (name: String, slot: Int, type: CheckedType, lazy: Term?)? {
+    func local(_ name: String) -> (name: String, slot: Int, type: CheckedType, lazy: Term?)? {
         scopes.last { $0.name == name }
     }
 
-    private func global(_ name: String, isAbsolute: Bool) -> (Term, CheckedType)? {
+    func global(_ name: String, isAbsolute: Bool) -> (Term, CheckedType)? {
         for candidate in candidates(name, isAbsolute: isAbsolute) {
             if let type = environment.variables[candidate] { return (.variable(candidate), type) }
             if let type = CheckedType.named[candidate] {
@@ -64,13 +64,13 @@ struct Checker {
         return nil
     }
 
-    private static func root(_ dotted: String) -> String {
+    static func root(_ dotted: String) -> String {
         dotted.firstIndex(of: ".").map { String(dotted[..<$0]) } ?? dotted
     }
 
     // MARK: The walk
 
-    private mutating func check(_ node: Node) -> (Term, CheckedType) {
+    mutating func check(_ node: Node) -> (Term, CheckedType) {
         switch node.kind {
         case .constant(let value): return (.constant(value), Self.type(of: value))
         case .name(let name, let isAbsolute): return checkName(node, name, isAbsolute)
@@ -128,7 +128,7 @@ struct Checker {
         }
     }
 
-    private mutating func push(_ name: String, _ type: CheckedType) -> Int {
+    mutating func push(_ name: String, _ type: CheckedType) -> Int {
         // Slots are never shared between scopes: the count stays small and a lazy slot cannot be overwritten.
         let slot = slotsUsed
         slotsUsed += 1
@@ -136,7 +136,7 @@ struct Checker {
         return slot
     }
 
-    private mutating func checkName(_ node: Node, _ name: String, _ isAbsolute: Bool) -> (Term, CheckedType) {
+    mutating func checkName(_ node: Node, _ name: String, _ isAbsolute: Bool) -> (Term, CheckedType) {
         if !isAbsolute, let local = local(name) { return (local.lazy ?? .local(local.slot), local.type) }
         if let found = global(name, isAbsolute: isAbsolute) { return found }
         let nearest = Nearest.name(to: name, among: environment.variables.keys.sorted())
@@ -145,7 +145,7 @@ struct Checker {
         return (.failing(ExpressionFailure(.unknownName, name)), .dyn)
     }
 
-    private mutating func fieldType(
+    mutating func fieldType(
         _ field: String, of type: CheckedType, isOptional: Bool, at offset: Int
     ) -> CheckedType {
         var target = unifier.resolved(type, openAsDyn: false)
@@ -172,7 +172,7 @@ struct Checker {
         return isWrapped ? .optional(result) : result
     }
 
-    private mutating func junction(_ parts: [Node], _ name: String) -> [Term] {
+    mutating func junction(_ parts: [Node], _ name: String) -> [Term] {
         var terms: [Term] = []
         for part in parts {
             let (term, type) = check(part)
@@ -189,7 +189,7 @@ struct Checker {
 
     // MARK: Calls
 
-    private mutating func checkCall(_ written: String, _ arguments: [Node], at offset: Int) -> (Term, CheckedType) {
+    mutating func checkCall(_ written: String, _ arguments: [Node], at offset: Int) -> (Term, CheckedType) {
         let (terms, types) = check(arguments)
         let isAbsolute = written.hasPrefix(".")
         let name = isAbsolute ? String(written.dropFirst()) : written
@@ -200,7 +200,7 @@ struct Checker {
         return unknown(name, at: offset)
     }
 
-    private mutating func checkMethod(
+    mutating func checkMethod(
         _ target: Node, _ name: String, _ arguments: [Node], at offset: Int
     ) -> (Term, CheckedType) {
         if let dotted = target.dottedName, dotted.isAbsolute || local(Self.root(dotted.name)) == nil {
@@ -215,7 +215,7 @@ struct Checker {
         return call(function, terms, types, isMethod: true, at: offset)
     }
 
-    private mutating func check(_ nodes: [Node]) -> ([Term], [CheckedType]) {
+    mutating func check(_ nodes: [Node]) -> ([Term], [CheckedType]) {
         var terms: [Term] = []
         var types: [CheckedType] = []
         for node in nodes {
@@ -226,13 +226,13 @@ struct Checker {
         return (terms, types)
     }
 
-    private mutating func unknown(_ name: String, at offset: Int) -> (Term, CheckedType) {
+    mutating func unknown(_ name: String, at offset: Int) -> (Term, CheckedType) {
         let nearest = Nearest.name(to: name, among: library.keys.filter { !$0.contains("_") }.sorted())
         report("unknown function '\(name)'" + (nearest.map { ", did you mean '\($0)'?" } ?? ""), at: offset)
         return (.failing(ExpressionFailure(.noSuchOverload, "unbound function \(name)")), .dyn)
     }
 
-    private mutating func call(
+    mutating func call(
         _ function: Function, _ terms: [Term], _ types: [CheckedType], isMethod: Bool, at offset: Int
     ) -> (Term, CheckedType) {
         if function.name == "matches", terms.count == 2, case .constant(.string(let pattern)) = terms[1] {
@@ -250,13 +250,12 @@ struct Checker {
         return (.call(function, terms), type)
     }
 
-    private mutating func resolve(_ name: String, _ types: [CheckedType], isMethod: Bool, at offset: Int) -> CheckedType
-    {
+    mutating func resolve(_ name: String, _ types: [CheckedType], isMethod: Bool, at offset: Int) -> CheckedType {
         guard let function = library[name] else { return .dyn }
         return resolve(function, types, isMethod: isMethod, at: offset)
     }
 
-    private mutating func resolve(
+    mutating func resolve(
         _ function: Function, _ types: [CheckedType], isMethod: Bool, at offset: Int
     ) -> CheckedType {
         var result: CheckedType?
@@ -287,135 +286,7 @@ struct Checker {
     }
 
     /// Operators as they are written.
-    private static func shown(_ name: String) -> String {
+    static func shown(_ name: String) -> String {
         name == "@in" ? "in" : name.contains("_") && !name.contains { $0.isLetter } ? name.filter { $0 != "_" } : name
-    }
-
-    // MARK: Literals and macros
-
-    static func type(of value: Value) -> CheckedType {
-        switch value {
-        case .null: .null
-        case .bool: .bool
-        case .int: .int
-        case .uint: .uint
-        case .double: .double
-        case .string: .string
-        case .bytes: .bytes
-        default: .dyn
-        }
-    }
-
-    private mutating func unwrapped(_ type: CheckedType, at offset: Int) -> CheckedType {
-        let type = unifier.resolved(type, openAsDyn: false)
-        switch type {
-        case .opaque("optional_type", let parts) where parts.count == 1: return parts[0]
-        case .dyn, .parameter: return .dyn
-        default:
-            report("expected type optional_type(_) but found \(type)", at: offset)
-            return .dyn
-        }
-    }
-
-    private mutating func checkList(_ elements: [Node.Element]) -> (Term, CheckedType) {
-        var terms: [Term] = []
-        var joined: CheckedType?
-        for element in elements {
-            var (term, type) = check(element.node)
-            if element.isOptional { type = unwrapped(type, at: element.node.at) }
-            terms.append(term)
-            joined = unifier.join(joined, type)
-        }
-        return (.list(terms, optional: elements.map(\.isOptional)), .list(joined ?? unifier.fresh()))
-    }
-
-    private mutating func checkMap(_ entries: [Node.Entry]) -> (Term, CheckedType) {
-        var parts: [(key: Term, value: Term, isOptional: Bool)] = []
-        var keys: CheckedType?
-        var values: CheckedType?
-        for entry in entries {
-            let (key, keyType) = check(entry.key)
-            var (value, valueType) = check(entry.value)
-            if entry.isOptional { valueType = unwrapped(valueType, at: entry.value.at) }
-            switch unifier.resolved(keyType, openAsDyn: false) {
-            case .bool, .int, .uint, .string, .dyn, .parameter: break
-            default: report("a key is a bool, int, uint or string, not \(keyType)", at: entry.key.at)
-            }
-            parts.append((key, value, entry.isOptional))
-            keys = unifier.join(keys, keyType)
-            values = unifier.join(values, valueType)
-        }
-        return (.map(parts), .map(keys ?? unifier.fresh(), values ?? unifier.fresh()))
-    }
-
-    private mutating func checkLoop(_ loop: Node.Comprehension, at offset: Int) -> (Term, CheckedType) {
-        let (range, rangeType) = check(loop.range)
-        var types: [CheckedType] = [.dyn, .dyn]
-        var elements = CheckedType.dyn
-        let isOptional = loop.shape == .optionalMap || loop.shape == .optionalFlatMap
-        switch unifier.resolved(rangeType, openAsDyn: false) {
-        case .opaque("optional_type", let parts) where isOptional && parts.count == 1: types = [parts[0]]
-        case .list(let element) where !isOptional:
-            types = loop.names.count == 2 ? [.int, element] : [element]
-            elements = element
-        case .map(let key, let value) where !isOptional:
-            types = loop.names.count == 2 ? [key, value] : [key]
-            elements = key
-        case .dyn: break
-        case .parameter: _ = unifier.fits(.dyn, rangeType)
-        case let other:
-            report(
-                isOptional
-                    ? "expected type optional_type(_) but found \(other)"
-                    : "expression of type '\(other)' cannot be range of a comprehension (must be list, map, or "
-                        + "dynamic)",
-                at: offset)
-        }
-        var slots: [Int] = []
-        for (name, type) in zip(loop.names, types) { slots.append(push(name, type)) }
-        var predicate: Term?
-        if let node = loop.predicate {
-            let (term, type) = check(node)
-            if !unifier.fits(type, .bool) {
-                report(
-                    "the condition of a macro is bool, this is \(unifier.resolved(type, openAsDyn: true))", at: node.at)
-            }
-            predicate = term
-        }
-        var transform: Term?
-        var transformed = CheckedType.dyn
-        if let node = loop.transform {
-            let (term, type) = check(node)
-            transform = term
-            transformed = type
-        }
-        scopes.removeLast(loop.names.count)
-        let term = Term.comprehension(
-            Term.Loop(shape: loop.shape, range: range, slots: slots, predicate: predicate, transform: transform))
-        return (term, result(loop, elements, types, transformed))
-    }
-
-    private mutating func result(
-        _ loop: Node.Comprehension, _ elements: CheckedType, _ types: [CheckedType], _ transformed: CheckedType
-    ) -> CheckedType {
-        switch loop.shape {
-        case .all, .exists, .existsOne: return .bool
-        case .filter: return .list(elements)
-        case .map: return .list(transformed)
-        case .transformMap: return .map(types[0], transformed)
-        case .transformMapEntry:
-            let entry = unifier.resolved(transformed, openAsDyn: false)
-            switch entry {
-            case .map, .dyn: return entry
-            case .parameter: return .map(.dyn, .dyn)
-            default:
-                report("transformMapEntry() needs a map, this is \(entry)", at: loop.transform?.at ?? 0)
-                return .dyn
-            }
-        case .optionalMap: return .optional(transformed)
-        case .optionalFlatMap:
-            let inner = unwrapped(transformed, at: loop.transform?.at ?? 0)
-            return .optional(inner)
-        }
     }
 }

@@ -1,3 +1,5 @@
+import WeirSettings
+
 /// Where the API listens. Only loopback: there is no sign-in yet, and whoever reaches the API may hold gates and read
 /// events.
 package struct APIAddress: Sendable, Hashable {
@@ -14,21 +16,17 @@ package struct APIAddress: Sendable, Hashable {
 
     /// - Parameter text: `127.0.0.1:9471`, `[::1]:9471`, `localhost:9471`.
     package init(_ text: String) throws(Refusal) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else {
+        guard let address = NetworkAddress(listening: text) else {
             throw Refusal(message: "`\(text)` is not an address and a port", help: "write `127.0.0.1:9471`, or `off`")
         }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard Self.isLoopback(host) else {
+        guard Self.isLoopback(address.host) else {
             throw Refusal(
                 message: "the API listens on loopback only, because it has no sign-in yet; this is `\(text)`",
-                help: "write `127.0.0.1:\(port)`, and reach it from elsewhere with "
-                    + "`ssh -L \(port):127.0.0.1:\(port) HOST`")
+                help: "write `127.0.0.1:\(address.port)`, and reach it from elsewhere with "
+                    + "`ssh -L \(address.port):127.0.0.1:\(address.port) HOST`")
         }
-        self.host = host == "localhost" ? "127.0.0.1" : host
-        self.port = port
+        host = address.host == "localhost" ? "127.0.0.1" : address.host
+        port = address.port
     }
 
     /// Names and literal addresses that always mean this machine; a name that is looked up could mean another one

@@ -6,7 +6,7 @@ internal import WeirSettings
 /// `127.0.0.1:5514`, `[::1]:5514`, `localhost:5514`, `:5514` (all addresses), `unix:/run/weir.sock`.
 struct ListenAddress: Sendable, Hashable {
     enum Place: Sendable, Hashable {
-        case port(host: String, port: Int)
+        case port(NetworkAddress)
         case path(String)
     }
 
@@ -20,16 +20,8 @@ struct ListenAddress: Sendable, Hashable {
             place = .path(path)
             return
         }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { return nil }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = String(host.dropFirst().dropLast())
-        } else if host.contains(":") {
-            return nil
-        }
-        place = .port(host: host.isEmpty || host == "*" ? "::" : host, port: port)
+        guard let address = NetworkAddress(listening: text) else { return nil }
+        place = .port(address)
     }
 
     /// For a field's `check`.
@@ -41,7 +33,8 @@ struct ListenAddress: Sendable, Hashable {
         do {
             switch place {
             case .path(let path): return try SocketAddress(unixDomainSocketPath: path)
-            case .port(let host, let port): return try SocketAddress.makeAddressResolvingHost(host, port: port)
+            case .port(let address):
+                return try SocketAddress.makeAddressResolvingHost(address.host, port: address.port)
             }
         } catch {
             throw SourceFailure(
@@ -55,7 +48,7 @@ extension ListenAddress: CustomStringConvertible {
     var description: String {
         switch place {
         case .path(let path): "unix:\(path)"
-        case .port(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .port(let address): "\(address)"
         }
     }
 }
@@ -63,7 +56,7 @@ extension ListenAddress: CustomStringConvertible {
 extension SocketAddress {
     /// For people: `127.0.0.1:5514`, `[::1]:5514`, `unix:/run/weir.sock`.
     var plainText: String {
-        if let ip = ipAddress, let port { return ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)" }
+        if let ip = ipAddress, let port { return NetworkAddress(host: ip, port: port).description }
         return pathname.map { "unix:\($0)" } ?? "unknown"
     }
 }

@@ -111,7 +111,7 @@ package final class SimulatedReceiver: Destination {
     }
 
     private func answer(_ batch: Batch) async throws(DeliveryFailure) -> DeliveryReport {
-        let events = (0..<batch.count).map { String(buffer: batch.event(at: $0)) }
+        let events = batch.texts
         let now = simulation.now
         let (faults, isAway, isUnauthorized) = state.withLock { ($0.faults, $0.awayUntil > now, $0.isUnauthorized) }
         if isAway { throw .unreachable(Reason("connection_lost", "The connection to \(name) broke.")) }

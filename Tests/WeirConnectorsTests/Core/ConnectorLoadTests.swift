@@ -7,7 +7,7 @@ import WeirWorld
 
 @testable import WeirConnectors
 
-@Suite("Many connectors", .timeLimit(.minutes(3)))
+@Suite("Many connectors", .timeLimit(.minutes(5)))
 struct ConnectorLoadTests {
     @Test("write nothing with their pings, one transaction an interval, and are all there after a restart")
     func heartbeats() async throws {
@@ -46,8 +46,7 @@ struct ConnectorLoadTests {
     func pause() async throws {
         let stage = CoreStage()
         let gates = stage.gates
-        try await stage.live { connectors in
-            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+        try await stage.live(with: "c") { connectors in
             #expect(gates.order(.hold(by: "ada"), "connector/c"))
         }
         try await stage.live { connectors in
@@ -77,8 +76,7 @@ struct ConnectorLoadTests {
     @Test("Works are bounded: the oldest of a connector go")
     func works() async throws {
         let stage = CoreStage()
-        try await stage.live { connectors in
-            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+        try await stage.live(with: "c") { connectors in
             for _ in 0..<(WorkBook.keptMost + 20) {
                 let work = try await connectors.addWork("c", name: "run", isMultipart: false)
                 try await connectors.processed(work.id, message: nil, isError: false)

@@ -34,7 +34,7 @@ private final class SimulatedIntake: Intake {
             throw .stopped
         }
         let receipt = Receipt()
-        let lines = (0..<batch.count).map { String(buffer: batch.event(at: $0)) }
+        let lines = batch.texts
         let isLost = loses && simulation.random() % 5 == 0
         let life = state.withLock { state in
             state.open.append((receipt, lines))

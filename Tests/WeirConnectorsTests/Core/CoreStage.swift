@@ -45,6 +45,16 @@ final class CoreStage {
         return try result.get()
     }
 
+    /// One life with a connector in it.
+    func live<Value: Sendable>(
+        with id: ConnectorID, _ body: @escaping @Sendable (Connectors) async throws -> Value
+    ) async throws -> Value {
+        try await live { connectors in
+            _ = try await connectors.register(ConnectorRegistration(id: id, name: "C"))
+            return try await body(connectors)
+        }
+    }
+
     func deadLetters() async throws -> [DeadLetter] {
         let letters = try await DeadLetters.open(
             directory: directory + "/connectors/~dead-letters", name: "dead", minFree: 0, world: world)
@@ -54,15 +64,6 @@ final class CoreStage {
     }
 
     func reading(_ id: ConnectorID) -> GateReading? { gates.reading("connector/" + id) }
-}
-
-/// Waits for what another task brings about; 20 s at most.
-func eventually(_ condition: @Sendable () async -> Bool) async -> Bool {
-    for _ in 0..<4_000 {
-        if await condition() { return true }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return false
 }
 
 enum Sample {

@@ -24,7 +24,7 @@ private final class CountingIntake: Intake {
     }
 }
 
-@Suite("Large bundles", .timeLimit(.minutes(3)), .serialized)
+@Suite("Large bundles", .timeLimit(.minutes(5)), .serialized)
 struct LargeBundleTests {
     // Each in a process of its own, in which nothing else runs: what it takes at its peak is then only this.
     @Test("go through with less than 64 MB, as a bundle")

@@ -156,8 +156,7 @@ struct StateResetTests {
     @Test("is remembered over a restart, told or not")
     func restart() async throws {
         let stage = CoreStage()
-        try await stage.live { connectors in
-            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+        try await stage.live(with: "c") { connectors in
             _ = try await connectors.ping("c", state: "old", report: ConnectorReport())
             try await connectors.resetState("c")
         }

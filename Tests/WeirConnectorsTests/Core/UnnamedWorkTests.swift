@@ -10,8 +10,7 @@ struct UnnamedWorkTests {
     func anonymous() async throws {
         let stage = CoreStage()
         let intake = stage.intake
-        try await stage.live { connectors in
-            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+        try await stage.live(with: "c") { connectors in
             let bundle = Sample.bundle([Sample.object(1), Sample.object(2)])
             let head = BundleHead(connector: "c", encoding: .stix)
             let first = try await connectors.addWork("c", name: "first", isMultipart: false)

@@ -6,7 +6,7 @@ import WeirGates
 import WeirSettings
 import WeirWorld
 
-@Suite("Connectors of type exec", .timeLimit(.minutes(2)))
+@Suite("Connectors of type exec", .timeLimit(.minutes(5)))
 struct ExecTests {
     private let stage = ManagedStage("exec")
 

@@ -7,7 +7,7 @@ import WeirGates
 import WeirSettings
 import WeirWorld
 
-@Suite("Connectors of type http", .timeLimit(.minutes(2)))
+@Suite("Connectors of type http", .timeLimit(.minutes(5)))
 struct HTTPImporterTests {
     private let stage = ManagedStage("http")
 

@@ -8,7 +8,7 @@ import WeirWorld
 
 @testable import WeirConnectors
 
-@Suite("A connection to the AMQP ingress", .timeLimit(.minutes(1)))
+@Suite("A connection to the AMQP ingress", .timeLimit(.minutes(5)))
 struct AMQPHandlerTests {
     private func stage() async throws -> AMQPStage {
         let platform = RecordingPlatform(time: ManualTime())

@@ -1,7 +1,4 @@
 import Foundation
-import Logging
-import NIOCore
-import NIOPosix
 import Testing
 import WeirTestKit
 import WeirWorld
@@ -11,7 +8,7 @@ import WeirWorld
 /// A Python with pika; without it these tests are left out.
 private let python = ProcessInfo.processInfo.environment["WEIR_PIKA_PYTHON"]
 
-@Suite("pika at the AMQP ingress", .enabled(if: python != nil), .serialized, .timeLimit(.minutes(2)))
+@Suite("pika at the AMQP ingress", .enabled(if: python != nil), .serialized, .timeLimit(.minutes(5)))
 struct AMQPPeerTests {
     /// Connects as pycti does (heartbeat 10, confirms) and runs `body` with a `channel`; prints what came of it.
     private func script(_ body: String) -> String {
@@ -37,37 +34,19 @@ struct AMQPPeerTests {
     }
 
     private func run(_ body: String, _ connection: BrokerConnection, password: String? = nil) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(python))
-        process.arguments = [
-            "-c", script(body), String(connection.port), connection.user, password ?? connection.password,
-        ]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        return try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { _ in
-                let output = pipe.fileHandleForReading.readDataToEndOfFile()
-                continuation.resume(returning: String(decoding: output, as: UTF8.self))
-            }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
+        let arguments = [String(connection.port), connection.user, password ?? connection.password]
+        return try await PythonPeer.run(try #require(python), script(body), arguments).output
     }
 
     private func withIngress(
         _ body: (RecordingPlatform, AMQPIngress, BrokerConnection) async throws -> Void
     ) async throws {
-        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let world = PythonPeer.world
         let platform = RecordingPlatform(time: world.time)
         _ = try await platform.register(ConnectorRegistration(id: "aaaa-01", name: "A"))
-        var settings = AMQPIngress.Settings()
-        settings.port = 0
-        let ingress = AMQPIngress(
-            platform: platform, keys: MemoryKeys(), world: world, settings: settings,
-            eventLoops: MultiThreadedEventLoopGroup.singleton)
-        try await ingress.open()
-        try await body(platform, ingress, try await ingress.connection(for: "aaaa-01"))
-        await ingress.stop()
+        try await PythonPeer.withIngress(to: platform, world) { ingress in
+            try await body(platform, ingress, try await ingress.connection(for: "aaaa-01"))
+        }
     }
 
     @Test("publishes, is confirmed, and closes")

@@ -1,7 +1,4 @@
 import Foundation
-import Logging
-import NIOCore
-import NIOPosix
 import Synchronization
 import Testing
 import WeirTestKit
@@ -13,7 +10,7 @@ import WeirWorld
 private let pythons =
     ProcessInfo.processInfo.environment["WEIR_PYCTI_PYTHONS"]?.split(separator: ":").map(String.init) ?? []
 
-@Suite("A real connector, written with pycti", .enabled(if: !pythons.isEmpty), .serialized, .timeLimit(.minutes(3)))
+@Suite("A real connector, written with pycti", .enabled(if: !pythons.isEmpty), .serialized, .timeLimit(.minutes(5)))
 struct PyctiTests {
     private static let script = """
         import sys
@@ -41,39 +38,26 @@ struct PyctiTests {
         """
 
     private static func run(_ python: String, _ arguments: [String]) async throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = ["-c", script] + arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        return try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { process in
-                let output = pipe.fileHandleForReading.readDataToEndOfFile()
-                continuation.resume(returning: (process.terminationStatus, String(decoding: output, as: UTF8.self)))
-            }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
+        try await PythonPeer.run(python, script, arguments)
     }
 
     private static func withDoor(
         to platform: any ConnectorPlatform, _ world: World, _ body: (String) async throws -> Void
     ) async throws {
-        var settings = AMQPIngress.Settings()
-        settings.port = 0
-        let ingress = AMQPIngress(
-            platform: platform, keys: MemoryKeys(), world: world, settings: settings,
-            eventLoops: MultiThreadedEventLoopGroup.singleton)
-        try await ingress.open()
-        let door = OpenCTIDoor(platform: platform, broker: ingress, world: world) { $0 == "secret" }
-        let server = try await DoorServer.start(door)
-        try await body("http://127.0.0.1:\(server.port)")
-        try await server.stop()
-        await ingress.stop()
+        try await PythonPeer.withIngress(to: platform, world) { ingress in
+            let door = OpenCTIDoor(platform: platform, broker: ingress, world: world) { $0 == "secret" }
+            let server = try await DoorServer.start(door)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body("http://127.0.0.1:\(server.port)")) } catch {
+                result = .failure(error)
+            }
+            try await server.stop()
+            try result.get()
+        }
     }
 
     private func withDoor(_ body: (RecordingPlatform, String) async throws -> Void) async throws {
-        let world = World.live(log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let world = PythonPeer.world
         let platform = RecordingPlatform(time: world.time)
         try await Self.withDoor(to: platform, world) { try await body(platform, $0) }
     }
