@@ -35,6 +35,7 @@ enum PythonPeer {
     ) async throws {
         var settings = AMQPIngress.Settings()
         settings.port = 0
+        settings.handshakeMost = .seconds(120)
         let ingress = AMQPIngress(
             platform: platform, keys: MemoryKeys(), world: world, settings: settings,
             eventLoops: MultiThreadedEventLoopGroup.singleton)

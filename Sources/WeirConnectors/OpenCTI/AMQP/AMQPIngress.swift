@@ -23,6 +23,8 @@ package final class AMQPIngress: BundleBroker {
         package var heldMost = 64 * 1_024 * 1_024
         /// Longest message; a bundle grows by a third in base64.
         package var messageMost = 400_000_000
+        /// From the first byte to the open connection, as RabbitMQ has it; a busy machine may need longer.
+        package var handshakeMost = Duration.seconds(10)
         package var version = "0.1"
 
         package init() {}
@@ -58,6 +60,7 @@ package final class AMQPIngress: BundleBroker {
         var session = AMQPSession.Settings()
         session.version = settings.version
         session.bodyMost = UInt64(clamping: settings.messageMost)
+        session.handshakeMost = settings.handshakeMost
         let connections = AMQPConnections(
             session: session, platform: platform, keys: keys, sessions: sessions, log: world.log,
             secure: settings.secure)
