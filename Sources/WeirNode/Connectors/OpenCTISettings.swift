@@ -43,8 +43,8 @@ package struct OpenCTISettings: Settings {
         field("amqp", \.amqp, "Where connectors publish in their default mode, in place of a RabbitMQ."),
         field(
             "broker", \.broker, examples: ["amqp://weir@127.0.0.1:5672/"],
-            "A RabbitMQ that connectors publish to, in place of Weir's own ingress: then `amqp` is not used. Weir makes "
-                + "the queues and consumes them. Absent: no RabbitMQ is needed."),
+            "A RabbitMQ that connectors publish to, in place of Weir's own ingress: then `amqp` is not used. Weir "
+                + "makes the queues and consumes them. Absent: no RabbitMQ is needed."),
         field(
             "management", \.management,
             check: { text in

@@ -6,8 +6,8 @@ internal import WeirStore
 internal import WeirWorld
 
 /// One turn of one connector's inbox: unpacks bundles, hands their objects to the routes, waits until they are
-/// settled, writes that down, and only then acknowledges them to RabbitMQ. In this order a crash at any point means that
-/// bundles come again, and never that one is lost.
+/// settled, writes that down, and only then acknowledges them to RabbitMQ. In this order a crash at any point means
+/// that bundles come again, and never that one is lost.
 struct BrokerTurn: Sendable {
     let turn: WorkTurn
     let inbox: BrokerInbox
