@@ -38,14 +38,16 @@ struct RunbookTests {
     func codes() throws {
         let made = /(?:Reason|RunFailure)\(\s*"([a-z_0-9]+)"/
         var codes: Set<String> = []
-        for folder in ["Sources/WeirConnectors", "Sources/WeirNode/Connectors", "Sources/WeirGates/Kinds"] {
+        for folder in [
+            "Sources/WeirCalls", "Sources/WeirConnectors", "Sources/WeirNode/Connectors", "Sources/WeirGates/Kinds",
+        ] {
             let files = FileManager.default.enumerator(atPath: Self.root.appendingPathComponent(folder).path)
             while let file = files?.nextObject() as? String {
                 guard file.hasSuffix(".swift") else { continue }
                 for match in try text("\(folder)/\(file)").matches(of: made) { codes.insert(String(match.1)) }
             }
         }
-        #expect(codes.isSuperset(of: ["stale_ping", "queue_threshold", "connection_failed", "exec_exit"]))
+        #expect(codes.isSuperset(of: ["stale_ping", "queue_threshold", "connect_refused", "exec_exit"]))
         for code in codes.subtracting(Self.harmless).sorted() {
             #expect(Runbook.connector(code) != nil, "\(code) has no section in docs/runbooks/connectors.md")
         }
