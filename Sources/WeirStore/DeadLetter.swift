@@ -17,11 +17,12 @@ package struct DeadLetter: Sendable, Hashable {
     package var attempts: Int
     /// When it was given up.
     package var time: WallTime
+    /// What its owner wants to know again when it sends the letter once more; opaque here, empty when there is nothing.
+    package var context: String
 
     package init(
         event: ByteBuffer, kind: UInt8, destination: String, source: String, status: Int? = nil, code: String,
-        message: String,
-        attempts: Int, time: WallTime
+        message: String, attempts: Int, time: WallTime, context: String = ""
     ) {
         self.event = event
         self.kind = kind
@@ -32,19 +33,20 @@ package struct DeadLetter: Sendable, Hashable {
         self.message = message
         self.attempts = attempts
         self.time = time
+        self.context = context
     }
 
     /// Longest message that is kept, in bytes.
     static let messageMost = 2_048
 
-    /// Attributes: version u8 · status i32 (-1: none) · attempts u32 · destination, source, code, message, each length
-    /// u16 and bytes.
+    /// Attributes: version u8 · status i32 (-1: none) · attempts u32 · destination, source, code, message, context,
+    /// each length u16 and bytes; the context may be missing.
     var record: QueueRecord {
         var attributes = ByteBuffer()
         attributes.writeInteger(1 as UInt8)
         attributes.writeInteger(Int32(clamping: status ?? -1), endianness: .little)
         attributes.writeInteger(UInt32(clamping: attempts), endianness: .little)
-        for text in [destination, source, code, message] {
+        for text in [destination, source, code, message, context] {
             let bytes = text.utf8.prefix(DeadLetter.messageMost)
             attributes.writeInteger(UInt16(bytes.count), endianness: .little)
             attributes.writeBytes(bytes)
@@ -60,7 +62,8 @@ package struct DeadLetter: Sendable, Hashable {
             let attempts = attributes.readInteger(endianness: .little, as: UInt32.self)
         else { return nil }
         var texts: [String] = []
-        for _ in 0..<4 {
+        for _ in 0..<5 {
+            if texts.count == 4, attributes.readableBytes == 0 { break }
             guard let length = attributes.readInteger(endianness: .little, as: UInt16.self),
                 let text = attributes.readString(length: Int(length))
             else { return nil }
@@ -69,6 +72,6 @@ package struct DeadLetter: Sendable, Hashable {
         self.init(
             event: record.payload, kind: record.kind, destination: texts[0], source: texts[1],
             status: status < 0 ? nil : Int(status), code: texts[2], message: texts[3], attempts: Int(attempts),
-            time: record.time)
+            time: record.time, context: texts.count > 4 ? texts[4] : "")
     }
 }

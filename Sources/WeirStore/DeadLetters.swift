@@ -108,12 +108,17 @@ package final class DeadLetters: Sendable {
     // MARK: Looking
 
     /// The oldest letters first.
-    /// - Parameter id: only those after it: the last one of the page before.
-    package func list(limit: Int, after id: QueueOffset? = nil) async throws(StoreFailure) -> [Entry] {
+    /// - Parameters:
+    ///   - id: only those after it: the last one of the page before.
+    ///   - chosen: which letters; what it does not choose takes no memory.
+    package func list(
+        limit: Int, after id: QueueOffset? = nil, where chosen: (@Sendable (DeadLetter) -> Bool)? = nil
+    ) async throws(StoreFailure) -> [Entry] {
         let removed = state.withLock { $0.removed }
         let records = try await queue.records(from: id, limit: limit) { record in
             let start = record.offsets.lowerBound
-            return start > id ?? QueueOffset(0) && !removed.contains(start.position)
+            guard start > id ?? QueueOffset(0), !removed.contains(start.position) else { return false }
+            return chosen.map { chosen in DeadLetter(record).map(chosen) ?? false } ?? true
         }
         return records.compactMap(DeadLetters.entry)
     }

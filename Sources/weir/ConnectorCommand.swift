@@ -6,7 +6,7 @@ import WeirConsole
 struct ConnectorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connector",
-        abstract: "Run, stop, pause, resume or reset a connector.",
+        abstract: "Run, stop, pause, resume or reset a connector; look at its dead letters.",
         discussion: """
             What is done is kept with the time, the user and `--why`: `weir describe connector NAME` shows it.
 
@@ -17,7 +17,7 @@ struct ConnectorCommand: AsyncParsableCommand {
               weir connector pause kev --why "the feed is broken"
               weir connector reset kev --yes
             """,
-        subcommands: [RunNow.self, Terminate.self, Pause.self, Resume.self, Reset.self])
+        subcommands: [RunNow.self, Terminate.self, Pause.self, Resume.self, Reset.self, DeadLetters.self])
 
     struct RunNow: ConnectorOrderCommand {
         static let configuration = CommandConfiguration(
@@ -106,6 +106,13 @@ struct ConnectorTarget: ParsableArguments {
     @Argument(help: "Its name or id.") var connector: String
     @Option(help: ArgumentHelp("Why, for the audit.", valueName: "text")) var why = ""
     @OptionGroup var node: NodeOptions
+
+    /// For the audit.
+    var note: Tree {
+        // Nobody signs in to the API: the name is what this machine calls the user.
+        let who = ProcessInfo.processInfo.environment["USER"] ?? ""
+        return .object(["who": .string(who), "why": .string(why)])
+    }
 }
 
 /// Tells a connector one thing.
@@ -124,11 +131,9 @@ extension ConnectorOrderCommand {
         try await target.node.withClient { client in
             let found = try await client.get(ConnectorView.self, ConnectorPath.of(target.connector))
             try confirm(found)
-            // Nobody signs in to the API: the name is what this machine calls the user.
-            let who = ProcessInfo.processInfo.environment["USER"] ?? ""
             let view = try await client.post(
                 ConnectorView.self, ConnectorPath.of(found.id) + "/" + Self.order,
-                body: Tree.object(["who": .string(who), "why": .string(target.why)]))
+                body: target.note)
             Terminal.out.line(
                 "\(Printable.line(view.name)) is \(view.shown.state); next run: \(view.shown.nextRun); "
                     + "state: \(Printable.line(view.state.map { String($0.prefix(200)) } ?? "none"))")

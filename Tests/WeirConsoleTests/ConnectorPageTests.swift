@@ -128,7 +128,7 @@ struct ConnectorPageTests {
             FakeNode.hostileTexts.map { text in
                 .sample(text) {
                     $0.state = text
-                    $0.troubles = [Reason("x", text)]
+                    $0.troubles = [Trouble("x", text)]
                     $0.gate?.reason = Reason("x", text)
                 }
             })

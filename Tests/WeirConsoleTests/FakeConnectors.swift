@@ -35,6 +35,24 @@ final class FakeConnectors: ConnectorAccess {
         given.withLock { $0.append("\(order.rawValue) \(id) by \(who): \(why)") }
     }
 
+    static let letter = LetterStatus(
+        id: 4_096, at: FakeTime.start, reason: Reason("invalid_json", "The bundle is no JSON."), attempts: 1,
+        work: "work_1", bytes: 9, content: ByteBuffer(string: "no bundle"), isWhole: true, canReplay: true)
+
+    func deadLetters(of id: String, most: Int) async throws(ConnectorOrderFailure) -> [LetterStatus] { [Self.letter] }
+
+    func deadLetter(_ letter: UInt64, of id: String) async throws(ConnectorOrderFailure) -> LetterStatus {
+        guard letter == Self.letter.id else { throw ConnectorOrderFailure(.unknownLetter, "There is no such letter.") }
+        return Self.letter
+    }
+
+    func handle(
+        _ deed: LetterDeed, _ letter: UInt64?, of id: String, by who: String, why: String
+    ) async throws(ConnectorOrderFailure) -> Int {
+        given.withLock { $0.append("\(deed.rawValue) \(letter.map(String.init) ?? "all") of \(id) by \(who): \(why)") }
+        return 1
+    }
+
     let openCTIConnectionsMost: Int? = nil
 
     func answerOpenCTI(
@@ -72,7 +90,7 @@ extension ConnectorStatus {
                 $0.queueBytes = 9_900_000
                 $0.isBuffering = true
                 $0.activity = "buffering"
-                $0.troubles = [Reason("queue_threshold", "The run waits.")]
+                $0.troubles = [Trouble("queue_threshold", "The run waits.")]
             },
             .sample("outside") {
                 $0.origin = "opencti"
@@ -82,12 +100,12 @@ extension ConnectorStatus {
                 $0.lastRun = .fromState(FakeTime.start)
                 $0.nextRun = .externalSchedule
                 $0.state = #"{"last_run": 1763735400}"#
-                $0.troubles = [Reason("stale_ping", "Its process has not pinged.")]
+                $0.troubles = [Trouble("stale_ping", "Its process has not pinged.")]
             },
             .sample("Broken") {
                 $0.activity = "failed"
                 $0.failures = 3
-                $0.troubles = [Reason("http_503", "The source answered 503.")]
+                $0.troubles = [Trouble("http_503", "The source answered 503.")]
             },
             .sample("blind") {
                 $0.queueBytes = nil

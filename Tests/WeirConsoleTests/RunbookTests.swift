@@ -36,7 +36,7 @@ struct RunbookTests {
 
     @Test("Every reason that a connector or its gate can have leads to a section")
     func codes() throws {
-        let made = /(?:Reason|RunFailure)\(\s*"([a-z_0-9]+)"/
+        let made = /(?:Reason|RunFailure|Trouble)\(\s*"([a-z_0-9]+)"/
         var codes: Set<String> = []
         for folder in [
             "Sources/WeirCalls", "Sources/WeirConnectors", "Sources/WeirNode/Connectors", "Sources/WeirGates/Kinds",

@@ -2,7 +2,7 @@ package import NIOCore
 
 /// What is known of a bundle before its bytes.
 package struct BundleHead: Sendable, Hashable {
-    package enum Encoding: Sendable, Hashable {
+    package enum Encoding: String, Sendable, Hashable, Codable {
         /// A STIX bundle as JSON.
         case stix
         /// A queue message of OpenCTI: JSON with the bundle in base64 as `content`.

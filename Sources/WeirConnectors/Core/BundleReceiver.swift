@@ -14,7 +14,12 @@ final class BundleReceiver: BundleReception {
         /// Finds the work in a queue message whose work nobody named; `nil` when it is no message, or none can be read.
         var finder: WorkFinder?
         var isOver = false
+        /// When the slot was told last that bytes come.
+        var touched: Moment
     }
+
+    /// A long bundle that still comes says so this often.
+    private static let touchEvery = Duration.seconds(10)
 
     private let head: BundleHead
     private let queue: WorkQueue
@@ -37,19 +42,29 @@ final class BundleReceiver: BundleReception {
         self.deadline = deadline
         self.runEnd = runEnd
         let finds = head.encoding == .message && head.work == nil
-        state = Mutex(State(reserved: reserved, finder: finds ? WorkFinder() : nil))
+        state = Mutex(
+            State(reserved: reserved, finder: finds ? WorkFinder() : nil, touched: door.world.time.now))
     }
 
     func write(_ bytes: ByteBuffer) async throws(ConnectorFailure) {
-        let (isLarge, more) = state.withLock { state -> (Bool, Int64) in
+        let now = door.world.time.now
+        let (isLarge, more, isNews) = state.withLock { state -> (Bool, Int64, Bool) in
             state.finder?.feed(bytes)
             state.bytes += Int64(bytes.readableBytes)
             state.gathered.writeImmutableBuffer(bytes)
             let more = max(0, state.bytes - state.reserved)
             state.reserved += more
-            return (state.writing != nil || state.gathered.readableBytes > door.settings.spoolFrom, more)
+            let isNews = more > 0 || now - state.touched > Self.touchEvery
+            if isNews { state.touched = now }
+            return (state.writing != nil || state.gathered.readableBytes > door.settings.spoolFrom, more, isNews)
         }
-        if more > 0 { door.book.withSlot(head.connector) { slot, _ in slot.reserve(more) } }
+        if isNews {
+            let wall = door.world.time.wall
+            door.book.withSlot(head.connector) { slot, _ in
+                slot.reserve(more)
+                slot.movedAt = wall
+            }
+        }
         if isLarge { try await spill() }
     }
 
@@ -87,7 +102,7 @@ final class BundleReceiver: BundleReception {
             } else {
                 body = .inline(head.encoding, state.withLock { $0.gathered })
             }
-            if let work { await door.book.load(work) }
+            for work in Set([work, runEnd?.work].compactMap(\.self)) { await door.book.load(work) }
             let (bytes, reserved) = state.withLock { ($0.bytes, $0.reserved) }
             let record = WorkRecord(body: body, work: work, bytes: bytes, runEnd: runEnd)
             try await door.persistently(head.connector, until: deadline) { [queue] () throws(StoreFailure) in

@@ -83,6 +83,9 @@ struct BundleSpool: Sendable {
         lane.enqueue { for name in names { try? files.remove(directory + "/" + name) } }
     }
 
+    /// Removes a poisoned bundle that was put aside.
+    func removeAside(_ name: String) { lane.enqueue { try? files.remove(deadDirectory + "/" + name) } }
+
     /// Removes files that no record names: pushes that were cut off, and bundles that were settled just before a stop.
     /// - Returns: how many.
     func removeOrphans(keeping names: Set<String>) async throws(StoreFailure) -> Int {

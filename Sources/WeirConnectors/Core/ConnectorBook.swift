@@ -18,6 +18,8 @@ final class ConnectorBook: Sendable {
         /// Of these, those whose own record changed too.
         var changedRecords: Set<ConnectorID> = []
         var nextTicket: UInt64 = 0
+        /// Connectors whose dead letters somebody pushes again or discards: one at a time.
+        var handlingLetters: Set<ConnectorID> = []
     }
 
     let ledger: Ledger
@@ -85,8 +87,10 @@ final class ConnectorBook: Sendable {
             // One that is new has not changed.
             let before = state.slots[id]?.gate.state ?? .open
             let (value, released, isDirty) = state.withSlot(id, settings, world) { slot, state in
+                let before = slot.movement
                 let value = body(&slot, &state)
                 _ = slot.measure(at: wall)
+                if slot.movement != before { slot.movedAt = wall }
                 return (value, slot.release(now: now), slot.isDirty)
             }
             if isDirty { state.dirty.insert(id) }
@@ -216,12 +220,12 @@ final class ConnectorBook: Sendable {
 
     /// Writes all heartbeats that are not written.
     func flushReports() async throws(StoreFailure) {
-        let records = state.withLock { $0.registry.takeDirtyReports() }
-        if records.isEmpty { return }
+        let entries = state.withLock { $0.registry.takeDirtyReports() }
+        if entries.isEmpty { return }
         do throws(StoreFailure) {
-            try await ledger.commit(records.map { ConnectorDocuments.putReport($0) })
+            try await ledger.commit(entries.map { ConnectorDocuments.putReport($0) })
         } catch {
-            state.withLock { $0.registry.reportsWereNotWritten(records.map(\.id)) }
+            state.withLock { $0.registry.reportsWereNotWritten(entries.map(\.record.id)) }
             throw error
         }
     }

@@ -6,8 +6,8 @@ import WeirWorld
 ///
 /// | collection | id | what |
 /// | --- | --- | --- |
-/// | `connectors` | connector | registration, state, user, time, a reset that is not yet told |
-/// | `connector_reports` | connector | the last ping: written in batches |
+/// | `connectors` | connector | registration, state, schedule, user, time, a reset that is not yet told |
+/// | `connector_reports` | connector | the last ping, and whether runs bring something: written in batches |
 /// | `works` | work | the work, owned by its connector |
 /// | `work_queues` | connector | how far its queue is counted |
 enum ConnectorDocuments {
@@ -17,11 +17,13 @@ enum ConnectorDocuments {
         var userID: String
         var registeredAt: WallTime
         var reset: StateReset?
+        var schedule: ScheduleMemory?
     }
 
     struct Heartbeat: Codable {
         var report: ConnectorReport?
         var lastPing: WallTime?
+        var runs: RunTally?
     }
 
     static let connectors = "connectors"
@@ -37,15 +39,16 @@ enum ConnectorDocuments {
                 body: try encode(
                     Identity(
                         registration: record.registration, state: record.state, userID: record.userID,
-                        registeredAt: record.registeredAt, reset: entry.reset)))
+                        registeredAt: record.registeredAt, reset: entry.reset, schedule: entry.schedule)))
         }
     }
 
-    static func putReport(_ record: ConnectorRecord) -> LedgerChange {
+    static func putReport(_ entry: Registry.Entry) -> LedgerChange {
         .put {
-            LedgerDocument(
+            let record = entry.record
+            return LedgerDocument(
                 collection: reports, id: record.id, time: record.lastPing ?? record.registeredAt,
-                body: try encode(Heartbeat(report: record.report, lastPing: record.lastPing)))
+                body: try encode(Heartbeat(report: record.report, lastPing: record.lastPing, runs: entry.runs)))
         }
     }
 
@@ -92,7 +95,10 @@ enum ConnectorDocuments {
             record.state = identity.state
             record.report = heartbeats[document.id]?.report
             record.lastPing = heartbeats[document.id]?.lastPing
-            contents.entries.append(Registry.Entry(record: record, reset: identity.reset))
+            contents.entries.append(
+                Registry.Entry(
+                    record: record, reset: identity.reset, schedule: identity.schedule,
+                    runs: heartbeats[document.id]?.runs ?? RunTally()))
         }
         for document in try await ledger.documents(in: queues) {
             contents.marks[document.id] = try decode(QueueMarks.self, document)

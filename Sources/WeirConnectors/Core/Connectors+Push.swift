@@ -32,6 +32,7 @@ extension Connectors {
     ) async throws(ConnectorFailure) {
         if let last { return try await push(last, end: end, deadline: deadline) }
         guard book.with({ $0.registry[id] != nil }) else { throw .unknown(id) }
+        if let work = end.work { await book.load(work) }
         let record = WorkRecord(body: .none, work: nil, bytes: 0, runEnd: end)
         try await door.persistently(id, until: deadline) { [queues] () throws(StoreFailure) in
             try await queues[id].append(record, reserved: 0)

@@ -82,6 +82,7 @@ package final class Connectors: ConnectorPlatform {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.keepBook() }
             group.addTask { await self.keepTime() }
+            group.addTask { await self.workers.deadLetters.look() }
             await workers.run()
             group.cancelAll()
         }

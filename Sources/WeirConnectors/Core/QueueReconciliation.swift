@@ -49,7 +49,9 @@ struct QueueReconciliation {
             return false
         }
         let tail = found.withLock { $0 }
-        for id in Set(tail.compactMap(\.record.work)).sorted() { await book.load(id) }
+        for id in Set(tail.flatMap { [$0.record.work, $0.record.runEnd?.work] }.compactMap(\.self)).sorted() {
+            await book.load(id)
+        }
         let wall = world.time.wall
         book.withSlot(connector) { slot, state in
             for (start, record) in tail { state.countPushed(record, of: connector, at: start, &slot, wall) }

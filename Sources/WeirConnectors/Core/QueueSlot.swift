@@ -33,6 +33,8 @@ struct QueueSlot: Sendable {
     var isReadable = true
     /// What waits outside Weir's own queue, in a RabbitMQ; `nil` where there is none.
     var outside: OutsideLevel?
+    /// When something came in or went out last, as far as this process has seen it.
+    var movedAt: WallTime?
     private(set) var heldNanoseconds: UInt64 = 0
     private(set) var transitions: [String: UInt64] = [:]
     private(set) var objects: UInt64 = 0
@@ -105,6 +107,17 @@ struct QueueSlot: Sendable {
     mutating func reserve(_ bytes: Int64) { reserved = max(0, reserved + bytes) }
 
     // MARK: What the queue holds
+
+    struct Movement: Equatable {
+        var reserved: Int64
+        var pushed: UInt64
+        var settled: UInt64
+    }
+
+    /// Differs from what it was when something moved.
+    var movement: Movement {
+        Movement(reserved: reserved, pushed: marks.pushed.messages, settled: marks.settled.messages)
+    }
 
     mutating func counted(objects: Int) { self.objects &+= UInt64(objects) }
 

@@ -10,6 +10,9 @@ struct Registry: Sendable {
         var record: ConnectorRecord
         /// A person has reset the state, and the process may not know it yet.
         var reset: StateReset?
+        /// Of a connector that Weir runs itself.
+        var schedule: ScheduleMemory?
+        var runs = RunTally()
         /// The report or the heartbeat is newer than what is written down.
         var isReportDirty = false
     }
@@ -70,6 +73,8 @@ struct Registry: Sendable {
         guard var entry = entries[id] else { return nil }
         entry.record.report = report.finite
         entry.record.lastPing = wall
+        // One that run and terminate ends buffered moves its last run too.
+        if let end = report.lastRun, !report.isBuffering { entry.runs.ended(at: end) }
         entry.isReportDirty = true
         var effect = PingEffect.heartbeat
         if let reset = entry.reset {
@@ -114,23 +119,37 @@ struct Registry: Sendable {
         // A reset during the run: its state is dropped, once.
         entry.reset = nil
         var report = entry.record.report ?? ConnectorReport()
-        report.lastRun = end.lastRun ?? report.lastRun
-        report.nextRun = end.nextRun
+        report.lastRun = end.schedule.lastRun ?? report.lastRun
+        report.nextRun = end.schedule.nextRun
+        entry.schedule = end.schedule
+        if let end = end.schedule.lastRun { entry.runs.ended(at: end) }
         entry.record.report = report
         entry.isReportDirty = true
         entries[id] = entry
     }
 
+    /// A bundle of it came.
+    mutating func pushed(_ id: ConnectorID) {
+        if entries[id]?.runs.pushed() == true { entries[id]?.isReportDirty = true }
+    }
+
+    /// - Returns: false for an unknown connector.
+    mutating func remember(_ schedule: ScheduleMemory, of id: ConnectorID) -> Bool {
+        guard entries[id] != nil else { return false }
+        entries[id]?.schedule = schedule
+        return true
+    }
+
     mutating func remove(_ id: ConnectorID) { entries[id] = nil }
 
     /// Those whose heartbeats are not written down; they count as written from now on.
-    mutating func takeDirtyReports() -> [ConnectorRecord] {
-        var dirty: [ConnectorRecord] = []
+    mutating func takeDirtyReports() -> [Entry] {
+        var dirty: [Entry] = []
         for (id, entry) in entries where entry.isReportDirty {
-            dirty.append(entry.record)
+            dirty.append(entry)
             entries[id]?.isReportDirty = false
         }
-        return dirty.sorted { $0.id < $1.id }
+        return dirty.sorted { $0.record.id < $1.record.id }
     }
 
     mutating func reportsWereNotWritten(_ ids: [ConnectorID]) {

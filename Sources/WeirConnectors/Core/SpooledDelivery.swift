@@ -112,12 +112,12 @@ struct SpooledDelivery {
             } catch {
                 switch error {
                 case .stopped: throw WorkTurn.Stopped()
-                case .mistake(let mistake): return try await bury(mistake, attempts)
+                case .mistake(let mistake): return try await bury(work, mistake, attempts)
                 case .unreadable(let failure):
                     if attempts >= turn.workers.settings.attemptsMost {
                         let mistake = BundleMistake(
                             "unreadable_file", "The bundle's file \(file) cannot be read: \(failure)")
-                        return try await bury(mistake, attempts)
+                        return try await bury(work, mistake, attempts)
                     }
                     let world = turn.workers.world
                     let pause = backoff.failed(at: world.time.now, random: world.random)
@@ -177,13 +177,15 @@ struct SpooledDelivery {
     }
 
     private func bury(
-        _ mistake: BundleMistake, _ attempts: Int
+        _ work: WorkID?, _ mistake: BundleMistake, _ attempts: Int
     ) async throws(WorkTurn.Stopped) -> WorkQueue.Ending {
         let excerpt = (try? await spool.read(file, at: 0, count: Self.excerptBytes)) ?? ByteBuffer()
         var mistake = mistake
+        var isAside = false
         do throws(StoreFailure) {
             let aside = try await spool.putAside(file, most: turn.workers.settings.deadLettersMost)
             mistake.sentence += " This is its beginning; the whole bundle is in the file \(aside.path)."
+            isAside = true
             if aside.removed > 0 {
                 turn.workers.world.log.error(
                     "large dead letters took too much room; the oldest were removed",
@@ -192,7 +194,8 @@ struct SpooledDelivery {
         } catch {
             mistake.sentence += " Its file could not be put aside: \(error)."
         }
-        try await turn.bury(excerpt, mistake, attempts: attempts)
+        let context = PoisonContext(encoding: isAside ? encoding : nil, work: work, file: isAside ? file : nil)
+        try await turn.bury(excerpt, mistake, attempts: attempts, context)
         return .buried(mistake)
     }
 }

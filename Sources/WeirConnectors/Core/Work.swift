@@ -31,6 +31,8 @@ package struct Work: Sendable, Hashable, Codable {
     /// When the connector said that it has pushed everything.
     package var processedAt: WallTime?
     package var completedAt: WallTime?
+    /// When a bundle of it was announced, came or was dealt with last.
+    package var movedAt: WallTime?
     /// As announced by the connector; 0 when it announced nothing.
     package var expected = 0
     /// Bundles that Weir has taken durably.

@@ -62,7 +62,9 @@ struct WorkBook: Sendable {
     @discardableResult
     mutating func change(_ id: WorkID, at wall: WallTime, _ body: (inout Work) -> Void) -> Work? {
         guard var work = works[id] else { return nil }
+        let before = work.tally
         body(&work)
+        if work.tally != before { work.movedAt = wall }
         work.completedAt = work.status == .complete ? work.completedAt ?? wall : nil
         works[id] = work
         changed[work.connector, default: []].insert(id)
@@ -110,6 +112,8 @@ struct WorkBook: Sendable {
 }
 
 extension Work {
+    fileprivate var tally: SIMD4<Int> { SIMD4(expected, pushed, delivered, failed) }
+
     /// True while bundles of it are in the queue.
     var isPending: Bool { delivered + failed < pushed }
 

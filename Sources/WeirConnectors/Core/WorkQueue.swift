@@ -261,13 +261,23 @@ extension ConnectorBook.State {
     ) {
         guard slot.marks.countPushed(start, bytes: record.bytes, file: record.file) else { return }
         slot.isDirty = true
-        if let end = record.runEnd {
-            registry.finish(connector, end)
-            changedRecords.insert(connector)
+        if record.hasBundle {
+            registry.pushed(connector)
+            if let work = record.work, works[work]?.connector == connector {
+                works.change(work, at: wall) { $0.pushed += 1 }
+            }
         }
-        if case .none = record.body { return }
-        if let work = record.work, works[work]?.connector == connector {
-            works.change(work, at: wall) { $0.pushed += 1 }
+        if let end = record.runEnd { count(end, of: connector, wall) }
+    }
+
+    /// A run's end takes effect with the record that it came in.
+    private mutating func count(_ end: RunEnd, of connector: ConnectorID, _ wall: WallTime) {
+        registry.finish(connector, end)
+        changedRecords.insert(connector)
+        guard let work = end.work, works[work]?.connector == connector else { return }
+        works.change(work, at: wall) { work in
+            work.processedAt = end.schedule.lastRun ?? wall
+            work.note(end.message, isError: false, at: wall)
         }
     }
 }

@@ -24,6 +24,9 @@ struct WorkRecord: Sendable {
     var bytes: Int64
     var runEnd: RunEnd?
 
+    /// False where it is only the end of a run.
+    var hasBundle: Bool { if case .none = body { false } else { true } }
+
     var file: String? { if case .spooled(_, let file) = body { file } else { nil } }
 
     func record(at wall: WallTime) throws -> QueueRecord {
@@ -97,7 +100,7 @@ struct WorkRecord: Sendable {
     }
 
     // The name comes from a file on disk: it must not lead out of the spool.
-    private static func isFileName(_ name: String) -> Bool { !name.isEmpty && !name.contains("/") && name != ".." }
+    static func isFileName(_ name: String) -> Bool { !name.isEmpty && !name.contains("/") && name != ".." }
 }
 
 extension BundleHead.Encoding {

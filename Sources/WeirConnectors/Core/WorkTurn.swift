@@ -203,14 +203,20 @@ struct WorkTurn: Sendable {
     private func bury(
         _ item: Item, _ bytes: ByteBuffer, _ mistake: BundleMistake, attempts: Int, _ queue: WorkQueue
     ) async throws(Stopped) {
-        try await bury(bytes, mistake, attempts: attempts)
+        var encoding: BundleHead.Encoding?
+        if case .inline(let known, _) = item.record?.body { encoding = known }
+        try await bury(
+            bytes, mistake, attempts: attempts, PoisonContext(encoding: encoding, work: item.record?.work))
         settle(item, .buried(mistake), queue)
     }
 
-    func bury(_ bytes: ByteBuffer, _ mistake: BundleMistake, attempts: Int) async throws(Stopped) {
+    func bury(
+        _ bytes: ByteBuffer, _ mistake: BundleMistake, attempts: Int, _ context: PoisonContext
+    ) async throws(Stopped) {
         let letter = DeadLetter(
             event: bytes, kind: EventKind.raw.rawValue, destination: "connectors", source: connector,
-            code: mistake.code, message: mistake.sentence, attempts: attempts, time: world.time.wall)
+            code: mistake.code, message: mistake.sentence, attempts: attempts, time: world.time.wall,
+            context: context.text)
         var backoff = Backoff(first: .seconds(1), most: .seconds(60))
         while true {
             do throws(StoreFailure) {

@@ -1,4 +1,3 @@
-import Logging
 package import NIOCore
 import WeirGates
 import WeirWorld
@@ -48,19 +47,14 @@ package actor EventOutlet {
 
     private var name: String { "\(id) @ \(means.world.time.wall) (\(reason.rawValue))" }
 
-    /// The run ended well.
-    func finish(_ end: RunEnd) async throws(ConnectorFailure) {
+    /// The run ended well: what is left goes out, and in the same record the state, the schedule and the end of its
+    /// work.
+    func finish(state: String?, _ schedule: ScheduleMemory) async throws(ConnectorFailure) {
         let last = lines.readableBytes > 0 ? try await takePush() : nil
+        let end = RunEnd(
+            state: state, schedule: schedule, work: work,
+            message: work == nil ? nil : "\(count) events, \(bytes) bytes")
         try await means.platform.finishRun(id, end, last: last, deadline: nil)
-        guard let work else { return }
-        // The run is committed: what is said about its work changes nothing about that.
-        do throws(ConnectorFailure) {
-            try await means.platform.processed(work, message: "\(count) events, \(bytes) bytes", isError: false)
-        } catch {
-            means.world.log.warning(
-                "The end of a work could not be noted.",
-                metadata: ["connector": "\(id)", "error.kind": "\(error.code.rawValue)"])
-        }
     }
 
     /// The run failed: what was pushed stays, what was not is let go, and the state is the old one.

@@ -27,7 +27,7 @@ package struct ManagedRun: ConnectorRun {
         do {
             let next = try await importer.run(state: state, into: outlet)
             let memory = occasion.memoryNow()
-            try await outlet.finish(RunEnd(state: next, lastRun: memory.lastRun, nextRun: memory.nextRun))
+            try await outlet.finish(state: next, memory)
             return memory
         } catch {
             await outlet.abandon(error)

@@ -15,7 +15,7 @@ struct ConnectorEndpoints: Sendable {
 
     let node: any NodeAccess
 
-    var all: [Endpoint] { [list, one] + ConnectorOrder.allCases.map(order) }
+    var all: [Endpoint] { [list, one] + ConnectorOrder.allCases.map(order) + letters }
 
     // MARK: Looking
 
@@ -158,9 +158,13 @@ struct ConnectorEndpoints: Sendable {
         }
     }
 
-    private func problem(_ failure: ConnectorOrderFailure, _ id: String) -> APIProblem {
+    func problem(_ failure: ConnectorOrderFailure, _ id: String) -> APIProblem {
         switch failure.code {
         case .unknown: APIProblem.unknown("connector", id, known: [])
+        case .unknownLetter:
+            APIProblem(
+                404, failure.code.rawValue, failure.message,
+                help: "`weir connector dead-letters ls` lists those that are there.")
         case .notPossible: APIProblem(409, failure.code.rawValue, failure.message, help: failure.help)
         case .failed: APIProblem(503, failure.code.rawValue, failure.message, help: failure.help)
         }

@@ -67,7 +67,10 @@ package struct ConnectorView: Codable, Sendable, Hashable {
     package var state: String?
     package var gateState: String?
     package var gateReason: ReasonView?
-    package var troubles: [ReasonView]
+    /// What is wrong with it, the most urgent first.
+    package var troubles: [TroubleView]
+    /// Bundles that could not be unpacked and are kept.
+    package var deadLetters: Int
     package var openWorks: Int
     /// The newest first; only in the answer for one connector.
     package var works: [WorkView]?
@@ -121,11 +124,30 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         state = status.state
         gateState = status.gate?.state.rawValue
         gateReason = status.gate.map { ReasonView($0.reason, runbook: Runbook.gate($0)) }
-        troubles = status.troubles.map { ReasonView($0, runbook: Runbook.connector($0.code)) }
+        troubles = status.troubles.map(TroubleView.init)
+        deadLetters = status.deadLetters
         openWorks = status.openWorks.count
         shown = ShownView(
             state: status.word, lastRun: ConnectorText.lastRun(status), nextRun: ConnectorText.nextRun(status),
             serverCapacity: ConnectorText.capacity(status), heartbeat: ConnectorText.heartbeat(status, at: now))
+    }
+}
+
+/// What a person should look at, since when, and what helps.
+package struct TroubleView: Codable, Sendable, Hashable {
+    package var code: String
+    package var sentence: String
+    package var since: String?
+    package var advice: String
+    /// Where the project's documentation says more.
+    package var runbook: String?
+
+    init(_ trouble: Trouble) {
+        code = trouble.code
+        sentence = trouble.sentence
+        since = trouble.since?.description
+        advice = trouble.advice
+        runbook = Runbook.connector(trouble.code)
     }
 }
 
@@ -144,6 +166,8 @@ package struct WorkView: Codable, Sendable, Hashable {
     package var delivered: Int
     package var failed: Int
     package var inError: Bool
+    /// When a bundle of it was announced, came or was dealt with last.
+    package var movedAt: String?
     package var messages: [NoteView]
     package var errors: [NoteView]
 
@@ -166,6 +190,7 @@ package struct WorkView: Codable, Sendable, Hashable {
         delivered = work.delivered
         failed = work.failed
         inError = work.isInError
+        movedAt = work.movedAt?.description
         messages = work.messages.map(NoteView.init)
         errors = work.errors.map(NoteView.init)
     }

@@ -15,6 +15,17 @@ package protocol ConnectorAccess: Sendable {
     /// Carries out what a person wants; written down before it is done.
     func give(_ order: ConnectorOrder, to id: String, by who: String, why: String) async throws(ConnectorOrderFailure)
 
+    /// Bundles that could not be unpacked, the oldest first, with the beginning of each.
+    func deadLetters(of id: String, most: Int) async throws(ConnectorOrderFailure) -> [LetterStatus]
+    /// One of them, with all that is kept of it.
+    func deadLetter(_ letter: UInt64, of id: String) async throws(ConnectorOrderFailure) -> LetterStatus
+    /// Pushes them into the work queue once more, or deletes them; written down before it is done.
+    /// - Parameter letter: only this one; all that are there with `nil`.
+    /// - Returns: how many.
+    func handle(
+        _ deed: LetterDeed, _ letter: UInt64?, of id: String, by who: String, why: String
+    ) async throws(ConnectorOrderFailure) -> Int
+
     /// Connections at once of connectors written for OpenCTI; `nil` where they are not let in.
     var openCTIConnectionsMost: Int? { get }
     /// Answers one request at `/graphql`. May take as long as the door holds a push: up to 240 s.
@@ -42,7 +53,8 @@ package enum ConnectorOrder: String, Sendable, Hashable, CaseIterable {
 package struct ConnectorOrderFailure: Error, Sendable, Hashable {
     package enum Code: String, Sendable, Hashable {
         case unknown = "no_such_connector"
-        /// Such a connector does not do that.
+        case unknownLetter = "no_such_dead_letter"
+        /// Such a connector does not do that, or not now.
         case notPossible = "not_possible"
         case failed = "ledger_unavailable"
     }
@@ -122,10 +134,12 @@ package struct ConnectorStatus: Sendable {
     package var state: String?
     /// Runs that failed since the last one that did not.
     package var failures = 0
+    /// Bundles that could not be unpacked and are kept.
+    package var deadLetters = 0
     package var gate: GateReading?
     package var openWorks: [WorkStatus] = []
     /// What is wrong with it, each explained in words; empty when nothing is known to be.
-    package var troubles: [Reason] = []
+    package var troubles: [Trouble] = []
 
     /// The one word for what it does: its activity, and where its process says nothing else, its gate's state.
     package var word: String { activity == "outside" ? (gate?.state ?? .unknown).rawValue : activity }
@@ -154,6 +168,8 @@ package struct WorkStatus: Sendable, Hashable {
     package var delivered: Int
     package var failed: Int
     package var isInError: Bool
+    /// When a bundle of it was announced, came or was dealt with last.
+    package var movedAt: WallTime?
     package var messages: [Note]
     package var errors: [Note]
 

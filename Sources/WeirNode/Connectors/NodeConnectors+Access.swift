@@ -9,14 +9,19 @@ extension NodeConnectors: ConnectorAccess {
     package func statuses(of ids: [String]) -> [ConnectorStatus] {
         guard let parts else { return [] }
         let clock = world.time.reading
-        let failures = failures.withLock { $0 }
+        let runs = runs.withLock { $0 }
         return parts.platform.looks(of: ids).map { look in
             let id = look.record.id
-            var status = ConnectorStatus(look, at: clock.wall)
+            var status = ConnectorStatus(look)
+            var health = ConnectorHealth(look)
             status.gate = gates.reading(GateKind.connectorPrefix + id)
             if status.origin != "opencti" {
-                status.follow(parts.runner.status(of: id), failure: failures[id], at: clock)
+                health.schedule = parts.runner.status(of: id)
+                health.runningSince = runs[id]?.since
+                health.failure = runs[id]?.failure
+                status.follow(health.schedule, at: clock)
             }
+            status.troubles = health.troubles(at: clock.wall)
             return status
         }
     }
@@ -36,7 +41,7 @@ extension NodeConnectors: ConnectorAccess {
                 ConnectorAudit(at: $0.time, who: $0.who, action: $0.action, why: $0.why)
             } ?? []
         } catch {
-            throw ConnectorOrderFailure(.failed, error.message)
+            throw ConnectorOrderFailure(error)
         }
     }
 
@@ -72,6 +77,8 @@ extension NodeConnectors: ConnectorAccess {
             }
         } catch let failure as ConnectorOrderFailure {
             throw failure
+        } catch let failure as ConnectorFailure {
+            throw ConnectorOrderFailure(failure)
         } catch {
             throw ConnectorOrderFailure(.failed, "\(error)")
         }

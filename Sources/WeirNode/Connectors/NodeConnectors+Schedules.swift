@@ -8,13 +8,13 @@ import WeirStore
 import WeirWorld
 
 extension NodeConnectors {
-    func runner(_ platform: Connectors, _ schedules: LedgerSchedules) -> ScheduleRunner {
+    func runner(_ platform: Connectors) -> ScheduleRunner {
         let runner = ScheduleRunner(
             world,
             ScheduleRunner.Surroundings(
                 level: { await platform.queueLevel($0).map { ByteCount($0.bytes) } },
-                remember: { try await schedules.write($1, of: $0) },
-                report: { [weak self] in self?.note($0, schedules) }))
+                remember: { try await platform.remember($1, of: $0) },
+                report: { [weak self] in self?.note($0) }))
         platform.whenGateChanges { [weak runner] id, level in runner?.levelChanged(id, level.map { ByteCount($0) }) }
         platform.whenHeld { [weak runner] id, isHeld in isHeld ? runner?.pause(id) : runner?.resume(id) }
         return runner
@@ -22,7 +22,6 @@ extension NodeConnectors {
 
     /// Registers the connectors of the configuration and gives their runs to the scheduler, with what is remembered.
     func addConfigured(_ parts: Parts) async throws {
-        let schedules = LedgerSchedules(ledger: parts.ledger)
         let managed = ManagedMeans(
             world: world, platform: parts.platform, http: means.http, group: means.eventLoops,
             scratch: directory + "/connectors/~scratch")
@@ -30,13 +29,14 @@ extension NodeConnectors {
             let typed = entry.value.typed
             var registration = ConnectorRegistration(id: entry.name, name: entry.name)
             registration.origin = typed.kind
-            let record = try await parts.platform.register(registration)
+            _ = try await parts.platform.register(registration)
+            try await parts.platform.closeInterruptedWorks(of: entry.name)
             let run = FreshRun(
                 run: ManagedRun(entry.name, importer(entry.name, typed.own, managed), managed), platform: parts.platform
             )
             parts.runner.add(
                 entry.name, try typed.common.schedule.connectorSchedule(),
-                memory: await schedules.read(entry.name, report: record.report),
+                memory: parts.platform.schedule(of: entry.name),
                 isPaused: parts.platform.isHeld(entry.name), run: run)
         }
     }
@@ -51,18 +51,19 @@ extension NodeConnectors {
         }
     }
 
-    private func note(_ report: RunReport, _ schedules: LedgerSchedules) {
+    private func note(_ report: RunReport) {
         switch report {
         case .started(let start):
+            runs.withLock { $0[start.connector, default: Run()].since = world.time.wall }
             world.log.info(
                 "A run begins.", metadata: ["connector": "\(start.connector)", "reason": "\(start.reason.rawValue)"])
-        case .succeeded(let start, let memory):
-            failures.withLock { $0[start.connector] = nil }
-            // What counts is in the run's own record already: this only saves the timing besides.
-            schedules.keep(memory, of: start.connector)
+        case .succeeded(let start, _):
+            runs.withLock { $0[start.connector] = nil }
             world.log.info("A run has ended well.", metadata: ["connector": "\(start.connector)"])
-        case .failed(let start, let failure): failures.withLock { $0[start.connector] = failure.reason }
-        case .postponed, .stopped: break
+        case .failed(let start, let failure):
+            runs.withLock { $0[start.connector] = Run(failure: failure.reason) }
+        case .stopped(let start): runs.withLock { $0[start.connector]?.since = nil }
+        case .postponed: break
         }
     }
 }

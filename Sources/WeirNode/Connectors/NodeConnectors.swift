@@ -36,8 +36,15 @@ package final class NodeConnectors: Sendable {
     let directory: String
     private let intake: any Intake
     private let opened = Mutex<Parts?>(nil)
-    /// Why the last run of a connector failed, until one does not.
-    let failures = Mutex<[ConnectorID: Reason]>([:])
+    struct Run: Sendable {
+        /// Of the run under way.
+        var since: WallTime?
+        /// Why the last one failed, until one does not.
+        var failure: Reason?
+    }
+
+    /// Of connectors that Weir runs itself.
+    let runs = Mutex<[ConnectorID: Run]>([:])
     let indexing: ConnectorIndexing
     private let stopping = Receipt()
 
@@ -71,7 +78,7 @@ package final class NodeConnectors: Sendable {
             let rabbit = try rabbit(platform)
             let ingress = try rabbit == nil ? ingress(platform, LedgerKeys(ledger: ledger)) : nil
             let parts = Parts(
-                ledger: ledger, platform: platform, runner: runner(platform, LedgerSchedules(ledger: ledger)),
+                ledger: ledger, platform: platform, runner: runner(platform),
                 ingress: ingress, rabbit: rabbit, door: door(platform, rabbit ?? ingress))
             try await addConfigured(parts)
             opened.withLock { $0 = parts }

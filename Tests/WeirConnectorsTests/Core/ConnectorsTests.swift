@@ -259,17 +259,53 @@ struct ConnectorsTests {
     @Test("take the end of a run with its last bundle, and know it after a restart")
     func runEnd() async throws {
         let stage = CoreStage()
-        let (last, next) = (WallTime(secondsSince1970: 100), WallTime(secondsSince1970: 200))
-        try await stage.live(with: "c") { connectors in
+        var first = ScheduleMemory()
+        first.lastRun = WallTime(secondsSince1970: 100)
+        first.lastDue = WallTime(secondsSince1970: 90)
+        first.nextRun = WallTime(secondsSince1970: 200)
+        first.hasBegun = true
+        first.timing = "every PT100S"
+        var second = first
+        second.nextRun = WallTime(secondsSince1970: 300)
+        let schedules = [first, second]
+        let work = try await stage.live { connectors in
+            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+            let work = try await connectors.addWork("c", name: "run", isMultipart: true).id
             try await connectors.finishRun(
-                "c", RunEnd(state: "{\"n\":1}", lastRun: last, nextRun: next),
-                last: Sample.push(Sample.bundle([Sample.object(1)])), deadline: nil)
-            try await connectors.finishRun("c", RunEnd(state: "{\"n\":2}", nextRun: next), last: nil, deadline: nil)
+                "c", RunEnd(state: "{\"n\":1}", schedule: schedules[0], work: work, message: "1 event"),
+                last: Sample.push(Sample.bundle([Sample.object(1)]), work: work), deadline: nil)
+            #expect(connectors.schedule(of: "c") == schedules[0], "it counts as soon as it is durable")
+            try await connectors.finishRun(
+                "c", RunEnd(state: "{\"n\":2}", schedule: schedules[1]), last: nil, deadline: nil)
             #expect(await eventually { await connectors.queueLevel("c")?.messages == 0 })
+            return work
         }
-        let record = try await stage.live { await $0.connector("c") }
-        #expect(record?.state == "{\"n\":2}" && record?.report?.lastRun == last && record?.report?.nextRun == next)
+        let (record, schedule, done) = try await stage.live {
+            (await $0.connector("c"), $0.schedule(of: "c"), await $0.work(work))
+        }
+        #expect(record?.state == "{\"n\":2}" && record?.report?.nextRun == second.nextRun && schedule == second)
+        #expect(done?.status == .complete && done?.messages.map(\.text) == ["1 event"] && done?.errors == [])
         #expect(stage.intake.events == [Sample.object(1)])
+    }
+
+    @Test("say of a work that a stop cut off that it was, and leave one that its run has closed")
+    func interrupted() async throws {
+        let stage = CoreStage()
+        let works = try await stage.live { connectors in
+            _ = try await connectors.register(ConnectorRegistration(id: "c", name: "C"))
+            let closed = try await connectors.addWork("c", name: "one", isMultipart: true).id
+            try await connectors.finishRun(
+                "c", RunEnd(schedule: ScheduleMemory(), work: closed, message: "0 events"), last: nil, deadline: nil)
+            return [closed, try await connectors.addWork("c", name: "two", isMultipart: true).id]
+        }
+        let seen = try await stage.live { connectors in
+            try await connectors.closeInterruptedWorks(of: "c")
+            var seen: [Work] = []
+            for work in works { seen += [await connectors.work(work)].compactMap(\.self) }
+            return seen
+        }
+        #expect(seen.map(\.status) == [.complete, .complete] && seen.map(\.isInError) == [false, true])
+        #expect(seen.last?.errors.first?.text.contains("stopped in this run") == true)
     }
 
     @Test("refuse what nobody registered, and forget what is removed once its queue is empty")

@@ -81,7 +81,7 @@ struct RegistryTests {
     func heartbeats() throws {
         var registry = try registered()
         _ = registry.ping("c", state: nil, report: ConnectorReport(), at: wall)
-        let taken = (1...2).map { _ in registry.takeDirtyReports().map(\.id) }
+        let taken = (1...2).map { _ in registry.takeDirtyReports().map(\.record.id) }
         #expect(taken == [["c"], []])
         registry.reportsWereNotWritten(["c"])
         let again = registry.takeDirtyReports().count

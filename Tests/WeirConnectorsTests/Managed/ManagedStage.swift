@@ -163,6 +163,9 @@ final class ManagedRecorder: ManagedPlatform {
             if let last { state.pushes.append(last) }
             if let next = end.state { state.state = next }
             state.ends.append(end)
+            if let place = state.works.firstIndex(where: { $0.id == end.work }) {
+                state.works[place].processedAt = time.wall
+            }
         }
     }
 }

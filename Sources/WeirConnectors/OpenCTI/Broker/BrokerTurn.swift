@@ -43,7 +43,8 @@ struct BrokerTurn: Sendable {
                     gather(bundle, lines, count, &parcels)
                 } catch {
                     try await deliver(&parcels)
-                    try await turn.bury(bytes, error, attempts: 1)
+                    try await turn.bury(
+                        bytes, error, attempts: 1, PoisonContext(encoding: .message, work: bundle.work))
                     try await settle([(bundle, .buried(error))])
                 }
             case .spooled(let name):
@@ -117,6 +118,7 @@ extension ConnectorBook.State {
         _ bundle: BrokerInbox.Bundle, _ ending: WorkQueue.Ending, of connector: ConnectorID, _ slot: inout QueueSlot,
         _ wall: WallTime
     ) {
+        registry.pushed(connector)
         slot.marks.countPassed(bytes: Int64(clamping: bundle.delivery.byteCount))
         if case .delivered(let objects) = ending { slot.counted(objects: objects) }
         if case .buried = ending { slot.marks.deadLettered &+= 1 }
