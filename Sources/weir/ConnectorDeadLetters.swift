@@ -112,9 +112,9 @@ extension ConnectorCommand {
             @Flag(help: "Do not ask.") var yes = false
 
             func run() async throws {
-                try await handle("discard", target, letter, confirm: { if !yes { try ask($0) } }) {
-                    "\($0) of the dead letters of \($1) were deleted."
-                }
+                try await handle(
+                    "discard", target, letter, confirm: { if !yes { try ask($0) } },
+                    said: { "\($0) of the dead letters of \($1) were deleted." })
             }
 
             private func ask(_ view: ConnectorView) throws {
