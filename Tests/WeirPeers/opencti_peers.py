@@ -123,5 +123,5 @@ class Connector:
         """How often it said this, all of its starts together."""
         return sum(line.startswith("FEED") and line.endswith(what) for line in self.output().splitlines())
 
-    def until_said(self, what, times=1, limit=2 * LIMIT):
+    def until_said(self, what, times=1, limit=LIMIT):
         self.process.wait_until(f"it says “{what}” {times} times", lambda: self.said(what) >= times, limit)

@@ -93,7 +93,7 @@ class RabbitMQ:
 
     def vhost(self, name):
         """A vhost of one test."""
-        until("the vhost is there", lambda: self.http(f"/api/vhosts/{name}", "PUT")[0] in (201, 204), 30)
+        until("the vhost is there", lambda: self.http(f"/api/vhosts/{name}", "PUT")[0] in (201, 204))
         assert self.http(f"/api/permissions/{name}/guest", "PUT", {"configure": ".*", "write": ".*", "read": ".*"})[0] in (201, 204)
         return VHost(self, name)
 

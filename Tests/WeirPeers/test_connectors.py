@@ -158,11 +158,11 @@ def test_bad_programs(tmp_path, run_weir):
         "good": {"type": "exec", "command": program(tmp_path / "good", "echo '{\"g\":1}'\n"), "schedule": "PT1S"}}))
     for name, text in [("gigabyte", "(`line_most`)"), ("silent", "still running after 1s (`timeout`)"),
                        ("stubborn", "still running after 2s (`timeout`)"), ("chatty", "is no JSON object: `Connecting ...`")]:
-        until(f"{name} has failed", lambda: connector_of(server, name)["failures"] >= 1, limit=40)
+        until(f"{name} has failed", lambda: connector_of(server, name)["failures"] >= 1)
         assert text in connector_of(server, name)["troubles"][0]["sentence"], connector_of(server, name)
     until("what the stubborn one started is gone", lambda: not Path(f"/proc/{mark.read_text().strip()}").exists())
     count = len(objects(out))
-    until("the schedule goes on", lambda: len(objects(out)) >= count + 3, limit=20)
+    until("the schedule goes on", lambda: len(objects(out)) >= count + 3)
     assert server.memory_mb("VmHWM") < 400
 
 
@@ -172,7 +172,7 @@ def test_the_guides_program(tmp_path, run_weir):
     text = guide.split("```sh\n#!/bin/sh\n")[1].split("```")[0]
     server = run_weir(managed(tmp_path / "out", {
         "count": {"type": "exec", "command": program(tmp_path / "count", text), "schedule": "PT1S"}}))
-    until("three runs", lambda: [event["number"] for event in objects(tmp_path / "out")][:3] == [1, 2, 3], limit=20)
+    until("three runs", lambda: [event["number"] for event in objects(tmp_path / "out")][:3] == [1, 2, 3])
     assert server.command("connector", "run", "count").returncode == 0
 
 

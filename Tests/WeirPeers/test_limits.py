@@ -166,7 +166,7 @@ def test_slow_loris(run_weir, receiver, port):
             return False
         except OSError:
             return True
-    until("it hung up", is_hung_up, 2 * LIMIT, pause=0.1)
+    until("it hung up", is_hung_up, LIMIT, pause=0.1)
 
 
 BAD_CONFIGURATIONS = {

@@ -171,7 +171,7 @@ def test_weir_killed_while_consuming(tmp_path, run_weir, make_connector, version
         connector.process.wait_until("it has delivered some", lambda part=part: len(names(out)) >= part, LONG)
         server.kill()
         server.start()
-    connector.until_said("run 1 ends", limit=120)
+    connector.until_said("run 1 ends")
     until("all of it is in the files", lambda: set(names(out)) == set(expected(1, 60, 5)), LONG)
     until_empty(server, vhost, connector)
     assert len(names(out)) <= 300 + 2 * 10, "more came twice than was on its way"
@@ -266,6 +266,6 @@ def test_a_large_bundle(tmp_path, run_weir, vhost):
         {"type": "indicator", "id": f"indicator--{n}", "name": f"large {n:02}", "description": "y" * (padding // 12)} for n in range(12)]}
     body = {"content": base64.b64encode(json.dumps(bundle).encode()).decode()}
     publish_large(vhost, connector, json.dumps(body).encode(), tmp_path)
-    until("its objects are in the files", lambda: len(names(out)) == 13, 120)
+    until("its objects are in the files", lambda: len(names(out)) == 13)
     assert server.memory_mb("VmHWM") - before < 64, f"{before} MB before, {server.memory_mb('VmHWM')} after"
     until("no file is left", lambda: not list((server.data / "connectors").rglob("*.bundle")), LONG)

@@ -4,7 +4,7 @@ import socket
 import time
 
 # The machine may be busy with other things: a limit is there to end a test that will never pass, and says nothing about speed.
-LIMIT = 60.0
+LIMIT = 120.0
 
 
 def until(what, condition, limit=LIMIT, pause=0.02):
