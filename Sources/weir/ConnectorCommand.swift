@@ -16,6 +16,8 @@ struct ConnectorCommand: AsyncParsableCommand {
               weir connector run kev
               weir connector pause kev --why "the feed is broken"
               weir connector reset kev --yes
+
+            On a terminal each of them asks first, unless `--yes` is said.
             """,
         subcommands: [RunNow.self, Terminate.self, Pause.self, Resume.self, Reset.self, DeadLetters.self])
 
@@ -31,6 +33,10 @@ struct ConnectorCommand: AsyncParsableCommand {
                 """)
         static let order = "run"
         @OptionGroup var target: ConnectorTarget
+
+        static func question(_ view: ConnectorView) -> String {
+            "This runs \(Printable.line(view.name)) now, once"
+        }
     }
 
     struct Terminate: ConnectorOrderCommand {
@@ -45,6 +51,10 @@ struct ConnectorCommand: AsyncParsableCommand {
                 """)
         static let order = "terminate"
         @OptionGroup var target: ConnectorTarget
+
+        static func question(_ view: ConnectorView) -> String {
+            "This stops the run of \(Printable.line(view.name)) that is under way"
+        }
     }
 
     struct Pause: ConnectorOrderCommand {
@@ -57,6 +67,10 @@ struct ConnectorCommand: AsyncParsableCommand {
                 """)
         static let order = "pause"
         @OptionGroup var target: ConnectorTarget
+
+        static func question(_ view: ConnectorView) -> String {
+            "This pauses \(Printable.line(view.name)): no run starts, and what it pushes waits"
+        }
     }
 
     struct Resume: ConnectorOrderCommand {
@@ -68,6 +82,10 @@ struct ConnectorCommand: AsyncParsableCommand {
                 """)
         static let order = "resume"
         @OptionGroup var target: ConnectorTarget
+
+        static func question(_ view: ConnectorView) -> String {
+            "This ends the pause of \(Printable.line(view.name))"
+        }
     }
 
     struct Reset: ConnectorOrderCommand {
@@ -82,21 +100,13 @@ struct ConnectorCommand: AsyncParsableCommand {
                   weir connector reset kev --yes
                 """)
         static let order = "reset"
+        static let needsYes = true
         @OptionGroup var target: ConnectorTarget
-        @Flag(help: "Do not ask.") var yes = false
 
-        func confirm(_ view: ConnectorView) throws {
-            if yes { return }
+        static func question(_ view: ConnectorView) -> String {
             let state = view.state.map { Printable.line(String($0.prefix(200))) } ?? "(none)"
-            guard isatty(STDIN_FILENO) == 1 else {
-                Terminal.error.line(
-                    "weir: this forgets the state of \(Printable.line(view.name)): \(state). Say `--yes` when that "
-                        + "is what you want.")
-                throw ExitCode.usage
-            }
-            Terminal.error.line("The state of \(Printable.line(view.name)) is \(state).")
-            Terminal.error.line("Forget it, so that it imports from the beginning? Type yes:")
-            guard readLine() == "yes" else { throw ExitCode.failed }
+            return "This forgets the state of \(Printable.line(view.name)), so that it imports from the beginning; "
+                + "the state is \(state)"
         }
     }
 }
@@ -105,6 +115,7 @@ struct ConnectorCommand: AsyncParsableCommand {
 struct ConnectorTarget: ParsableArguments {
     @Argument(help: "Its name or id.") var connector: String
     @Option(help: ArgumentHelp("Why, for the audit.", valueName: "text")) var why = ""
+    @Flag(help: "Do not ask.") var yes = false
     @OptionGroup var node: NodeOptions
 
     /// For the audit.
@@ -115,28 +126,48 @@ struct ConnectorTarget: ParsableArguments {
     }
 }
 
-/// Tells a connector one thing.
+/// Tells a connector one thing. On a terminal it asks first; a script is asked only where something is lost for good.
 protocol ConnectorOrderCommand: AsyncParsableCommand {
     /// Its name in the API.
     static var order: String { get }
+    /// True where it cannot be taken back: a script must say `--yes`.
+    static var needsYes: Bool { get }
+    /// What is about to happen, as a sentence.
+    static func question(_ view: ConnectorView) -> String
     var target: ConnectorTarget { get }
-    /// - Throws: when it is not to be done after all.
-    func confirm(_ view: ConnectorView) throws
 }
 
 extension ConnectorOrderCommand {
-    func confirm(_ view: ConnectorView) throws {}
+    static var needsYes: Bool { false }
 
     func run() async throws {
         try await target.node.withClient { client in
             let found = try await client.get(ConnectorView.self, ConnectorPath.of(target.connector))
-            try confirm(found)
+            if !target.yes { try Confirmation.ask(Self.question(found), needsYes: Self.needsYes) }
             let view = try await client.post(
                 ConnectorView.self, ConnectorPath.of(found.id) + "/" + Self.order,
                 body: target.note)
             Terminal.out.line(
                 "\(Printable.line(view.name)) is \(view.shown.state); next run: \(view.shown.nextRun); "
                     + "state: \(Printable.line(view.state.map { String($0.prefix(200)) } ?? "none"))")
+        }
+    }
+}
+
+/// The question before something is done.
+enum Confirmation {
+    /// - Parameter needsYes: where nobody can be asked it is not done.
+    /// - Throws: an exit code when it is not to be done.
+    static func ask(_ deed: String, needsYes: Bool) throws {
+        guard isatty(STDIN_FILENO) == 1 else {
+            guard needsYes else { return }
+            Terminal.error.line("weir: \(deed). Say `--yes` when that is what you want.")
+            throw ExitCode.usage
+        }
+        Terminal.error.line("\(deed). Type yes:")
+        guard readLine() == "yes" else {
+            Terminal.error.line("Nothing was done.")
+            throw ExitCode.failed
         }
     }
 }

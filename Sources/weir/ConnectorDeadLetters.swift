@@ -109,23 +109,16 @@ extension ConnectorCommand {
                     """)
             @OptionGroup var target: ConnectorTarget
             @Argument(help: "Only this one.") var letter: String?
-            @Flag(help: "Do not ask.") var yes = false
 
             func run() async throws {
                 try await handle(
-                    "discard", target, letter, confirm: { if !yes { try ask($0) } },
+                    "discard", target, letter, confirm: { if !target.yes { try ask($0) } },
                     said: { "\($0) of the dead letters of \($1) were deleted." })
             }
 
             private func ask(_ view: ConnectorView) throws {
                 let what = letter.map { "the dead letter \(Printable.line($0))" } ?? "\(view.deadLetters) dead letters"
-                let deed = "This deletes \(what) of \(Printable.line(view.name))."
-                guard isatty(STDIN_FILENO) == 1 else {
-                    Terminal.error.line("weir: \(deed) Say `--yes` when that is what you want.")
-                    throw ExitCode.usage
-                }
-                Terminal.error.line("\(deed) Type yes:")
-                guard readLine() == "yes" else { throw ExitCode.failed }
+                try Confirmation.ask("This deletes \(what) of \(Printable.line(view.name))", needsYes: true)
             }
         }
 

@@ -14,7 +14,7 @@ struct ConnectorPage: Sendable {
     static func structure(_ status: ConnectorStatus, version: String) -> String {
         var print = StructurePrint()
         print.add([status.name, "\(status.isPaused)", "\(status.canRunNow)", "\(status.isRunning)", version])
-        print.add(status.troubles.map(\.code))
+        print.add(status.troubles.map(\.code) + ["\(status.deadLetters)"])
         print.add(status.openWorks.map(\.id))
         return print.text
     }
@@ -44,6 +44,14 @@ struct ConnectorPage: Sendable {
             for trouble in status.troubles where trouble.code != "queue_threshold" {
                 tag("div", ["class": "warning"]) {
                     tag("span", ["id": "ctrouble:\(trouble.code):\(status.id)"]) { trouble.sentence }
+                    if let since = trouble.since {
+                        tag("br")
+                        tag("span", ["class": "m"]) { "since \(ConnectorText.at(since))" }
+                    }
+                    if !trouble.advice.isEmpty {
+                        tag("br")
+                        trouble.advice
+                    }
                     if let page = Runbook.connector(trouble.code) {
                         tag("br")
                         "What to do: "
@@ -69,11 +77,26 @@ struct ConnectorPage: Sendable {
                     worksTable
                 }
             }
+            if status.deadLetters > 0 { deadLetters }
             if !audit.isEmpty {
                 tag("section", ["class": "panel", "aria-labelledby": "audit"]) {
                     tag("h2", ["id": "audit"]) { "Who did what" }
                     auditTable
                 }
+            }
+        }
+    }
+
+    private var deadLetters: Markup {
+        tag("section", ["class": "panel", "aria-labelledby": "letters"]) {
+            tag("h2", ["id": "letters"]) { "Dead letters" }
+            tag("p") {
+                "\(status.deadLetters) of its bundles could not be unpacked and wait here. Look at them, push them once "
+                    + "more when the cause is mended, or delete them:"
+            }
+            tag("pre", ["tabindex": "0", "aria-labelledby": "letters"]) {
+                ["ls", "replay", "discard"].map { "weir connector dead-letters \($0) \(status.id)" }
+                    .joined(separator: "\n")
             }
         }
     }

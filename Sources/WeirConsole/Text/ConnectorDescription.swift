@@ -33,6 +33,13 @@ package struct ConnectorDescription: Sendable {
         }
         for trouble in view.troubles {
             lines.append(WhyText.Line("trouble", trouble.sentence, note: trouble.runbook ?? trouble.code))
+            if let since = trouble.since { lines.append(WhyText.Line("since", since)) }
+            if !trouble.advice.isEmpty { lines.append(WhyText.Line("what helps", trouble.advice)) }
+        }
+        if view.deadLetters > 0 {
+            lines.append(
+                WhyText.Line(
+                    "dead letters", "\(view.deadLetters)", note: "weir connector dead-letters ls \(view.id)"))
         }
         if view.failures > 0 { lines.append(WhyText.Line("failed runs", "\(view.failures) in a row")) }
         lines.append(WhyText.Line("state", ConnectorText.state(view.state)))

@@ -62,12 +62,6 @@ final class ManagedStage: Sendable {
 
 /// The machine as the tests see it.
 extension ManagedStage {
-    func residentBytes() throws -> Int {
-        let text = try read("/proc/self/statm")
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-        return try #require(pages) * 4_096
-    }
-
     func commandLines(containing text: String) throws -> [String] {
         try means.world.files.list("/proc").filter { Int($0) != nil }.compactMap { process in
             let line = (try? read("/proc/\(process)/cmdline")) ?? ""

@@ -90,6 +90,8 @@ struct AMQPHandlerTests {
                     isImmediate: false)),
             .header(channel: 1, AMQPContentHeader(bodySize: 1_000_000)),
             .body(channel: 1, ByteBuffer(repeating: 1, count: 100_000)))
+        // What has not begun is not given up.
+        #expect(await eventually { stage.platform.state.withLock { !$0.writes.isEmpty } })
         try await stage.channel.close().get()
         await stage.sessions.untilEmpty()
         #expect(stage.platform.state.withLock { $0.abandoned } == 1)

@@ -84,8 +84,9 @@ package final class RabbitBroker: BundleBroker {
     let measuring = Alarm()
     let stopping = Alarm()
 
-    /// How long a registration waits for its queues.
-    private static let patience = Duration.seconds(15)
+    /// How long a registration waits for its queues: a quorum queue that finds its leader anew after a crash of
+    /// RabbitMQ has taken more than 15 s. Clients wait 300 s for an answer.
+    private static let patience = Duration.seconds(60)
 
     /// Before `Connectors.run`. Until it is connected, all connectors from outside count as full.
     package init(_ connectors: Connectors, settings: Settings, eventLoops: any EventLoopGroup) {
