@@ -91,8 +91,8 @@ struct ConnectorPage: Sendable {
         tag("section", ["class": "panel", "aria-labelledby": "letters"]) {
             tag("h2", ["id": "letters"]) { "Dead letters" }
             tag("p") {
-                "\(status.deadLetters) of its bundles could not be unpacked and wait here. Look at them, push them once "
-                    + "more when the cause is mended, or delete them:"
+                "\(status.deadLetters) of its bundles could not be unpacked and wait here. Look at them, push them "
+                    + "once more when the cause is mended, or delete them:"
             }
             tag("pre", ["tabindex": "0", "aria-labelledby": "letters"]) {
                 ["ls", "replay", "discard"].map { "weir connector dead-letters \($0) \(status.id)" }
