@@ -1,7 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
-import NIOSSL
+package import NIOSSL
 package import WeirGates
 
 /// What connecting and writing can say.
@@ -26,11 +26,28 @@ package enum NetworkReason {
         case ChannelError.connectTimeout: return Reason("connect_timeout", "\(peer) did not answer in time.")
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof, ChannelError.outputClosed:
             return Reason("connection_closed", "\(peer) closed the connection.")
+        // It ended TCP without ending TLS first, as a process does that is killed.
+        case NIOSSLError.uncleanShutdown: return Reason("connection_closed", "\(peer) closed the connection.")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return Reason("tls_failed", "TLS with \(peer) failed: \(tlsText(error)).")
         case is SocketAddressError: return Reason("dns_failed", "The name of \(peer) cannot be looked up.")
         default: return Reason("connect_failed", "The connection to \(peer) failed.")
         }
+    }
+
+    /// With what the peer showed of itself, which says more about a certificate that was not verified.
+    /// - Parameter seconds: now, since 1970.
+    package static func of(
+        _ error: any Error, peer: String, shown certificate: NIOSSLCertificate?, atSeconds seconds: Int
+    ) -> Reason {
+        guard let certificate, "\(error)".contains(unverified) else { return of(error, peer: peer) }
+        if certificate.notValidAfter < seconds {
+            return Reason("tls_failed", "TLS with \(peer) failed: its certificate has expired.")
+        }
+        if certificate.notValidBefore > seconds {
+            return Reason("tls_failed", "TLS with \(peer) failed: its certificate is not valid yet.")
+        }
+        return of(error, peer: peer)
     }
 
     private static func of(errno code: CInt, peer: String) -> Reason {
@@ -45,12 +62,30 @@ package enum NetworkReason {
         }
     }
 
-    // The library's words, cut to what helps: they hold no secrets, but are long.
+    private static let unverified = "CERTIFICATE_VERIFY_FAILED"
+
+    /// What stands in the library's words, and what it means.
+    private static let tlsTexts = [
+        (unverified, "its certificate cannot be verified"),
+        ("failedToValidateHostname", "its certificate is for another name"),
+        ("CERTIFICATE_REQUIRED", "it wants a client certificate"),
+        ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "it shows no certificate"),
+        // Of what we have shown: unknown authority, expired, revoked, malformed.
+        ("ALERT_UNKNOWN_CA", "it does not accept our certificate"),
+        ("ALERT_CERTIFICATE", "it does not accept our certificate"),
+        ("ALERT_BAD_CERTIFICATE", "it does not accept our certificate"),
+        ("ALERT_HANDSHAKE_FAILURE", "it refused the handshake; it may want a client certificate"),
+        ("ALERT_PROTOCOL_VERSION", "it speaks no version of TLS that is accepted here"),
+        ("WRONG_VERSION_NUMBER", "it speaks no TLS"),
+        ("HTTP_REQUEST", "it speaks no TLS"),
+        // With TLS 1.3 an alert that comes in the clear is no record that could be read.
+        ("BAD_PACKET_LENGTH", "it broke off; perhaps it does not trust our certificate"),
+        ("EOF during handshake", "it broke off; perhaps it speaks no TLS there"),
+    ]
+
+    // The library's words hold no secrets, but are long.
     private static func tlsText(_ error: any Error) -> String {
         let text = "\(error)"
-        if text.contains("CERTIFICATE_VERIFY_FAILED") { return "its certificate cannot be verified" }
-        if text.contains("nableToValidateCertificate") { return "its certificate is for another name" }
-        if text.contains("CERTIFICATE_REQUIRED") { return "it wants a client certificate" }
-        return String(text.prefix(160))
+        return tlsTexts.first { text.contains($0.0) }?.1 ?? String(text.prefix(160))
     }
 }

@@ -112,7 +112,7 @@ extension ConnectorHelper {
             throw QueueFailure.lost("the platform offers no broker now")
         }
         let overrides = configuration.broker
-        let tls = try Trust.configuration(overrides.trustFile, variable: "MQ_USE_SSL_CA")
+        let tls = try Trust.configuration(overrides)
         return QueuePublisher(address: told.with(overrides), tls: tls) { [self] isHeld in
             let hasChanged = memory.withLock { memory in
                 defer { memory.isHeld = isHeld }

@@ -33,10 +33,13 @@ struct RunbookTests {
 
     /// Reasons that need no person: nothing is held, or a person did it.
     private static let harmless: Set<String> = ["open", "filling", "paused"]
+    /// A raw value of an enumeration whose cases become reasons.
+    private static let isEnumerated = "Reason(code.rawValue"
 
     @Test("Every reason that a connector or its gate can have leads to a section")
     func codes() throws {
         let made = /(?:Reason|RunFailure|Trouble)\(\s*"([a-z_0-9]+)"/
+        let named = /case [a-z]+[A-Za-z]* = "([a-z_0-9]+)"/
         var codes: Set<String> = []
         for folder in [
             "Sources/WeirCalls", "Sources/WeirConnectors", "Sources/WeirNode/Connectors", "Sources/WeirGates/Kinds",
@@ -44,10 +47,13 @@ struct RunbookTests {
             let files = FileManager.default.enumerator(atPath: Self.root.appendingPathComponent(folder).path)
             while let file = files?.nextObject() as? String {
                 guard file.hasSuffix(".swift") else { continue }
-                for match in try text("\(folder)/\(file)").matches(of: made) { codes.insert(String(match.1)) }
+                let source = try text("\(folder)/\(file)")
+                for match in source.matches(of: made) { codes.insert(String(match.1)) }
+                guard source.contains(Self.isEnumerated) else { continue }
+                for match in source.matches(of: named) { codes.insert(String(match.1)) }
             }
         }
-        #expect(codes.isSuperset(of: ["stale_ping", "queue_threshold", "connect_refused", "exec_exit"]))
+        #expect(codes.isSuperset(of: ["stale_ping", "queue_threshold", "connect_refused", "exec_exit", "broker_tls"]))
         for code in codes.subtracting(Self.harmless).sorted() {
             #expect(Runbook.connector(code) != nil, "\(code) has no section in docs/runbooks/connectors.md")
         }

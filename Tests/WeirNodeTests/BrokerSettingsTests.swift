@@ -56,6 +56,20 @@ struct BrokerSettingsTests {
         #expect(made.problems.allSatisfy { !$0.contains("hunter2") })
     }
 
+    @Test("the management API is called by the name of the certificate; connectors may speak TLS where Weir does not")
+    func names() throws {
+        let named = Self.read("  broker: { url: amqps://10.0.0.5, tls: { server_name: mq.example.org } }\n")
+        let broker = try #require(named.settings?.broker).settings
+        let settings = try broker.broker(management: "", version: "1")
+        #expect(settings.management == "https://mq.example.org:15671" && settings.serverName == "mq.example.org")
+        #expect(settings.managementNames == ["mq.example.org": "10.0.0.5"])
+        #expect(try broker.broker(management: "https://other", version: "1").managementNames.isEmpty)
+
+        let other = Self.read("  broker: { url: amqp://127.0.0.1, connectors: { host: mq.example.org, tls: true } }\n")
+        let told = try #require(other.settings?.broker).settings.broker(management: "", version: "1").told
+        #expect((told.host, told.port, told.usesTLS) == ("mq.example.org", 5671, true))
+    }
+
     @Test(
         "what is no broker is refused, and no password is shown",
         arguments: [

@@ -19,9 +19,10 @@ SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 class RabbitMQ:
-    """One broker; may be killed and started again on the same data."""
+    """One broker; may be killed and started again on the same data. With `tls` (authority, certificate, key) it speaks TLS on ports of
+    their own, to clients with a certificate of that authority."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, tls=None):
         if not SERVER.exists():
             pytest.skip("MISSING PROGRAM rabbitmq-server: `make test` installs it on Debian 12")
         self.directory = Path(directory)
@@ -30,7 +31,7 @@ class RabbitMQ:
         (self.directory / "home").mkdir(parents=True)
         (self.directory / "rabbitmq.conf").write_text(
             f"listeners.tcp.local = 127.0.0.1:{self.port}\nmanagement.tcp.ip = 127.0.0.1\n"
-            f"management.tcp.port = {self.management_port}\n")
+            f"management.tcp.port = {self.management_port}\n" + (self._secure(*tls) if tls else ""))
         (self.directory / "plugins").write_text("[rabbitmq_management].\n")
         self.env = {
             "HOME": str(self.directory / "home"), "RABBITMQ_NODENAME": f"weir{self.port}@localhost",
@@ -44,6 +45,13 @@ class RabbitMQ:
         self.names = Process("epmd", ["epmd", "-address", "127.0.0.1", "-port", self.names_port], self.directory)
         self.process = None
         self.starts = 0
+
+    def _secure(self, authority, certificate, key):
+        self.tls_port, self.tls_management_port = free_port(), free_port()
+        files = {"cacertfile": authority, "certfile": certificate, "keyfile": key, "verify": "verify_peer", "fail_if_no_peer_cert": "true"}
+        return (f"listeners.ssl.local = 127.0.0.1:{self.tls_port}\nmanagement.ssl.ip = 127.0.0.1\n"
+                f"management.ssl.port = {self.tls_management_port}\n"
+                + "".join(f"{what}.{name} = {value}\n" for what in ("ssl_options", "management.ssl") for name, value in files.items()))
 
     def start(self):
         self.starts += 1

@@ -12,6 +12,7 @@ from events import objects
 from opencti_peers import TOKEN
 from processes import Process
 from test_connectors import catalogue
+from test_opencti_door import amqp_door, certificates  # noqa: F401
 from test_opencti import connector_of, door, hold, is_held, queue_bytes, release
 from waiting import LIMIT, until
 from weir import BINARY
@@ -111,6 +112,22 @@ def test_the_real_catalogue(tmp_path, run_weir, make_kev, protocol):
     assert [found["type"] for found in objects(out)].count("identity") == 1
     work = connector_of(server, connector)["works"][0]
     assert (work["failed"], work["delivered"]) == (0, work["pushed"]) and work["name"] == f"KEV {content['catalogVersion']}"
+
+
+def test_over_tls(tmp_path, run_weir, make_kev, certificates):
+    """By AMQP over TLS: Weir's certificate is verified by its address and by its name, and the connector shows one of its own."""
+    ca, tls, (certificate, key) = certificates
+    env = {"MQ_USE_SSL_CA": ca, "MQ_USE_SSL_CERT": certificate, "MQ_USE_SSL_KEY": key}
+    out = tmp_path / "out"
+    server = run_weir(amqp_door(out, {**tls, "client_ca": ca}))
+    make_kev(server, entries(5), protocol="amqp", **env).start().until_said("The catalogue was sent.")
+    until("all of it is in the files", lambda: vulnerabilities(out) == names(entries(5)))
+    connector = make_kev(server, entries(7), protocol="amqp", **env, MQ_HOST="localhost").start()
+    connector.until_said("The catalogue was sent.")
+    until("all of that too", lambda: len(vulnerabilities(out)) == 12)
+    stranger = make_kev(server, entries(1), protocol="amqp").start()
+    stranger.until_said("The broker is not there")
+    assert len(vulnerabilities(out)) == 12
 
 
 def test_our_own_catalogue(tmp_path, run_weir, make_kev, protocol):

@@ -153,15 +153,17 @@ def certificates(tmp_path):
     authority = trustme.CA()
     ca = str(tmp_path / "ca.pem")
     authority.cert_pem.write_to_path(ca)
-    chain, key = issue(authority, tmp_path, "server", "127.0.0.1")
+    chain, key = issue(authority, tmp_path, "server", "127.0.0.1", "localhost")
     return ca, {"cert": chain, "key": key}, issue(authority, tmp_path, "client", "connector.example")
 
 
 def test_publishing_over_tls(tmp_path, run_weir, make_connector, version, certificates):
-    """A real connector is told to use TLS, verifies Weir's certificate, and imports; one that knows another authority does not."""
+    """On all addresses of the machine: a real connector is told a name and TLS, verifies Weir's certificate, and imports; one that knows
+    another authority does not, and the log says so."""
     ca, tls, _ = certificates
     out = tmp_path / "out"
-    server = run_weir(amqp_door(out, tls))
+    server = run_weir(amqp_door(out, tls, listen="0.0.0.0:0", connectors={"host": "localhost"}))
+    assert register(server, "a")["host"] == "localhost"
     connector = make_connector(server, version, protocol="amqp", MQ_USE_SSL_CA=ca, MQ_USE_SSL_REJECT_UNAUTHORIZED="true")
     connector.feed(bundles=3, objects=2).start()
     connector.until_said("run 1 ends")
@@ -171,6 +173,7 @@ def test_publishing_over_tls(tmp_path, run_weir, make_connector, version, certif
     stranger = make_connector(server, version, "stranger", protocol="amqp", MQ_USE_SSL_CA=str(other), MQ_USE_SSL_REJECT_UNAUTHORIZED="true")
     assert stranger.start().process.process.wait(120) != 0
     assert "CERTIFICATE_VERIFY_FAILED" in stranger.output() and names(out) == expected(1, 3, 2)
+    assert "perhaps it does not trust our certificate" in server.output()
 
 
 def test_client_certificates(tmp_path, run_weir, make_connector, version, certificates):
@@ -184,6 +187,7 @@ def test_client_certificates(tmp_path, run_weir, make_connector, version, certif
     for files in ([ca], [ca, *foreign]):
         refused = publish(way, [message(bundle(indicator("no")))], *files)
         assert refused.returncode != 0 and "confirmed" not in refused.stdout, refused
+    assert "TLS with a publisher at 127.0.0.1 failed: it shows no certificate" in server.output()
     taken = publish(way, [message(bundle(indicator("yes")))], ca, *client)
     assert taken.returncode == 0 and "confirmed" in taken.stdout, taken
     until("what was confirmed is there", lambda: names(out) == ["yes"])

@@ -18,8 +18,8 @@ def authority(tmp_path):
     return authority
 
 
-def issue(authority, directory, name, identity):
-    certificate = authority.issue_cert(identity)
+def issue(authority, directory, name, *identities):
+    certificate = authority.issue_cert(*identities)
     key, chain = directory / f"{name}.key", directory / f"{name}.pem"
     certificate.private_key_pem.write_to_path(str(key))
     chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))

@@ -104,6 +104,9 @@ struct BrokerOverrides: Sendable {
     var password: String?
     var usesTLS: Bool?
     var trustFile: String?
+    /// Our own certificate and its key, where the broker wants one.
+    var certificateFile: String?
+    var keyFile: String?
 
     init(_ source: inout ConfigurationSource) {
         func text(_ variable: String, _ key: String) -> String? { source.find(variable, "mq", key)?.text }
@@ -112,6 +115,15 @@ struct BrokerOverrides: Sendable {
         user = text("MQ_USER", "user")
         password = text("MQ_PASS", "pass")
         trustFile = text("MQ_USE_SSL_CA", "use_ssl_ca")
+        certificateFile = text("MQ_USE_SSL_CERT", "use_ssl_cert")
+        keyFile = text("MQ_USE_SSL_KEY", "use_ssl_key")
+        if (certificateFile == nil) != (keyFile == nil) {
+            source.complain(
+                "MQ_USE_SSL_CERT and MQ_USE_SSL_KEY belong together, and only one is set",
+                at: (source.find("MQ_USE_SSL_CERT", "mq", "use_ssl_cert")
+                    ?? source.find("MQ_USE_SSL_KEY", "mq", "use_ssl_key"))?.place,
+                help: "write the path of a PEM file into both, or remove both")
+        }
         port = source.number("MQ_PORT", "mq", "port", in: 1...65_535)
         if source.find("MQ_USE_SSL", "mq", "use_ssl") != nil {
             usesTLS = source.flag("MQ_USE_SSL", "mq", "use_ssl", default: false)

@@ -21,6 +21,7 @@ internal import WeirGates
 /// | `CONNECTOR_QUEUE_PROTOCOL` | `connector.queue_protocol` | `amqp` where the platform offers it, else `api` |
 /// | `MQ_HOST`, `MQ_PORT`, `MQ_VHOST`, `MQ_USER`, `MQ_PASS`, `MQ_USE_SSL` | `mq.host`, … | as the platform says |
 /// | `MQ_USE_SSL_CA` | `mq.use_ssl_ca` | none; a file with the certificates to trust |
+/// | `MQ_USE_SSL_CERT`, `MQ_USE_SSL_KEY` | `mq.use_ssl_cert`, … | none; files with our own certificate and its key |
 ///
 /// Certificates are always verified: `OPENCTI_SSL_VERIFY=false` is refused for an `https` address.
 public struct ConnectorConfiguration: Sendable {

@@ -67,11 +67,35 @@ enum Trust {
             configuration.additionalTrustRoots = [.certificates(certificates)]
             return configuration
         } catch {
-            throw ConfigurationError([
-                .init(
-                    message: "\(variable) names `\(file.clipped)`, in which there are no certificates", place: nil,
-                    help: "write the path of a PEM file")
-            ])
+            throw unusable(variable, file, "in which there are no certificates")
         }
+    }
+
+    /// Towards the broker, with a certificate of our own where there is one.
+    static func configuration(_ broker: BrokerOverrides) throws(ConfigurationError) -> TLSConfiguration? {
+        let trust = try configuration(broker.trustFile, variable: "MQ_USE_SSL_CA")
+        guard let file = broker.certificateFile, let key = broker.keyFile else { return trust }
+        var configuration = trust ?? .makeClientConfiguration()
+        do {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
+        } catch {
+            throw unusable("MQ_USE_SSL_CERT", file, "in which there are no certificates")
+        }
+        do {
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+            // Finds a key that does not belong to the certificate.
+            _ = try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw unusable("MQ_USE_SSL_KEY", key, "which is not the key of MQ_USE_SSL_CERT, without a passphrase")
+        }
+        return configuration
+    }
+
+    private static func unusable(_ variable: String, _ file: String, _ what: String) -> ConfigurationError {
+        ConfigurationError([
+            .init(
+                message: "\(variable) names `\(file.clipped)`, \(what)", place: nil,
+                help: "write the path of a PEM file")
+        ])
     }
 }

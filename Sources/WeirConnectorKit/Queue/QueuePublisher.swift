@@ -69,7 +69,8 @@ struct QueuePublisher: Sendable {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(10))
         let context = address.usesTLS ? try NIOSSLContext(configuration: tls ?? .makeClientConfiguration()) : nil
-        let name = address.host
+        // An address is verified as one; it is no name that could be asked for.
+        let name = (try? SocketAddress(ipAddress: address.host, port: address.port)) == nil ? address.host : nil
         do {
             return try await bootstrap.connect(host: address.host, port: address.port) { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -52,6 +52,13 @@ enum Runbook {
         "invalid_state": "state-unreadable",
         "state_too_long": "state-unreadable",
         "run_failed": "program-failed",
+        "broker_unreachable": "rabbitmq-not-connected",
+        "broker_tls": "rabbitmq-not-connected",
+        "broker_refused": "rabbitmq-not-connected",
+        "broker_protocol": "rabbitmq-not-connected",
+        "broker_queue": "rabbitmq-queue-trouble",
+        "broker_queue_differs": "rabbitmq-queue-trouble",
+        "broker_unmeasured": "rabbitmq-sizes-unknown",
     ]
 
     /// `docs/runbooks/connectors.md#stale-heartbeat`; `nil` where nothing is to be done.

@@ -39,7 +39,10 @@ package struct BrokerSettings: Settings {
             "prefetch", \.prefetch, range: 1...10_000,
             "Bundles that RabbitMQ sends ahead for each connector; they are acknowledged when all their events are "
                 + "settled."),
-        field("tls", \.tls, "How its certificate is verified, for `amqps://` and `https://`."),
+        field(
+            "tls", \.tls,
+            "How its certificate is verified, for `amqps://` and `https://`. `server_name` is used where `management` is "
+                + "not set, too."),
         field("connectors", \.told, "What connectors are told when they register, where that differs."),
     ]
 
@@ -53,18 +56,29 @@ package struct BrokerSettings: Settings {
     /// Reads the files of `tls`. Blocking.
     func broker(management: String, version: String) throws(TLSFileFailure) -> RabbitBroker.Settings {
         let address = address
-        let connection = BrokerConnection(
-            host: told.host.isEmpty ? address.host : told.host, port: told.port ?? address.port, vhost: address.vhost,
-            usesTLS: address.usesTLS, user: told.user.isEmpty ? address.user : told.user,
-            password: told.password.isSet ? told.password.text : address.password)
         var settings = RabbitBroker.Settings(
-            address: address, tls: try tls.configuration(),
-            management: management.isEmpty ? address.management : management, told: connection)
+            address: address, tls: try tls.configuration(), management: management, told: told(address))
+        if management.isEmpty {
+            // Its certificate is the broker's, so it is called by the name that this one has.
+            var named = address
+            if !tls.serverName.isEmpty { named.host = tls.serverName }
+            settings.management = named.management
+            if named.host != address.host { settings.managementNames = [named.host: address.host] }
+        }
         settings.serverName = tls.serverName
         settings.usesQuorumQueues = queueType == .quorum
         settings.prefetch = UInt16(clamping: prefetch)
         settings.version = version
         return settings
+    }
+
+    private func told(_ address: BrokerAddress) -> BrokerConnection {
+        let usesTLS = told.usesTLS ?? address.usesTLS
+        let port = usesTLS == address.usesTLS ? address.port : BrokerAddress.port(usesTLS: usesTLS)
+        return BrokerConnection(
+            host: told.host.isEmpty ? address.host : told.host, port: told.port ?? port, vhost: address.vhost,
+            usesTLS: usesTLS, user: told.user.isEmpty ? address.user : told.user,
+            password: told.password.isSet ? told.password.text : address.password)
     }
 }
 
@@ -72,6 +86,7 @@ package struct BrokerSettings: Settings {
 package struct ToldBrokerSettings: Settings {
     package var host = ""
     package var port: Int?
+    package var usesTLS: Bool?
     package var user = ""
     package var password = Secret()
 
@@ -79,7 +94,11 @@ package struct ToldBrokerSettings: Settings {
 
     package static let fields: [Field<Self>] = [
         field("host", \.host, examples: ["rabbitmq.example.org"], "Where they reach it, if Weir calls it otherwise."),
-        field("port", \.port, range: 1...65_535, "Its port there."),
+        field("port", \.port, range: 1...65_535, "Its port there; 5672 or 5671 where only `tls` differs."),
+        field(
+            "tls", \.usesTLS,
+            "Whether they speak TLS there, if it is not as in `url`. They verify it by MQ_USE_SSL_CA and "
+                + "MQ_USE_SSL_REJECT_UNAUTHORIZED."),
         field(
             "user", \.user,
             "Who they are. Every connector gets these credentials, so give them a user that may only write to "

@@ -5,6 +5,7 @@ import WeirConnectors
 import WeirDestinations
 import WeirFlow
 import WeirGates
+import WeirSettings
 import WeirSources
 import WeirStore
 import WeirWorld
@@ -108,6 +109,8 @@ package final class NodeConnectors: Sendable {
         var settings = AMQPIngress.Settings()
         settings.host = address.host
         settings.port = address.port
+        settings.advertisedHost = opencti.amqp.told.host.isEmpty ? nil : opencti.amqp.told.host
+        settings.advertisedPort = opencti.amqp.told.port
         settings.connectionsMost = opencti.amqp.connectionsMost
         settings.heldMost = Int(clamping: opencti.amqp.memory.bytes)
         // A bundle grows by a third in base64, and there is a little round it.

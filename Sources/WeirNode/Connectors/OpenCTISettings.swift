@@ -1,7 +1,6 @@
 internal import WeirConnectors
 package import WeirGates
 package import WeirSettings
-package import WeirSources
 
 /// Where connectors written for OpenCTI come in. Absent: the door is closed.
 package struct OpenCTISettings: Settings {
@@ -81,52 +80,6 @@ package struct OpenCTISettings: Settings {
             if difference == 0 { isAllowed = true }
         }
         return isAllowed
-    }
-}
-
-/// The embedded AMQP 0-9-1 ingress: it takes what connectors publish, and nothing else. Each connector gets a key of
-/// its own when it registers.
-package struct AMQPSettings: Settings {
-    package var listen = "127.0.0.1:5673"
-    package var connectionsMost = 5_000
-    package var memory = ByteCount.mebibytes(64)
-    package var tls: ServerTLS?
-
-    package init() {}
-
-    package static let fields: [Field<Self>] = [
-        field(
-            "listen", \.listen, examples: ["127.0.0.1:5673", "\"off\""],
-            "Address and port, on loopback only; connectors are told it when they register. `off`: only those with "
-                + "CONNECTOR_QUEUE_PROTOCOL=api can push."),
-        field(
-            "max_connections", \.connectionsMost, range: 1...100_000,
-            "Connections at once; a connector opens one for each call that sends bundles. Further ones wait to be "
-                + "accepted."),
-        field(
-            "memory", \.memory, range: .mebibytes(1)...(.gibibytes(8)),
-            "Bytes of messages in memory that are not on disk yet; then connections are not read."),
-        field(
-            "tls", \.tls,
-            "TLS, optionally with client certificates; connectors are told to use it when they register, and verify it "
-                + "by MQ_USE_SSL_CA and MQ_USE_SSL_REJECT_UNAUTHORIZED."),
-    ]
-
-    /// `nil` for `off`.
-    var address: APIAddress? { listen == "off" ? nil : try? APIAddress(listen) }
-
-    package func mistakes() -> [SettingMistake] {
-        guard listen != "off" else { return [] }
-        do throws(APIAddress.Refusal) {
-            _ = try APIAddress(listen)
-            return []
-        } catch {
-            return [
-                SettingMistake(
-                    "listen", "connectors publish on loopback only; this is `\(listen)`",
-                    help: "write `127.0.0.1:5673`, or `off`")
-            ]
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 internal import Logging
 internal import NIOCore
+internal import WeirCalls
+internal import WeirGates
 internal import WeirWires
 internal import WeirWorld
 
@@ -107,7 +109,14 @@ final class AMQPHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let peer = context.remoteAddress?.ipAddress ?? "this machine"
+        let reason = NetworkReason.of(error, peer: "a publisher at \(peer)")
+        if session.phase == .header, reason.code == "tls_failed", sessions.tellsTLS(at: now) {
+            log.notice("a publisher does not come in by TLS", metadata: ["error": "\(reason.sentence)"])
+        }
+        context.close(promise: nil)
+    }
 
     func read() {
         guard !isReadPending, let context, context.channel.isActive, canRead else { return }

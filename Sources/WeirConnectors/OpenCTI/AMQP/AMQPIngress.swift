@@ -5,8 +5,8 @@ import Synchronization
 internal import WeirWires
 package import WeirWorld
 
-/// Where connectors publish in their default mode, in place of a RabbitMQ: AMQP 0-9-1, publish-only, on loopback unless
-/// told otherwise.
+/// Where connectors publish in their default mode, in place of a RabbitMQ: AMQP 0-9-1, publish-only. Where it
+/// listens and whether by TLS is decided by whoever configures it.
 package final class AMQPIngress: BundleBroker {
     package struct Settings: Sendable {
         package var host = "127.0.0.1"

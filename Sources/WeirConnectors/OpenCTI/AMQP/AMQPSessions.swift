@@ -1,4 +1,5 @@
 import Synchronization
+internal import WeirWorld
 
 /// The open connections of the ingress: how many, whose, and how to end them.
 final class AMQPSessions: Sendable {
@@ -18,7 +19,11 @@ final class AMQPSessions: Sendable {
         var isStopping = false
         var waiters: [CheckedContinuation<Void, Never>] = []
         var counts = AMQPCounts()
+        var toldTLS: Moment?
     }
+
+    /// How often the log says that somebody's TLS failed: who cannot come in tries again and again.
+    private static let tellsEvery = Duration.seconds(60)
 
     private let most: Int
     private let strangersMost: Int
@@ -93,6 +98,15 @@ final class AMQPSessions: Sendable {
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
+    }
+
+    /// Whether the log may say it now.
+    func tellsTLS(at now: Moment) -> Bool {
+        state.withLock { state in
+            if let told = state.toldTLS, now - told < Self.tellsEvery { return false }
+            state.toldTLS = now
+            return true
+        }
     }
 
     func count(_ change: (inout AMQPCounts) -> Void) { state.withLock { change(&$0.counts) } }

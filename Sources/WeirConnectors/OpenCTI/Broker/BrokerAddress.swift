@@ -33,7 +33,7 @@ package struct BrokerAddress: Sendable, Hashable, CustomStringConvertible {
         }
         usesTLS = scheme == "amqps"
         self.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-        port = parts.port ?? (usesTLS ? 5671 : 5672)
+        port = parts.port ?? Self.port(usesTLS: usesTLS)
         guard (1...65_535).contains(port) else { throw Mistake(message: "has a port that is none") }
         user = parts.user ?? user
         password = parts.password ?? (parts.user == nil ? password : "")
@@ -44,6 +44,9 @@ package struct BrokerAddress: Sendable, Hashable, CustomStringConvertible {
         }
         if !vhost.isEmpty { self.vhost = vhost }
     }
+
+    /// RabbitMQ's own.
+    package static func port(usesTLS: Bool) -> Int { usesTLS ? 5671 : 5672 }
 
     /// Without the password.
     package var description: String {

@@ -21,6 +21,9 @@ final class BrokerHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
     typealias Answer = @Sendable (Result<(lane: BrokerLane, last: AMQPMethod), BrokerTrouble>) -> Void
 
+    /// What an error of the connection means.
+    typealias Fault = @Sendable (any Error, ChannelPipeline.SynchronousOperations) -> BrokerTrouble
+
     /// What is told to whoever owns the connection; called on the event loop.
     struct Events: Sendable {
         var opened: @Sendable (BrokerLink, _ brokerVersion: String) -> Void
@@ -49,14 +52,18 @@ final class BrokerHandler: ChannelInboundHandler {
     private var pendingBytes = 0
     private var isReadPending = false
     private var ticks: RepeatedTask?
-    private var failure: String?
+    private let fault: Fault
+    private var failure: BrokerTrouble?
 
-    init(_ settings: BrokerSession.Settings, inbox: BrokerInbox, intake: BrokerIntake, events: Events, now: NIODeadline)
-    {
+    init(
+        _ settings: BrokerSession.Settings, inbox: BrokerInbox, intake: BrokerIntake, events: Events,
+        fault: @escaping Fault, now: NIODeadline
+    ) {
         session = BrokerSession(settings, at: Moment(now))
         self.inbox = inbox
         self.intake = intake
         self.events = events
+        self.fault = fault
     }
 
     private var now: Moment { loop.map { Moment($0.now) } ?? .zero }
@@ -102,7 +109,8 @@ final class BrokerHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failure = "\(error)"
+        // The first one says why; others follow from it.
+        if failure == nil { failure = fault(error, context.pipeline.syncOperations) }
         context.close(promise: nil)
     }
 
@@ -117,8 +125,7 @@ final class BrokerHandler: ChannelInboundHandler {
     private func hasGone() {
         guard context != nil else { return }
         ticks?.cancel()
-        let why = failure.map { ": \($0)" } ?? ""
-        perform(session.end(BrokerTrouble(.unreachable, "The connection to RabbitMQ has ended\(why).")))
+        perform(session.end(failure ?? BrokerTrouble(.unreachable, "RabbitMQ closed the connection.")))
         gathering = [:]
         pump()
         context = nil

@@ -2,6 +2,8 @@ internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
+internal import WeirCalls
+internal import WeirGates
 
 /// Reads from RabbitMQ's management API how much waits in its queues.
 ///
@@ -55,7 +57,7 @@ struct BrokerLevels: Sendable {
             status = answer.status
             body = try await answer.body.collect(upTo: Self.answerMost)
         } catch {
-            throw trouble("\(error)")
+            throw trouble(String(HTTPReason.of(error, peer: "it").sentence.dropLast()))
         }
         switch status {
         case .ok: return Data(body.readableBytesView)

@@ -141,7 +141,10 @@ struct BrokerSession: Sendable {
     /// What the broker sent makes no sense.
     mutating func failed(_ mistake: AMQPMistake, at now: Moment) -> [Action] {
         let trouble = BrokerTrouble(
-            .protocol, "RabbitMQ sent what Weir does not understand: \(mistake.message).")
+            .protocol,
+            phase == .starting
+                ? "What answers there speaks no AMQP 0-9-1; if it wants TLS, write `amqps://`."
+                : "RabbitMQ sent what Weir does not understand: \(mistake.message).")
         guard phase == .open else { return end(trouble) }
         return close(AMQPClosing(mistake.code, mistake.message), trouble, at: now)
     }

@@ -5,6 +5,8 @@ internal import WeirWires
 struct BrokerTrouble: Error, Sendable, Hashable {
     enum Code: String, Sendable {
         case unreachable = "broker_unreachable"
+        /// It cannot be trusted, or it does not trust us.
+        case tls = "broker_tls"
         /// User, password or permissions.
         case refused = "broker_refused"
         case `protocol` = "broker_protocol"
@@ -39,6 +41,16 @@ struct BrokerTrouble: Error, Sendable, Hashable {
         default: self.init(closing.cause.classID == 10 ? .protocol : .queue, text)
         }
     }
+
+    /// What connecting and writing say.
+    init(_ reason: Reason) {
+        let isTLS = reason.code == "tls_failed"
+        self.init(
+            isTLS ? .tls : .unreachable, reason.sentence + (isTLS ? " Look at `opencti.broker.tls`." : ""))
+    }
+
+    /// Only a person can mend it, so nobody is kept waiting for the next attempt.
+    var needsPerson: Bool { code == .refused || code == .tls }
 
     var reason: Reason { Reason(code.rawValue, sentence) }
 }

@@ -1,9 +1,9 @@
-internal import Foundation
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
+internal import WeirCalls
 internal import WeirGates
 internal import WeirWires
 internal import WeirWorld
@@ -39,13 +39,14 @@ extension RabbitBroker {
             inbox: inbox, spools: spools, book: connectors.book, world: world,
             ready: { [connectors] in connectors.workers.ready($0) })
         let address = settings.address
+        let peer = "RabbitMQ at \(address.host):\(address.port)"
         do {
             let tls = address.usesTLS ? try NIOSSLContext(configuration: settings.tls) : nil
             let channel = try await ClientBootstrap(group: loop)
                 .connectTimeout(.seconds(10))
                 .channelOption(.autoRead, value: false)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelInitializer { [inbox, serverName = settings.serverName] channel in
+                .channelInitializer { [inbox, serverName = settings.serverName, time = world.time] channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls {
                             let host = SocketAddress.isLiteral(address.host) ? nil : address.host
@@ -55,7 +56,9 @@ extension RabbitBroker {
                         }
                         try channel.pipeline.syncOperations.addHandler(
                             BrokerHandler(
-                                session, inbox: inbox, intake: intake, events: events, now: channel.eventLoop.now))
+                                session, inbox: inbox, intake: intake, events: events,
+                                fault: { BrokerTrouble(.of($0, peer: peer, at: time.wall, in: $1)) },
+                                now: channel.eventLoop.now))
                     }
                 }
                 .connect(host: address.host, port: address.port).get()
@@ -69,8 +72,7 @@ extension RabbitBroker {
         } catch {
             // Its handler, if there is one, has said so too; that changes nothing.
             closed.succeed(BrokerTrouble(.unreachable, ""))
-            let trouble = BrokerTrouble(
-                .unreachable, "RabbitMQ at \(address.host):\(address.port) cannot be reached: \(Self.why(error)).")
+            let trouble = BrokerTrouble(NetworkReason.of(error, peer: peer))
             lost(trouble)
             return trouble
         }
@@ -84,13 +86,6 @@ extension RabbitBroker {
         session.version = settings.version
         session.connection = number
         return session
-    }
-
-    private static func why(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        guard let first = error.connectionErrors.first?.error else { return "its name is not known" }
-        guard let code = (first as? IOError)?.errnoCode else { return "\(first)" }
-        return String(cString: strerror(code))
     }
 
     /// Loud once for each trouble, however often it is tried.
@@ -260,4 +255,14 @@ extension RabbitBroker.State {
 extension SocketAddress {
     /// Where there is no name to verify a certificate against but an address.
     static func isLiteral(_ host: String) -> Bool { (try? SocketAddress(ipAddress: host, port: 1)) != nil }
+}
+
+extension Reason {
+    /// Why a connection broke, with what its peer showed of itself.
+    fileprivate static func of(
+        _ error: any Error, peer: String, at wall: WallTime, in pipeline: ChannelPipeline.SynchronousOperations
+    ) -> Reason {
+        let certificate = try? pipeline.handler(type: NIOSSLClientHandler.self).peerCertificate
+        return NetworkReason.of(error, peer: peer, shown: certificate, atSeconds: Int(wall.secondsSince1970))
+    }
 }

@@ -21,6 +21,8 @@ package final class RabbitBroker: BundleBroker {
         package var serverName = ""
         /// `http://host:15672`
         package var management: String
+        /// Hosts in `management` that are called under another name or address.
+        package var managementNames: [String: String] = [:]
         package var usesQuorumQueues = true
         /// Bundles that RabbitMQ sends ahead for each connector.
         package var prefetch: UInt16 = 100
@@ -120,7 +122,7 @@ package final class RabbitBroker: BundleBroker {
             let (phase, trouble) = state.withLock { ($0.wants[id]?.phase, $0.link == nil ? $0.trouble : nil) }
             if case .consuming = phase { return settings.told }
             if case .failed(let trouble, _) = phase { throw noQueues(id, trouble) }
-            if let trouble, trouble.code == .refused { throw noQueues(id, trouble) }
+            if let trouble, trouble.needsPerson { throw noQueues(id, trouble) }
             await alarm.wait(until: deadline, world.time)
         }
         let trouble = state.withLock { $0.link == nil ? $0.trouble : BrokerTrouble(.unreachable, "It did not answer.") }
@@ -174,6 +176,7 @@ package final class RabbitBroker: BundleBroker {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: settings.tls, redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5)))
         configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.dnsOverride = settings.managementNames
         let http = HTTPClient(eventLoopGroup: group, configuration: configuration)
         let levels = BrokerLevels(
             http: http, address: settings.management, vhost: settings.address.vhost, user: settings.address.user,
