@@ -17,7 +17,8 @@ struct AMQPSettingsTests {
         #expect(Self.mistakes(listen).isEmpty)
     }
 
-    @Test("listens elsewhere only with TLS, or when it is told in so many words", arguments: ["10.0.0.5:5671", "mq:5671"])
+    @Test(
+        "listens elsewhere only with TLS, or when it is told in so many words", arguments: ["10.0.0.5:5671", "mq:5671"])
     func elsewhere(listen: String) throws {
         #expect(try #require(Self.mistakes(listen).first).contains("needs `tls`"))
         var settings = AMQPSettings()

@@ -53,7 +53,8 @@ package struct AMQPSettings: Settings {
         if tls == nil, !isUnencrypted {
             mistakes.append(
                 SettingMistake(
-                    "listen", "beyond loopback the connectors' keys and bundles could be read on the way, so "
+                    "listen",
+                    "beyond loopback the connectors' keys and bundles could be read on the way, so "
                         + "`\(listen)` needs `tls`",
                     help: "write `tls: { cert: PATH, key: PATH }`, or `unencrypted: true` where nobody else is on the "
                         + "network"))

@@ -41,8 +41,8 @@ package struct BrokerSettings: Settings {
                 + "settled."),
         field(
             "tls", \.tls,
-            "How its certificate is verified, for `amqps://` and `https://`. `server_name` is used where `management` is "
-                + "not set, too."),
+            "How its certificate is verified, for `amqps://` and `https://`. `server_name` is used where "
+                + "`management` is not set, too."),
         field("connectors", \.told, "What connectors are told when they register, where that differs."),
     ]
 
