@@ -203,6 +203,13 @@ class Place:
         self.command, self.environment = peer.set_up(kind, variant, self)
         self.server, self.tools, self.cpu_before, self.peak = None, [], 0.0, 0.0
 
+    def free_ports(self, count):
+        return [free_port() for _ in range(count)]
+
+    def beside_server(self, beside):
+        """A process that is not the one that is measured."""
+        return Server(beside.command, beside.environment, beside.directory)
+
     def write(self, name, text):
         file = self.directory / name
         file.write_text(text)
@@ -488,6 +495,7 @@ ROWS = {
     "idle": ("idle", "json", idle),
     "amqp": ("amqp", "json", lambda p, n: connectors.bundles(p, n // 400, "amqp", 8 if p.variant == "8 connectors" else 1)),
     "api": ("api", "json", lambda p, n: connectors.bundles(p, n // 200, "api", 8 if p.variant == "8 connectors" else 1, objects=4)),
+    "broker": ("broker", "json", lambda p, n: connectors.through_broker(p, n // 400)),
     "bundle100": ("bundle100", "json", lambda p, n: connectors.one_large(p, "api" if p.variant == "api" else "amqp")),
     "pings": ("pings", "json", lambda p, n: connectors.pings(p)),
     "schedule": ("schedule", "json", lambda p, n: connectors.schedule(p)),
@@ -503,6 +511,7 @@ MEANING = {
     "idle": "nothing to do",
     "amqp": "bundles of 3 KB published over AMQP, a connection for each, 16 at a time, each confirmed before the next",
     "api": "bundles of 3 KB (4 objects) pushed by the API, 16 connections, each answered before the next",
+    "broker": "the same through a RabbitMQ beside Weir to a receiver; drained: what waited there is let go at once",
     "bundle100": "one bundle of 100 MB (20,000 objects)", "pings": "10,000 connectors ping every 40 s",
     "schedule": "100,000 connectors that start once an hour",
 }
@@ -578,7 +587,8 @@ def run(options):
                         print(f"{row:14} {name}/{variant}: " + "  ".join(f"{key}={value}" for key, value in shown.items()), flush=True)
 
 
-COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "arrived_per_s", "confirm_s", "delivered_s", "idle_mb", "extra_mb",
+COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "arrived_per_s", "broker_cpu_ms_per_bundle", "drained_per_s", "drain_cpu_ms_per_bundle",
+           "confirm_s", "delivered_s", "idle_mb", "extra_mb",
            "pings_per_s", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
            "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "rss_peak_mb",
            "lost", "duplicates", "lost_stalled", "problem"]

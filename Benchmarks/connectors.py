@@ -1,5 +1,6 @@
 """The rows of connectors: what is measured of an import, and how. Clients are native (tools/bundles.c), so what is seen is the server."""
 import json
+import socket
 import subprocess
 import time
 import urllib.request
@@ -77,6 +78,77 @@ def bundles(place, count, protocol, connectors, connections=16, objects=1):
     return {"bundles": done, "bundles_per_s": round(done / (sent["last"] - sent["first"])), "wait_p50_ms": round(sent["wait_p50"] * 1e3, 2),
             "wait_p99_ms": round(sent["wait_p99"] * 1e3, 2), "cpu_ms_per_bundle": round(cpu / done * 1e3, 3),
             "arrived_per_s": round(done / (last["last"] - sent["first"])), "rss_peak_mb": round(place.server.peak, 1), **proof(last)}
+
+
+class Beside:
+    """A broker that runs beside the server, with a directory and ports of its own but for the one that connectors publish to."""
+
+    def __init__(self, place, peer, queue_type):
+        self.peer, self.place = peer, place
+        self.directory = place.directory / peer.NAME
+        self.spool = self.directory / "spool"
+        self.spool.mkdir(parents=True)
+        self.port_in, (self.port_out, self.port_other, self.port_api) = place.port_in, place.free_ports(3)
+        self.command, self.environment = peer.set_up("broker", queue_type, self)
+        self.server = None
+
+    def write(self, name, text):
+        file = self.directory / name
+        file.write_text(text)
+        return file
+
+    def start(self):
+        self.server = self.place.beside_server(self)
+
+        def answers():
+            try:
+                with socket.create_connection(("127.0.0.1", self.port_out), 1):
+                    return True
+            except OSError:
+                return False
+        self.place.wait("the broker listens", answers, 120)
+        return self
+
+    def cpu(self):
+        return self.server.look()
+
+    def stop(self):
+        if self.server:
+            self.server.stop()
+        self.peer.tear_down(self)
+
+
+def through_broker(place, count, connections=16):
+    """Bundles of one connector by way of a RabbitMQ to a receiver. First they come in as they are published; then as many wait there,
+    because the receiver is held, and are let go: that is what Weir takes out of a broker."""
+    each = max(1, count // connections)
+    beside = place.beside.start()
+    sink = place.sink(connections, 2 * each)
+    place.start()
+    file = keys(place, 1, "amqp")
+    done = each * connections
+    before, beside_before = place.cpu(), beside.cpu()
+    sent = send(place, "amqp", file, connections, each).finish(300)
+    place.wait_arrivals(sink, done)
+    cpu, beside_cpu = place.cpu() - before, beside.cpu() - beside_before
+    through = sink.get("last") - sent["first"]
+    order(place, "hold")
+    send(place, "amqp", file, connections, each, first=each).finish(300)
+    before, began = place.cpu(), time.monotonic()
+    order(place, "release")
+    place.wait_arrivals(sink, 2 * done)
+    drained = place.cpu() - before
+    last = sink.quit()
+    return {"bundles": 2 * done, "bundles_per_s": round(done / (sent["last"] - sent["first"])), "arrived_per_s": round(done / through),
+            "cpu_ms_per_bundle": round(cpu / done * 1e3, 3), "broker_cpu_ms_per_bundle": round(beside_cpu / done * 1e3, 3),
+            "drained_per_s": round(done / (last["last"] - began)), "drain_cpu_ms_per_bundle": round(drained / done * 1e3, 3),
+            "rss_peak_mb": round(place.server.peak, 1), **proof(last)}
+
+
+def order(place, what):
+    """Holds or releases the destination."""
+    request = urllib.request.Request(f"http://127.0.0.1:{place.port_api}/api/v1/gates/out/{what}", method="POST")
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def one_large(place, protocol, size=100_000_000):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import connectors
+from peers import rabbitmq
 
 NAME = "weir"
 BINARY = Path(os.environ.get("WEIR_BINARY", Path(__file__).resolve().parents[2] / ".build/release/weir"))
@@ -13,16 +14,21 @@ VERSION = [BINARY, "--version"]
 VARIANTS = {"forward": ["default"], "syslog": ["default"], "filter": ["default"], "file": ["default"], "http": ["default"],
             "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"],
             "amqp": ["1 connector", "8 connectors"], "api": ["1 connector", "8 connectors"], "bundle100": ["amqp", "api"],
-            "pings": ["default"], "schedule": ["live", "virtual"]}
-SCALE = {}
+            "broker": ["classic", "quorum"] if Path(rabbitmq.BINARY).exists() else [], "pings": ["default"], "schedule": ["live", "virtual"]}
+SCALE = {"broker-classic": 0.25, "broker-quorum": 0.25}
 
 
 def set_up(kind, variant, place):
-    if kind in ("amqp", "api", "bundle100", "pings", "schedule"):
+    if kind in ("amqp", "api", "broker", "bundle100", "pings", "schedule"):
+        door = {"amqp": {"listen": f"127.0.0.1:{place.port_in}"}}
+        if kind == "broker":
+            place.beside = connectors.Beside(place, rabbitmq, variant)
+            door = {"broker": {"url": f"amqp://127.0.0.1:{place.port_in}", "queue_type": variant},
+                    "management": f"http://127.0.0.1:{place.beside.port_out}"}
         file = place.write("weir.yaml", json.dumps({
             "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"},
             # Room for the connections that ten thousand connectors keep open.
-            "opencti": {"tokens": [connectors.TOKEN], "amqp": {"listen": f"127.0.0.1:{place.port_in}"}, "max_connections": 25_000},
+            "opencti": {"tokens": [connectors.TOKEN], "max_connections": 25_000, **door},
             "destinations": {"out": {"type": "tcp", "address": f"127.0.0.1:{place.port_out}"}},
             "routes": [{"name": "all", "to": "out"}]}, indent=1))
         return [BINARY, "run", "--config", file], ENVIRONMENT
@@ -52,3 +58,8 @@ def set_up(kind, variant, place):
         "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"}, "sources": {"in": source},
         "destinations": destinations, "routes": [route]}, indent=1))
     return [BINARY, "run", "--config", file], ENVIRONMENT
+
+
+def tear_down(place):
+    if hasattr(place, "beside"):
+        place.beside.stop()

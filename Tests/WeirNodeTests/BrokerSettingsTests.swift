@@ -75,6 +75,7 @@ struct BrokerSettingsTests {
         arguments: [
             "broker: http://weir:hunter2@mq", "broker: { user: weir }", "broker: [ amqp://mq ]",
             "broker: { url: amqp://mq, prefetch: 0 }", "management: mq:15672",
+            "broker: { url: amqp://mq, accounts: true, connectors: { user: feeds } }",
         ])
     func refused(line: String) {
         let made = Self.read("  \(line)\n")

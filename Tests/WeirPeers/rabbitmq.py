@@ -114,6 +114,12 @@ class VHost:
     def url(self):
         return f"amqp://guest:guest@127.0.0.1:{self.broker.port}/{self.name}"
 
+    def user(self, name, tags):
+        """One with all rights here, and the password `secret`."""
+        assert self.broker.http(f"/api/users/{name}", "PUT", {"password": "secret", "tags": tags})[0] in (201, 204)
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        assert self.broker.http(f"/api/permissions/{self.name}/{name}", "PUT", everything)[0] in (201, 204)
+
     def queue(self, name):
         """As the management API shows it; None when there is none."""
         status, queue = self.broker.http(f"/api/queues/{self.name}/{urllib.parse.quote(name, safe='')}")

@@ -275,3 +275,74 @@ def test_a_large_bundle(tmp_path, run_weir, vhost):
     until("its objects are in the files", lambda: len(names(out)) == 13)
     assert server.memory_mb("VmHWM") - before < 64, f"{before} MB before, {server.memory_mb('VmHWM')} after"
     until("no file is left", lambda: not list((server.data / "connectors").rglob("*.bundle")), LONG)
+
+
+def letters_of(server, connector):
+    return json.loads(server.command("connector", "dead-letters", "ls", connector, "-o", "json").stdout)
+
+
+def test_dead_letters(tmp_path, run_weir, vhost):
+    """Those of a broker's bundles are listed, shown, pushed again and discarded like all others; one that was mended arrives."""
+    out = tmp_path / "out"
+    server = run_weir(broker_door(out, vhost))
+    connector = register(server)[0]
+    for payload in (b"not json", b"x" * 3_000_000, message()[:-20]):
+        assert vhost.publish(connector, payload)
+    letters = until("three are dead", lambda: (found := letters_of(server, connector)) and len(found) == 3 and found, LONG)
+    shown = server.command("connector", "dead-letters", "show", connector, letters[0]["id"])
+    assert "not json" in shown.stdout, shown
+    file, = (path for path in (server.data / "connectors").rglob("*") if path.is_file() and path.stat().st_size == 3_000_000)
+    file.write_bytes(message(name="mended"))
+    done = server.command("connector", "dead-letters", "replay", connector)
+    assert done.returncode == 0 and "3 of the dead letters" in done.stdout, done
+    until("what was mended arrives", lambda: names(out) == ["mended"], LONG)
+    until("the others are dead again", lambda: len(letters_of(server, connector)) == 2, LONG)
+    done = server.command("connector", "dead-letters", "discard", connector, "--yes")
+    assert done.returncode == 0 and letters_of(server, connector) == [], done
+    assert (vhost.queue(f"push_{connector}") or {}).get("messages", 0) == 0, "a replay goes through Weir's own queue"
+
+
+PUBLISH = """import pika, sys
+host = pika.URLParameters(sys.argv[1])
+host.credentials = pika.PlainCredentials(sys.argv[2], sys.argv[3])
+channel = pika.BlockingConnection(host).channel()
+channel.confirm_delivery()
+channel.basic_publish(sys.argv[4], sys.argv[5], b"{}", mandatory=True)
+print("taken")"""
+
+
+def publish_as(vhost, way, exchange, key):
+    """pika, with what a registration gave. -> what it says"""
+    done = subprocess.run([python_of("7"), "-c", PUBLISH, vhost.url, way["user"], way["pass"], exchange, key],
+                          capture_output=True, text=True, timeout=60)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_accounts(tmp_path, run_weir, make_connector, version, vhost):
+    """Each connector is a user of its own, who may publish its own bundles and nothing else; the user goes with the connector."""
+    out = tmp_path / "out"
+    server = run_weir(broker_door(out, vhost, accounts=True))
+    other = register(server)[0]
+    connector = make_connector(server, version, protocol="amqp").feed(bundles=3, objects=2).start()
+    connector.until_said("run 1 ends", limit=LONG)
+    connector.stop()
+    until("all objects are in the files", lambda: names(out) == expected(1, 3, 2), LONG)
+    config = register(server, connector.id)[1]["data"]["registerConnector"]["config"]
+    way, own = config["connection"], config["push_exchange"]
+    assert way["user"] == f"weir:{vhost.name}:{connector.id}" and own == f"push_{connector.id}", config
+    for exchange, key in (("amqp.worker.exchange", f"push_routing_{other}"), ("amqp.worker.exchange", config["push_routing"]),
+                          ("", f"push_{other}"), (f"push_{other}", f"push_routing_{other}")):
+        assert "ACCESS_REFUSED" in publish_as(vhost, way, exchange, key), exchange
+    assert publish_as(vhost, way, own, config["push_routing"]) == "taken"
+    until("nothing waits", lambda: (vhost.queue(f"push_{connector.id}") or {}).get("messages") == 0, LONG)
+    assert "errors" not in graphql(server, "mutation ConnectorDeletionMutation($id: ID!) { deleteConnector(id: $id) }",
+                                   {"id": connector.id})[1]
+    assert "ACCESS_REFUSED" in publish_as(vhost, way, own, config["push_routing"]), "its user is still there"
+    assert all(own not in binding for binding in vhost.bindings())
+
+
+def test_accounts_without_the_right(tmp_path, run_weir, vhost):
+    """A user who may make no users: who registers is told what is missing."""
+    vhost.user("poor", tags="management")
+    server = run_weir(broker_door(tmp_path / "out", vhost, accounts=True, user="poor", password="secret"))
+    assert "needs the tag `administrator`" in register(server)[1]["errors"][0]["message"]

@@ -2,6 +2,8 @@
 package protocol BundleBroker: Sendable {
     /// Address and credentials of one connector, made durably when there are none.
     func connection(for id: ConnectorID) async throws(ConnectorFailure) -> BrokerConnection
+    /// The exchange that it publishes to.
+    func exchange(for id: ConnectorID) -> String
     /// Ends the credentials and what is connected with them.
     func revoke(_ id: ConnectorID) async throws(ConnectorFailure)
     /// Throws when bundles of the connector wait that would be lost with it.
@@ -11,6 +13,7 @@ package protocol BundleBroker: Sendable {
 }
 
 extension BundleBroker {
+    package func exchange(for id: ConnectorID) -> String { ConnectorTopology.workerExchange }
     package func mayRemove(_ id: ConnectorID) async throws(ConnectorFailure) {}
     package func measure(_ id: ConnectorID) async {}
 }

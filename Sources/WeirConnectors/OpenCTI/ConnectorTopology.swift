@@ -17,6 +17,8 @@ package struct ConnectorTopology: Sendable, Hashable {
     package var listenQueue: String { "listen_\(id)" }
     package var listenRouting: String { "listen_routing_\(id)" }
     package var pushQueue: String { "push_\(id)" }
+    /// Only where each connector has a user of its own in a RabbitMQ.
+    package var ownExchange: String { pushQueue }
     package var pushRouting: String { ConnectorTopology.routingPrefix + id }
 
     /// Whose push a message with this address is; `nil` when it is nobody's. The exchange without a name takes the name

@@ -20,6 +20,7 @@ package struct BrokerSettings: Settings {
     package var password = Secret()
     package var queueType = QueueType.quorum
     package var prefetch = 100
+    package var hasAccounts = false
     package var tls = TLSSettings()
     package var told = ToldBrokerSettings()
 
@@ -40,11 +41,24 @@ package struct BrokerSettings: Settings {
             "Bundles that RabbitMQ sends ahead for each connector; they are acknowledged when all their events are "
                 + "settled."),
         field(
+            "accounts", \.hasAccounts,
+            "Gives each connector a user and an exchange of its own in RabbitMQ, with the right to publish there and "
+                + "nothing else; both go with the connector. Weir's user needs the tag `administrator`."),
+        field(
             "tls", \.tls,
             "How its certificate is verified, for `amqps://` and `https://`. `server_name` is used where "
                 + "`management` is not set, too."),
         field("connectors", \.told, "What connectors are told when they register, where that differs."),
     ]
+
+    package func mistakes() -> [SettingMistake] {
+        guard hasAccounts, !told.user.isEmpty || told.password.isSet else { return [] }
+        return [
+            SettingMistake(
+                "connectors.user", "with `accounts` each connector has a user of its own",
+                help: "take `user` and `password` out, or `accounts`")
+        ]
+    }
 
     var address: BrokerAddress {
         var address = url.address
@@ -68,6 +82,7 @@ package struct BrokerSettings: Settings {
         settings.serverName = tls.serverName
         settings.usesQuorumQueues = queueType == .quorum
         settings.prefetch = UInt16(clamping: prefetch)
+        settings.hasAccounts = hasAccounts
         settings.version = version
         return settings
     }

@@ -76,8 +76,9 @@ package final class NodeConnectors: Sendable {
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
                 settings: plan.connectorsSettings, world: world)
-            let rabbit = try rabbit(platform)
-            let ingress = try rabbit == nil ? ingress(platform, LedgerKeys(ledger: ledger)) : nil
+            let keys = LedgerKeys(ledger: ledger)
+            let rabbit = try rabbit(platform, keys)
+            let ingress = try rabbit == nil ? ingress(platform, keys) : nil
             let parts = Parts(
                 ledger: ledger, platform: platform, runner: runner(platform),
                 ingress: ingress, rabbit: rabbit, door: door(platform, rabbit ?? ingress))
@@ -121,11 +122,12 @@ package final class NodeConnectors: Sendable {
             platform: platform, keys: keys, world: world, settings: settings, eventLoops: means.eventLoops)
     }
 
-    private func rabbit(_ platform: Connectors) throws(NodeFailure) -> RabbitBroker? {
+    private func rabbit(_ platform: Connectors, _ keys: LedgerKeys) throws(NodeFailure) -> RabbitBroker? {
         guard let opencti = plan.settings.openCTI, let broker = opencti.broker?.settings else { return nil }
         do throws(TLSFileFailure) {
             return RabbitBroker(
-                platform, settings: try broker.broker(management: opencti.management, version: Release.version),
+                platform, keys: keys,
+                settings: try broker.broker(management: opencti.management, version: Release.version),
                 eventLoops: means.eventLoops)
         } catch {
             throw NodeFailure(error.sentence, help: "It is set by `opencti.broker.tls`.")

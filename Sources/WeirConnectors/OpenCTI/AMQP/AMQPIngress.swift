@@ -125,8 +125,7 @@ package final class AMQPIngress: BundleBroker {
 
 extension AMQPIngress {
     package func connection(for id: ConnectorID) async throws(ConnectorFailure) -> BrokerConnection {
-        let candidate = ConnectorKey(connector: id, secret: secret(), madeAt: world.time.wall)
-        let key = try await keys.key(of: id, orKeep: candidate)
+        let key = try await keys.key(of: id, orKeep: ConnectorKey(for: id, world: world))
         return BrokerConnection(
             host: settings.advertisedHost ?? settings.host,
             port: settings.advertisedPort ?? port ?? settings.port,
@@ -136,14 +135,6 @@ extension AMQPIngress {
     package func revoke(_ id: ConnectorID) async throws(ConnectorFailure) {
         try await keys.revoke(id)
         sessions.stop(id, "the key of this connector was revoked; register again")
-    }
-
-    /// 192 bits.
-    private func secret() -> String {
-        (0..<3).map { _ in
-            let digits = String(world.random.next(), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
     }
 }
 

@@ -1,6 +1,6 @@
 package import WeirWorld
 
-/// What lets one connector in at the AMQP ingress: its id is the user name.
+/// What lets one connector in at the AMQP ingress, where its id is the user name, or at a RabbitMQ.
 package struct ConnectorKey: Sendable, Hashable, Codable {
     package var connector: ConnectorID
     /// Made by chance, 192 bits in hexadecimal; not a person's password.
@@ -11,6 +11,15 @@ package struct ConnectorKey: Sendable, Hashable, Codable {
         self.connector = connector
         self.secret = secret
         self.madeAt = madeAt
+    }
+
+    /// A new one.
+    init(for connector: ConnectorID, world: World) {
+        let secret = (0..<3).map { _ in
+            let digits = String(world.random.next(), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+        self.init(connector: connector, secret: secret, madeAt: world.time.wall)
     }
 
     /// Takes as long for a wrong secret as for the right one.

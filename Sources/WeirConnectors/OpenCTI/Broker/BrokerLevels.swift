@@ -1,23 +1,11 @@
-internal import AsyncHTTPClient
 internal import Foundation
-internal import NIOCore
 internal import NIOHTTP1
-internal import WeirCalls
-internal import WeirGates
 
 /// Reads from RabbitMQ's management API how much waits in its queues.
 ///
 /// Its figures are up to five seconds old (`collect_statistics_interval`), and a new queue has none at first.
 struct BrokerLevels: Sendable {
-    let http: HTTPClient
-    /// `http://host:15672`
-    let address: String
-    let vhost: String
-    let user: String
-    let password: String
-
-    private static let answerMost = 64 << 20
-    private static let patience = TimeAmount.seconds(5)
+    let management: BrokerManagement
 
     private struct Row: Decodable {
         var name: String
@@ -32,8 +20,8 @@ struct BrokerLevels: Sendable {
 
     /// Of all queues in the vhost, by name; `nil` for one that has no figures yet.
     func all() async throws(BrokerTrouble) -> [String: WorkQueueLevel?] {
-        let vhost = vhost.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        let data = try await get("/api/queues/\(vhost)?columns=name,messages,message_bytes")
+        let vhost = BrokerManagement.segment(management.vhost)
+        let data = try await get("queues/\(vhost)?columns=name,messages,message_bytes")
         guard let rows = try? JSONDecoder().decode([Row].self, from: data) else {
             throw trouble("it answered something else than a list of queues")
         }
@@ -47,36 +35,30 @@ struct BrokerLevels: Sendable {
     }
 
     private func get(_ path: String) async throws(BrokerTrouble) -> Data {
-        let status: HTTPResponseStatus
-        let body: ByteBuffer
-        do {
-            var request = HTTPClientRequest(url: address + path)
-            let credentials = Data("\(user):\(password)".utf8).base64EncodedString()
-            request.headers.add(name: "Authorization", value: "Basic \(credentials)")
-            let answer = try await http.execute(request, timeout: Self.patience)
-            status = answer.status
-            body = try await answer.body.collect(upTo: Self.answerMost)
+        let answer: (status: HTTPResponseStatus, body: Data)
+        do throws(BrokerManagement.Silence) {
+            answer = try await management.call(.GET, path)
         } catch {
-            throw trouble(String(HTTPReason.of(error, peer: "it").sentence.dropLast()))
+            throw trouble(error.what)
         }
-        switch status {
-        case .ok: return Data(body.readableBytesView)
+        switch answer.status {
+        case .ok: return answer.body
         case .unauthorized, .forbidden:
             throw BrokerTrouble(
                 .unmeasured,
-                "RabbitMQ's management API at \(address) refuses the user `\(user)`: it needs the tag `management`. "
-                    + "So the size of the queue is unknown and counts as full.")
+                "RabbitMQ's management API at \(management.address) refuses the user `\(management.user)`: it needs "
+                    + "the tag `management`. So the size of the queue is unknown and counts as full.")
         case .notFound:
-            throw trouble("it knows neither vhost `\(vhost)` nor the request: is it the management plugin?")
-        default: throw trouble("it answered \(status.code)")
+            throw trouble("it knows neither vhost `\(management.vhost)` nor the request: is it the management plugin?")
+        default: throw trouble("it answered \(answer.status.code)")
         }
     }
 
     private func trouble(_ what: String) -> BrokerTrouble {
         BrokerTrouble(
             .unmeasured,
-            "RabbitMQ's management API at \(address) cannot be read (\(what)), so the size of the queue is unknown "
-                + "and counts as full.")
+            "RabbitMQ's management API at \(management.address) cannot be read (\(what)), so the size of the queue is "
+                + "unknown and counts as full.")
     }
 }
 

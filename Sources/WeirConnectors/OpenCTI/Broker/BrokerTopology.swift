@@ -13,6 +13,8 @@ struct BrokerTopology: Sendable, Hashable {
     /// RabbitMQ drops what a quorum queue has delivered too often, from 4.0 on after 20 times unless told otherwise.
     /// Earlier versions have no limit and do not know how to say so.
     var hasDeliveryLimit = false
+    /// Each connector publishes to an exchange of its own, which leads to its push queue only.
+    var hasOwnExchanges = false
 
     static let consumerTag = "weir"
 
@@ -38,6 +40,13 @@ struct BrokerTopology: Sendable, Hashable {
             .queueDeclare(queue(names.pushQueue, registration, foreign)),
             .queueBind(
                 queue: names.pushQueue, exchange: ConnectorTopology.workerExchange, routingKey: names.pushRouting),
+        ] + (hasOwnExchanges ? own(names) : [])
+    }
+
+    private func own(_ names: ConnectorTopology) -> [AMQPMethod] {
+        [
+            .exchangeDeclare(exchange(names.ownExchange)),
+            .queueBind(queue: names.pushQueue, exchange: names.ownExchange, routingKey: names.pushRouting),
         ]
     }
 

@@ -158,7 +158,7 @@ extension RabbitBroker {
     func topology(_ state: borrowing State) -> BrokerTopology {
         BrokerTopology(
             queueType: settings.usesQuorumQueues ? .quorum : .classic, prefetch: settings.prefetch,
-            hasDeliveryLimit: state.hasDeliveryLimit)
+            hasDeliveryLimit: state.hasDeliveryLimit, hasOwnExchanges: settings.hasAccounts)
     }
 
     private func laneAnswered(_ id: ConnectorID, _ result: Result<(lane: BrokerLane, last: AMQPMethod), BrokerTrouble>)

@@ -37,11 +37,11 @@ extension RabbitBroker {
     }
 
     private func measureAll(declares: Bool) async {
-        let (levels, ids) = state.withLock { ($0.levels, $0.link == nil ? [] : $0.wants.keys.sorted()) }
-        guard let levels, !ids.isEmpty else { return }
+        let (management, ids) = state.withLock { ($0.management, $0.link == nil ? [] : $0.wants.keys.sorted()) }
+        guard let management, !ids.isEmpty else { return }
         let all: [String: WorkQueueLevel?]
         do throws(BrokerTrouble) {
-            all = try await levels.all()
+            all = try await BrokerLevels(management: management).all()
         } catch {
             for id in ids { set(.unknown(error.reason), of: id) }
             return said(error)
@@ -51,10 +51,10 @@ extension RabbitBroker {
     }
 
     package func measure(_ id: ConnectorID) async {
-        let levels = state.withLock { $0.link != nil && $0.wants[id] != nil ? $0.levels : nil }
-        guard let levels else { return }
+        let management = state.withLock { $0.link != nil && $0.wants[id] != nil ? $0.management : nil }
+        guard let management else { return }
         do throws(BrokerTrouble) {
-            let all = try await levels.all()
+            let all = try await BrokerLevels(management: management).all()
             await measure(id, told: all[ConnectorTopology(id).pushQueue] ?? nil, declares: false)
         } catch {
             set(.unknown(error.reason), of: id)

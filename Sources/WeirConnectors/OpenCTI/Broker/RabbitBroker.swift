@@ -24,6 +24,8 @@ package final class RabbitBroker: BundleBroker {
         /// Hosts in `management` that are called under another name or address.
         package var managementNames: [String: String] = [:]
         package var usesQuorumQueues = true
+        /// Each connector gets a user and an exchange of its own.
+        package var hasAccounts = false
         /// Bundles that RabbitMQ sends ahead for each connector.
         package var prefetch: UInt16 = 100
         /// What connectors are told.
@@ -71,13 +73,14 @@ package final class RabbitBroker: BundleBroker {
         /// The last look at the sizes that failed; said once.
         var unmeasured: BrokerTrouble?
         /// While it runs.
-        var levels: BrokerLevels?
+        var management: BrokerManagement?
         /// Something has changed, so that the sizes are worth a look before their time.
         var isLookDue = false
     }
 
     let settings: Settings
     let connectors: Connectors
+    let keys: any ConnectorKeys
     let world: World
     let group: any EventLoopGroup
     let inbox: BrokerInbox
@@ -91,8 +94,11 @@ package final class RabbitBroker: BundleBroker {
     private static let patience = Duration.seconds(60)
 
     /// Before `Connectors.run`. Until it is connected, all connectors from outside count as full.
-    package init(_ connectors: Connectors, settings: Settings, eventLoops: any EventLoopGroup) {
+    package init(
+        _ connectors: Connectors, keys: any ConnectorKeys, settings: Settings, eventLoops: any EventLoopGroup
+    ) {
         self.settings = settings
+        self.keys = keys
         self.connectors = connectors
         group = eventLoops
         world = connectors.world
@@ -120,7 +126,7 @@ package final class RabbitBroker: BundleBroker {
         while world.time.now < deadline, !Task.isCancelled {
             want(id, alarm)
             let (phase, trouble) = state.withLock { ($0.wants[id]?.phase, $0.link == nil ? $0.trouble : nil) }
-            if case .consuming = phase { return settings.told }
+            if case .consuming = phase { return try await told(id) }
             if case .failed(let trouble, _) = phase { throw noQueues(id, trouble) }
             if let trouble, trouble.needsPerson { throw noQueues(id, trouble) }
             await alarm.wait(until: deadline, world.time)
@@ -130,15 +136,19 @@ package final class RabbitBroker: BundleBroker {
     }
 
     private func noQueues(_ id: ConnectorID, _ trouble: BrokerTrouble) -> ConnectorFailure {
+        refusal(
+            id, "The queues of connector \(id) cannot be made in RabbitMQ, so what it publishes would be lost.", trouble
+        )
+    }
+
+    func refusal(_ id: ConnectorID, _ what: String, _ trouble: BrokerTrouble) -> ConnectorFailure {
         world.log.warning(
-            "a connector cannot register, because its queues cannot be made in RabbitMQ",
+            "a connector cannot register, because what it needs cannot be made in RabbitMQ",
             metadata: [
                 "connector": "\(id)", "error.kind": "\(trouble.code.rawValue)", "error": "\(trouble.sentence)",
             ])
         return ConnectorFailure(
-            .storage,
-            "The queues of connector \(id) cannot be made in RabbitMQ, so what it publishes would be lost. "
-                + "\(trouble.sentence) Start the connector again when that is mended.")
+            .storage, "\(what) \(trouble.sentence) Start the connector again when that is mended.")
     }
 
     // MARK: Removal
@@ -167,6 +177,7 @@ package final class RabbitBroker: BundleBroker {
                 .storage, "The connector was removed, but its queues in RabbitMQ were not. \(error.sentence)")
         }
         inbox.remove(id)
+        try await removeAccount(id)
     }
 
     // MARK: Running
@@ -178,11 +189,11 @@ package final class RabbitBroker: BundleBroker {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.dnsOverride = settings.managementNames
         let http = HTTPClient(eventLoopGroup: group, configuration: configuration)
-        let levels = BrokerLevels(
+        let management = BrokerManagement(
             http: http, address: settings.management, vhost: settings.address.vhost, user: settings.address.user,
             password: settings.address.password)
         let known = state.withLock { state in
-            state.levels = levels
+            state.management = management
             return state.wants.keys.sorted()
         }
         for id in known { _ = try? await spools[id].removeOrphans(keeping: []) }
@@ -192,7 +203,7 @@ package final class RabbitBroker: BundleBroker {
             await group.next()
             group.cancelAll()
         }
-        state.withLock { $0.levels = nil }
+        state.withLock { $0.management = nil }
         try? await http.shutdown()
     }
 

@@ -127,7 +127,9 @@ extension OpenCTISchema {
                 .leaf("listen_callback_uri", of: Topology.self) { _ in .null },
                 .leaf("push", of: Topology.self) { .string($0.pushQueue) },
                 .leaf("push_routing", of: Topology.self) { .string($0.pushRouting) },
-                .leaf("push_exchange", of: Topology.self) { _ in .string(Topology.workerExchange) },
+                .leaf("push_exchange", of: Topology.self) { [broker] in
+                    .string(broker?.exchange(for: $0.id) ?? Topology.workerExchange)
+                },
                 .leaf("dead_letter_routing", of: Topology.self) { _ in .null },
                 .object("connection", "ConnectorConnection") { call in
                     let id = try call.source(Topology.self).id

@@ -22,6 +22,16 @@ struct BrokerValueTests {
         #expect(empty.vhost == "/")
     }
 
+    @Test("a connector's right is its own exchange, whatever its id is written with")
+    func accounts() throws {
+        #expect(BrokerAccounts.literal("push_a-1.b*") == #"push_a\-1\.b\*"#)
+        var topology = BrokerTopology()
+        topology.hasOwnExchanges = true
+        let steps = topology.declaring(ConnectorRegistration(id: "a", name: "Feed", scope: []), foreign: [])
+        let last = AMQPMethod.queueBind(queue: "push_a", exchange: "push_a", routingKey: "push_routing_a")
+        #expect(steps.last == last)
+    }
+
     @Test(
         "what is no address is refused",
         arguments: ["", "mq:5672", "http://mq", "amqp://", "amqp://mq/a/b", "amqp://mq?heartbeat=5", "amqp://mq:0"])
