@@ -1,3 +1,4 @@
+internal import Foundation
 package import WeirSettings
 
 /// Who we are to an HTTP server.
@@ -31,33 +32,12 @@ package struct HTTPAuthSettings: Settings, Hashable {
 
     /// The value of `Authorization`, if any.
     package var header: String? {
-        if let basic { return "Basic " + Base64Text.encode("\(basic.user):\(basic.password.text)") }
+        if let basic { return "Basic " + Data("\(basic.user):\(basic.password.text)".utf8).base64EncodedString() }
         return bearer.map { "Bearer \($0.text)" }
     }
 
     /// What must never show in a sentence.
     package var secrets: [String] {
         [basic?.password.text, bearer?.text, header].compactMap { $0 }.filter { !$0.isEmpty }
-    }
-}
-
-/// The base64 of RFC 4648 section 4, for credentials.
-package enum Base64Text {
-    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    package static func encode(_ text: String) -> String {
-        let bytes = Array(text.utf8)
-        var result: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits: UInt32 = 0
-            for byte in group { bits = bits << 8 | UInt32(byte) }
-            bits <<= UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                result.append(
-                    place <= group.count ? digits[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

@@ -136,3 +136,16 @@ package struct AMQPDeclaration: Sendable, Hashable {
 
     package init(name: String) { self.name = name }
 }
+
+extension AMQPMethod {
+    /// What is answered to this on a channel that this side has closed, when the wait ends with it. `nil`: it is passed
+    /// over, because the other side may have sent it before it knew.
+    package var answerOnClosedChannel: [AMQPMethod]? {
+        switch self {
+        case .channelCloseOK: []
+        // Both sides closed at once.
+        case .channelClose: [.channelCloseOK]
+        default: nil
+        }
+    }
+}

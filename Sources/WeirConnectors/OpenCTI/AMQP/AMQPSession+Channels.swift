@@ -18,14 +18,9 @@ extension AMQPSession {
             throw AMQPMistake(.channelError, "channel \(number) is not open")
         }
         if channel.isClosing {
-            switch method {
-            case .channelCloseOK: channels[number] = nil
-            case .channelClose:
-                channels[number] = nil
-                return [.send(.method(channel: number, .channelCloseOK))]
-            default: break
-            }
-            return []
+            guard let answer = method.answerOnClosedChannel else { return [] }
+            channels[number] = nil
+            return answer.map { .send(.method(channel: number, $0)) }
         }
         guard channel.content == nil else {
             // A close may come at any time, also within a message that its sender gave up.

@@ -7,7 +7,7 @@ extension AMQPSession {
     /// The first eight bytes came.
     mutating func receivedHeader(_ bytes: [UInt8], at now: Moment) -> [Action] {
         guard phase == .header else { return [] }
-        lastReceived = now
+        pulse.received(at: now)
         guard bytes == AMQPFrame.protocolHeader else {
             return failed(AMQPMistake(.frameError, "no AMQP 0-9-1 client"), at: now)
         }
@@ -81,7 +81,7 @@ extension AMQPSession {
         }
         frameMost = Int(frame)
         channelMost = tuning.channelMost == 0 ? settings.channelMost : min(tuning.channelMost, settings.channelMost)
-        heartbeat = tuning.heartbeat == 0 ? nil : .seconds(Int(tuning.heartbeat))
+        pulse.agreed(tuning.heartbeat)
         phase = .opening
         return []
     }

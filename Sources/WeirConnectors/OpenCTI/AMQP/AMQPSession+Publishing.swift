@@ -40,12 +40,11 @@ extension AMQPSession {
 
     mutating func contentHeader(_ number: UInt16, _ header: AMQPContentHeader) throws(AMQPMistake) -> [Action] {
         guard var content = try content(number) else { return [] }
-        guard content.remaining == nil else { throw AMQPMistake(.unexpectedFrame, "a second content header") }
         guard header.bodySize <= settings.bodyMost else {
             let text = "message of \(header.bodySize) bytes, at most \(settings.bodyMost) are taken"
             return closeChannel(number, .preconditionFailed, text, cause: AMQPSession.publishID)
         }
-        content.remaining = header.bodySize
+        try content.count.header(header.bodySize)
         content.publish.properties = header.properties
         channels[number]?.content = content
         var actions: [Action] = []
@@ -54,22 +53,17 @@ extension AMQPSession {
                 connector: connector, encoding: .message, byteCount: Int(clamping: header.bodySize))
             actions.append(.begin(content.id, head))
         }
-        return actions + (header.bodySize == 0 ? finishContent(number) : [])
+        return actions + (content.count.isComplete ? finishContent(number) : [])
     }
 
     mutating func contentBody(_ number: UInt16, _ bytes: ByteBuffer) throws(AMQPMistake) -> [Action] {
         guard var content = try content(number) else { return [] }
-        guard let remaining = content.remaining else {
-            throw AMQPMistake(.unexpectedFrame, "a body came before its header")
-        }
-        let length = UInt64(bytes.readableBytes)
-        guard length <= remaining else { throw AMQPMistake(.frameError, "more body than its header says") }
-        guard length > 0 else { return [] }
-        content.remaining = remaining - length
+        try content.count.part(bytes.readableBytes)
+        guard bytes.readableBytes > 0 else { return [] }
         channels[number]?.content = content
         var actions: [Action] = []
         if content.publish.isRoutable { actions.append(.body(content.id, bytes)) }
-        return actions + (remaining == length ? finishContent(number) : [])
+        return actions + (content.count.isComplete ? finishContent(number) : [])
     }
 
     /// The message that content belongs to; `nil` where it is passed over.

@@ -16,24 +16,23 @@ extension AMQPSession {
         case .closing(let since): return now - since >= settings.closeMost ? end("no answer to the close") : []
         case .open, .finishing: break
         }
-        if !isReading { lastReceived = now }
-        let silence = now - lastReceived
-        if let heartbeat, silence > heartbeat * 2 { return end("no heartbeat") }
+        if !isReading { pulse.received(at: now) }
+        let silence = pulse.silence(at: now)
+        if pulse.isGone(at: now) { return end("no heartbeat") }
         // Else a client that has gone without a word would keep its place for ever.
-        if heartbeat == nil, silence > settings.idleMost, pending.isEmpty {
+        if pulse.interval == nil, silence > settings.idleMost, pending.isEmpty {
             return failed(AMQPMistake(.connectionForced, "idle without heartbeats"), at: now)
         }
         let isWithinMessage = channels.values.contains { $0.content != nil }
         if isWithinFrame || isWithinMessage, silence > settings.stallMost { return end("a message stopped coming") }
 
         var actions = blocking(waitsSince.map { now - $0 >= settings.blockedAfter } ?? false)
-        // Half the interval, so that one lost second does not count; RabbitMQ does the same.
-        if let heartbeat, now - lastSent >= heartbeat / 2 { actions.append(.send(.heartbeat)) }
+        if pulse.isDue(at: now) { actions.append(.send(.heartbeat)) }
         return actions
     }
 
     /// Something was written.
-    mutating func sent(at now: Moment) { lastSent = now }
+    mutating func sent(at now: Moment) { pulse.sent(at: now) }
 
     private mutating func blocking(_ isHeld: Bool) -> [Action] {
         guard isHeld != isBlocked, capabilities["connection.blocked"]?.flag == true else { return [] }

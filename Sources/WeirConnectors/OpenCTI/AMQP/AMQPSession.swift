@@ -82,8 +82,7 @@ struct AMQPSession: Sendable {
     struct Content: Sendable {
         var id: AMQPPublishID
         var publish: Publish
-        /// Bytes to come; `nil` before the header.
-        var remaining: UInt64?
+        var count = AMQPBodyCount()
     }
 
     /// What must be known of a message until it is settled.
@@ -100,15 +99,13 @@ struct AMQPSession: Sendable {
     var connector: ConnectorID = ""
     var capabilities = AMQPTable()
     var frameMost: Int
-    var heartbeat: Duration?
+    var pulse: AMQPPulse
     var channelMost: UInt16
     var channels: [UInt16: Channel] = [:]
     var epoch: UInt32 = 0
     /// Taken whole, not yet settled.
     var pending: [AMQPPublishID: Publish] = [:]
     var acceptedAt: Moment
-    var lastReceived: Moment
-    var lastSent: Moment
     var isBlocked = false
 
     init(_ settings: Settings, at now: Moment) {
@@ -116,8 +113,7 @@ struct AMQPSession: Sendable {
         frameMost = Int(settings.frameMost)
         channelMost = settings.channelMost
         acceptedAt = now
-        lastReceived = now
-        lastSent = now
+        pulse = AMQPPulse(at: now)
     }
 
     /// Whether the next frame may be given; not while credentials are looked at.
@@ -125,7 +121,7 @@ struct AMQPSession: Sendable {
 
     /// A frame came, well-formed.
     mutating func received(_ frame: AMQPFrame, at now: Moment) -> [Action] {
-        lastReceived = now
+        pulse.received(at: now)
         do throws(AMQPMistake) {
             switch phase {
             case .header, .authenticating, .closed, .finishing: return []
@@ -216,7 +212,7 @@ struct AMQPSession: Sendable {
     mutating func abandonContent(_ number: UInt16) -> [Action] {
         guard let content = channels[number]?.content else { return [] }
         channels[number]?.content = nil
-        return content.remaining != nil && content.publish.isRoutable ? [.abandon(content.id)] : []
+        return content.count.hasBegun && content.publish.isRoutable ? [.abandon(content.id)] : []
     }
 }
 

@@ -44,7 +44,7 @@ extension BrokerSession {
             heartbeat: least(settings.heartbeat, offered.heartbeat))
         frameMost = Int(tuning.frameMost)
         channelMost = tuning.channelMost
-        heartbeat = tuning.heartbeat == 0 ? nil : .seconds(Int(tuning.heartbeat))
+        pulse.agreed(tuning.heartbeat)
         phase = .opening
         return [
             .send(.method(channel: 0, .connectionTuneOK(tuning))),

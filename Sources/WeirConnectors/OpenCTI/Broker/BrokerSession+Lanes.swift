@@ -8,14 +8,9 @@ extension BrokerSession {
             throw AMQPMistake(.channelError, "channel \(number) is not open")
         }
         if channel.isClosing {
-            switch method {
-            case .channelCloseOK: channels[number] = nil
-            case .channelClose:
-                channels[number] = nil
-                return [.send(.method(channel: number, .channelCloseOK))]
-            default: break
-            }
-            return []
+            guard let answer = method.answerOnClosedChannel else { return [] }
+            channels[number] = nil
+            return answer.map { .send(.method(channel: number, $0)) }
         }
         switch method {
         case .channelClose(let closing):
@@ -67,7 +62,7 @@ extension BrokerSession {
     mutating func endLane(_ number: UInt16, _ trouble: BrokerTrouble) -> [Action] {
         guard let channel = channels[number] else { return [] }
         channels[number]?.content = nil
-        let begun = channel.content.flatMap { $0.remaining == nil ? nil : $0.delivery }
+        let begun = channel.content.flatMap { $0.count.hasBegun ? $0.delivery : nil }
         return (begun.map { [.abandon($0)] } ?? []) + [.ended(channel.lane, trouble)]
     }
 
@@ -75,24 +70,25 @@ extension BrokerSession {
 
     mutating func contentHeader(_ number: UInt16, _ header: AMQPContentHeader) throws(AMQPMistake) -> [Action] {
         if channels[number]?.isClosing == true { return [] }
-        guard var content = channels[number]?.content, content.remaining == nil else {
+        guard var content = channels[number]?.content else {
             throw AMQPMistake(.unexpectedFrame, "a content header without a delivery")
         }
+        try content.count.header(header.bodySize)
         content.delivery.byteCount = header.bodySize
-        content.remaining = header.bodySize
-        channels[number]?.content = header.bodySize == 0 ? nil : content
-        return [.begin(content.delivery)] + (header.bodySize == 0 ? [.finish(content.delivery)] : [])
+        return [.begin(content.delivery)] + came(number, content)
     }
 
     mutating func contentBody(_ number: UInt16, _ bytes: ByteBuffer) throws(AMQPMistake) -> [Action] {
         if channels[number]?.isClosing == true { return [] }
-        guard var content = channels[number]?.content, let remaining = content.remaining else {
-            throw AMQPMistake(.unexpectedFrame, "content without a header")
+        guard var content = channels[number]?.content else {
+            throw AMQPMistake(.unexpectedFrame, "content without a delivery")
         }
-        let count = UInt64(bytes.readableBytes)
-        guard count <= remaining else { throw AMQPMistake(.unexpectedFrame, "more content than was announced") }
-        content.remaining = remaining - count
-        channels[number]?.content = remaining == count ? nil : content
-        return [.body(content.delivery, bytes)] + (remaining == count ? [.finish(content.delivery)] : [])
+        try content.count.part(bytes.readableBytes)
+        return [.body(content.delivery, bytes)] + came(number, content)
+    }
+
+    private mutating func came(_ number: UInt16, _ content: Content) -> [Action] {
+        channels[number]?.content = content.count.isComplete ? nil : content
+        return content.count.isComplete ? [.finish(content.delivery)] : []
     }
 }

@@ -73,29 +73,25 @@ struct BrokerSession: Sendable {
     /// A bundle on its way in.
     struct Content: Sendable {
         var delivery: BrokerDelivery
-        /// Bytes to come; `nil` before the header.
-        var remaining: UInt64?
+        var count = AMQPBodyCount()
     }
 
     let settings: Settings
     var phase = Phase.starting
     var frameMost: Int
     var channelMost: UInt16
-    var heartbeat: Duration?
+    var pulse: AMQPPulse
     var channels: [UInt16: Channel] = [:]
     var brokerVersion = ""
     private var epoch: UInt32 = 0
     private let beganAt: Moment
-    var lastReceived: Moment
-    private var lastSent: Moment
 
     init(_ settings: Settings, at now: Moment) {
         self.settings = settings
         frameMost = Int(settings.frameMost)
         channelMost = settings.channelMost
         beganAt = now
-        lastReceived = now
-        lastSent = now
+        pulse = AMQPPulse(at: now)
     }
 
     /// The connection stands; the client speaks first.
@@ -103,7 +99,7 @@ struct BrokerSession: Sendable {
 
     /// A frame came, well-formed.
     mutating func received(_ frame: AMQPFrame, at now: Moment) -> [Action] {
-        lastReceived = now
+        pulse.received(at: now)
         do throws(AMQPMistake) {
             switch phase {
             case .closed: return []
@@ -188,7 +184,7 @@ struct BrokerSession: Sendable {
     // MARK: Time
 
     /// Something was written.
-    mutating func sent(at now: Moment) { lastSent = now }
+    mutating func sent(at now: Moment) { pulse.sent(at: now) }
 
     /// Called about once a second.
     /// - Parameter isReading: bytes would be taken if they came; while Weir itself does not read, silence says nothing.
@@ -200,12 +196,11 @@ struct BrokerSession: Sendable {
             return end(BrokerTrouble(.unreachable, "RabbitMQ did not answer within \(settings.handshakeMost)."))
         case .closing(let since, let trouble): return now - since >= settings.closeMost ? end(trouble) : []
         case .open:
-            guard let heartbeat else { return [] }
-            if !isReading { lastReceived = now }
-            if now - lastReceived >= heartbeat * 2 {
-                return end(BrokerTrouble(.unreachable, "RabbitMQ was silent for \(heartbeat * 2)."))
+            if !isReading { pulse.received(at: now) }
+            if pulse.isGone(at: now) {
+                return end(BrokerTrouble(.unreachable, "RabbitMQ was silent for \(pulse.silence(at: now))."))
             }
-            return now - lastSent >= heartbeat / 2 ? [.send(.heartbeat)] : []
+            return pulse.isDue(at: now) ? [.send(.heartbeat)] : []
         }
     }
 
