@@ -34,9 +34,15 @@ package struct ServerTLS: WeirSettings.Settings {
 
     /// Reads the files; blocking, at start only.
     func context() throws(SourceFailure) -> NIOSSLContext {
+        let chain = try certificates(certificate).map { NIOSSLCertificateSource.certificate($0) }
+        let privateKey: NIOSSLPrivateKey
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
-            let privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
+            privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
+        } catch {
+            throw Self.unusable("`\(key)` cannot be read as a private key in PEM, without a passphrase.")
+        }
+        if let clientCA { _ = try certificates(clientCA) }
+        do {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(privateKey))
             configuration.minimumTLSVersion = .tlsv12
@@ -47,9 +53,30 @@ package struct ServerTLS: WeirSettings.Settings {
             }
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            throw SourceFailure(
-                Reason("tls_setup", "The TLS files cannot be used: \(error)."),
-                help: "cert, key and client_ca must be readable PEM files, and the key must belong to the certificate.")
+            throw Self.unusable("`\(key)` is not the key of `\(certificate)`.")
+        }
+    }
+
+    private func certificates(_ path: String) throws(SourceFailure) -> [NIOSSLCertificate] {
+        let found = (try? NIOSSLCertificate.fromPEMFile(path)) ?? []
+        if found.isEmpty { throw Self.unusable("`\(path)` cannot be read as certificates in PEM.") }
+        return found
+    }
+
+    private static func unusable(_ sentence: String) -> SourceFailure {
+        SourceFailure(
+            Reason("tls_setup", sentence),
+            help: "cert, key and client_ca must be readable PEM files, and the key must belong to the certificate.")
+    }
+
+    /// Reads the files once, so that `weir check` finds what is missing. Blocking.
+    /// - Parameter key: where these settings stand.
+    package func fileMistake(key: String) -> SettingMistake? {
+        do throws(SourceFailure) {
+            _ = try context()
+            return nil
+        } catch {
+            return SettingMistake(key, String(error.reason.sentence.dropLast()), help: error.help)
         }
     }
 }

@@ -48,8 +48,8 @@ package struct AMQPSettings: Settings {
                     "listen", "`\(listen)` is not an address and a port", help: "write `127.0.0.1:5673`, or `off`")
             ]
         }
-        if APIAddress.isLoopback(address.host) { return [] }
-        var mistakes: [SettingMistake] = []
+        var mistakes = [tls?.fileMistake(key: "tls")].compactMap { $0 }
+        if APIAddress.isLoopback(address.host) { return mistakes }
         if tls == nil, !isUnencrypted {
             mistakes.append(
                 SettingMistake(

@@ -52,12 +52,14 @@ package struct BrokerSettings: Settings {
     ]
 
     package func mistakes() -> [SettingMistake] {
-        guard hasAccounts, !told.user.isEmpty || told.password.isSet else { return [] }
-        return [
-            SettingMistake(
-                "connectors.user", "with `accounts` each connector has a user of its own",
-                help: "take `user` and `password` out, or `accounts`")
-        ]
+        var mistakes = [tls.fileMistake(key: "tls")].compactMap { $0 }
+        if hasAccounts, !told.user.isEmpty || told.password.isSet {
+            mistakes.append(
+                SettingMistake(
+                    "connectors.user", "with `accounts` each connector has a user of its own",
+                    help: "take `user` and `password` out, or `accounts`"))
+        }
+        return mistakes
     }
 
     var address: BrokerAddress {

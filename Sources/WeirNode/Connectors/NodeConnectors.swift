@@ -130,7 +130,7 @@ package final class NodeConnectors: Sendable {
                 settings: try broker.broker(management: opencti.management, version: Release.version),
                 eventLoops: means.eventLoops)
         } catch {
-            throw NodeFailure(error.sentence, help: "It is set by `opencti.broker.tls`.")
+            throw NodeFailure("\(error.sentence).", help: "It is set by `opencti.broker.tls`.")
         }
     }
 

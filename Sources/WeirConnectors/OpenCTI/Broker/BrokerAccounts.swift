@@ -18,7 +18,9 @@ struct BrokerAccounts: Sendable {
     }
 
     /// Users are the whole broker's, so the vhost stands in their name.
-    func name(of id: ConnectorID) -> String { "weir:\(management.vhost):\(id)" }
+    static func name(of id: ConnectorID, vhost: String) -> String { "weir:\(vhost):\(id)" }
+
+    func name(of id: ConnectorID) -> String { Self.name(of: id, vhost: management.vhost) }
 
     /// Makes or renews it. What its password was before opens nothing any more.
     func make(_ key: ConnectorKey) async throws(BrokerTrouble) {

@@ -21,14 +21,22 @@ extension RabbitBroker {
         return told
     }
 
-    func removeAccount(_ id: ConnectorID) async throws(ConnectorFailure) {
-        guard settings.hasAccounts else { return }
-        try await keys.revoke(id)
+    /// - Returns: what went wrong.
+    func removeAccount(_ id: ConnectorID) async -> ConnectorFailure? {
+        guard settings.hasAccounts else { return nil }
         do throws(BrokerTrouble) {
             try await accounts.remove(id)
         } catch {
-            throw ConnectorFailure(
-                .storage, "The connector was removed, but its account in RabbitMQ was not. \(error.sentence)")
+            return ConnectorFailure(
+                .storage,
+                "The connector was removed, but its user in RabbitMQ was not. \(error.sentence) Delete "
+                    + "`\(BrokerAccounts.name(of: id, vhost: settings.address.vhost))` there.")
+        }
+        do throws(ConnectorFailure) {
+            try await keys.revoke(id)
+            return nil
+        } catch {
+            return error
         }
     }
 

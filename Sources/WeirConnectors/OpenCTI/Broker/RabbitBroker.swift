@@ -170,6 +170,8 @@ package final class RabbitBroker: BundleBroker {
     package func revoke(_ id: ConnectorID) async throws(ConnectorFailure) {
         let (link, want) = state.withLock { ($0.link, $0.wants.removeValue(forKey: id)) }
         if case .consuming(let lane) = want?.phase { link?.execute { $0.close(lane) } }
+        // One after the other whatever becomes of the first: this is not asked a second time.
+        let account = await removeAccount(id)
         do throws(BrokerTrouble) {
             _ = try await ask(id, BrokerTopology.removing(id))
         } catch {
@@ -177,7 +179,7 @@ package final class RabbitBroker: BundleBroker {
                 .storage, "The connector was removed, but its queues in RabbitMQ were not. \(error.sentence)")
         }
         inbox.remove(id)
-        try await removeAccount(id)
+        if let account { throw account }
     }
 
     // MARK: Running
