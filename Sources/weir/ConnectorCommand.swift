@@ -37,6 +37,12 @@ struct ConnectorCommand: AsyncParsableCommand {
         static func question(_ view: ConnectorView) -> String {
             "This runs \(Printable.line(view.name)) now, once"
         }
+
+        static func done(_ view: ConnectorView) -> String {
+            let begin = view.full ? "when its work queue has room (\(view.shown.serverCapacity))" : "now"
+            return "\(Printable.line(view.name)) runs \(begin); `weir describe connector \(Printable.line(view.id))` "
+                + "shows how it goes"
+        }
     }
 
     struct Terminate: ConnectorOrderCommand {
@@ -121,8 +127,7 @@ struct ConnectorTarget: ParsableArguments {
     /// For the audit.
     var note: Tree {
         // Nobody signs in to the API: the name is what this machine calls the user.
-        let who = ProcessInfo.processInfo.environment["USER"] ?? ""
-        return .object(["who": .string(who), "why": .string(why)])
+        .object(["who": .string(ProcessInfo.processInfo.userName), "why": .string(why)])
     }
 }
 
@@ -134,11 +139,18 @@ protocol ConnectorOrderCommand: AsyncParsableCommand {
     static var needsYes: Bool { get }
     /// What is about to happen, as a sentence.
     static func question(_ view: ConnectorView) -> String
+    /// What is so now.
+    static func done(_ view: ConnectorView) -> String
     var target: ConnectorTarget { get }
 }
 
 extension ConnectorOrderCommand {
     static var needsYes: Bool { false }
+
+    static func done(_ view: ConnectorView) -> String {
+        "\(Printable.line(view.name)) is \(view.shown.state); next run: \(view.shown.nextRun); "
+            + "state: \(Printable.line(view.state.map { String($0.prefix(200)) } ?? "none"))"
+    }
 
     func run() async throws {
         try await target.node.withClient { client in
@@ -147,9 +159,7 @@ extension ConnectorOrderCommand {
             let view = try await client.post(
                 ConnectorView.self, ConnectorPath.of(found.id) + "/" + Self.order,
                 body: target.note)
-            Terminal.out.line(
-                "\(Printable.line(view.name)) is \(view.shown.state); next run: \(view.shown.nextRun); "
-                    + "state: \(Printable.line(view.state.map { String($0.prefix(200)) } ?? "none"))")
+            Terminal.out.line(Self.done(view))
         }
     }
 }

@@ -53,7 +53,7 @@ package actor EventOutlet {
         let last = lines.readableBytes > 0 ? try await takePush() : nil
         let end = RunEnd(
             state: state, schedule: schedule, work: work,
-            message: work == nil ? nil : "\(count) events, \(bytes) bytes")
+            message: work == nil ? nil : "\(count) \(count == 1 ? "event" : "events"), \(bytes) bytes")
         try await means.platform.finishRun(id, end, last: last, deadline: nil)
     }
 

@@ -34,8 +34,7 @@ struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBu
         var gathered = ByteBuffer()
         while let chunk = try await next() {
             gathered.writeImmutableBuffer(chunk)
-            gatheredBytes += chunk.readableBytes
-            memory.take(chunk.readableBytes)
+            count(chunk.readableBytes)
             if gathered.readableBytes > memory.gatherMost {
                 return try await readOn(gathered, platform, deadline: deadline)
             }
@@ -43,16 +42,33 @@ struct DoorReading<Chunks: AsyncIteratorProtocol> where Chunks.Element == ByteBu
         return DoorContent(document: gathered)
     }
 
+    private mutating func count(_ bytes: Int) {
+        gatheredBytes += bytes
+        memory.take(bytes)
+    }
+
+    /// Counts what was kept of a long request besides its bundle: a state, mostly.
+    private mutating func keep(_ bytes: Int, restBytes: Int) throws(GraphProblem) {
+        guard restBytes <= OpenCTIDoor.gatherMost || !memory.isCrowded else {
+            throw GraphProblem(
+                .stopped, "Weir has too many long requests in memory; send this one again in a minute.")
+        }
+        count(bytes)
+    }
+
     private mutating func readOn(
         _ gathered: ByteBuffer, _ platform: any ConnectorPlatform, deadline: Moment
     ) async throws(GraphProblem) -> DoorContent {
-        var body = PushBody(restMost: OpenCTIDoor.gatherMost)
+        var body = PushBody(restMost: OpenCTIDoor.restMost, structureMost: OpenCTIDoor.gatherMost)
         var streamed: StreamedBundle?
         do throws(GraphProblem) {
             var byteCount = 0
             var chunk: ByteBuffer? = gathered
             while let bytes = chunk {
-                for piece in try body.take(bytes) {
+                let kept = body.rest.readableBytes
+                let pieces = try body.take(bytes)
+                try keep(body.rest.readableBytes - kept, restBytes: body.rest.readableBytes)
+                for piece in pieces {
                     do throws(ConnectorFailure) {
                         switch piece {
                         case .begin(let connector):

@@ -3,8 +3,8 @@ package import WeirWorld
 
 /// Where connectors written for OpenCTI come in: its GraphQL endpoint, as far as they use it.
 ///
-/// A request is gathered when it has at most `gatherMost` bytes, fewer when many are held. A longer one must be a push,
-/// and its bundle goes to the platform while it comes in, so memory does not depend on its size.
+/// A request is gathered when it has at most `gatherMost` bytes, fewer when many are held. The bundle of a longer one
+/// goes to the platform while it comes in, so memory does not depend on its size; a long state is kept.
 ///
 /// A push waits while its connector's gate is closed, at most `holdMost` from its arrival; then it is taken all the
 /// same. It is never refused for want of room: a client gives up after 300 s, and any error makes it end its process.
@@ -22,8 +22,10 @@ package struct OpenCTIDoor: Sendable {
         package init() {}
     }
 
-    /// Bytes of a request that are gathered; also what a longer one may have besides its bundle.
+    /// Bytes of a request that are gathered; also what a longer one may have outside of strings.
     package static let gatherMost = 256 * 1_024
+    /// Bytes that a request may have besides its bundle: the longest state, each of its quotes escaped.
+    static let restMost = 2 * Registry.stateBytesMost + gatherMost
 
     private let platform: any ConnectorPlatform
     private let world: World

@@ -2,7 +2,7 @@ internal import NIOCore
 internal import WeirWires
 
 /// Takes a long request apart while it comes in: the variable `bundle` is unescaped and handed on, all the rest is kept
-/// as a small JSON document with `null` in the bundle's place.
+/// as a JSON document with `null` in the bundle's place. That rest is small, but for a connector's state.
 ///
 /// It counts brackets and looks at names; whether the rest is JSON is found out when that document is read. The
 /// platform must know whose a bundle is before its first byte. Every version of pycti names the connector first; for
@@ -29,8 +29,13 @@ struct PushBody {
 
     /// What may be kept of a bundle whose connector is not known yet.
     static let earlyMost = 4 * 1_024 * 1_024
+    /// Bytes of a name or id that are looked at; longer ones are none that are looked for.
+    private static let capturedMost = 2 * 1_024
 
     private let restMost: Int
+    private let structureMost: Int
+    /// Bytes of `rest` outside of strings.
+    private var structureCount = 0
     private var mode = Mode.structure
     private var depth = 0
     private var isInVariables = false
@@ -43,8 +48,13 @@ struct PushBody {
     /// A bundle that came before its connector.
     private var early: ByteBuffer?
 
-    /// - Parameter restMost: bytes that everything but the bundle may have.
-    init(restMost: Int) { self.restMost = restMost }
+    /// - Parameters:
+    ///   - restMost: bytes that everything but the bundle may have.
+    ///   - structureMost: bytes of it outside of strings. Each can become a value of many times its size.
+    init(restMost: Int, structureMost: Int) {
+        self.restMost = restMost
+        self.structureMost = structureMost
+    }
 
     mutating func take(_ buffer: ByteBuffer) throws(GraphProblem) -> [Piece] {
         let result = buffer.withUnsafeReadableBytes { bytes in
@@ -83,11 +93,12 @@ struct PushBody {
                     if unescaper.isAtEnd { pieces.append(.end) }
                 }
             }
-            guard rest.readableBytes <= restMost else {
+            guard rest.readableBytes <= restMost, structureCount <= structureMost else {
                 throw GraphProblem(
                     .tooLarge,
-                    "The request without its bundle is longer than \(restMost) bytes. A long bundle must "
-                        + "come as the variable `bundle` of stixBundlePush.")
+                    "The request without its bundle is longer than \(restMost) bytes, or than \(structureMost) outside "
+                        + "of strings. A long bundle must come as the variable `bundle` of stixBundlePush; a state may "
+                        + "have \(Registry.stateBytesMost) bytes.")
             }
         }
         return pieces
@@ -114,6 +125,7 @@ struct PushBody {
         default: break
         }
         rest.writeInteger(byte)
+        structureCount += 1
     }
 
     private mutating func beginBundle(_ pieces: inout [Piece]) throws(GraphProblem) {
@@ -160,8 +172,7 @@ struct PushBody {
     private mutating func copy(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ role: Role) {
         let run = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
         rest.writeBytes(run)
-        // Longer names and ids are none that are looked for; `restMost` bounds what is kept of them.
-        if role != .other { captured.append(contentsOf: run) }
+        if role != .other { captured.append(contentsOf: run.prefix(PushBody.capturedMost - captured.count)) }
     }
 
     private mutating func end(_ role: Role) {

@@ -115,7 +115,7 @@ struct ConnectorEndpoints: Sendable {
     }
 
     private func view(_ status: ConnectorStatus) async throws(APIProblem) -> ConnectorView {
-        var view = ConnectorView(status, at: node.world.time.wall)
+        var view = ConnectorView(status, at: node.world.time.wall, isAlone: true)
         view.works = await node.connectors?.works(of: status.id, most: Self.worksMost).map(WorkView.init)
         view.audit = try await audit(status.id).map {
             ConnectorView.AuditView(at: $0.at.description, who: $0.who, action: $0.action, why: $0.why)

@@ -64,7 +64,9 @@ package struct ConnectorView: Codable, Sendable, Hashable {
     /// A run that Weir has started is under way.
     package var running: Bool
     package var failures: Int
+    /// What it keeps from run to run, as it wrote it. Lists leave one of more than 4,096 bytes out.
     package var state: String?
+    package var stateBytes: Int
     package var gateState: String?
     package var gateReason: ReasonView?
     /// What is wrong with it, the most urgent first.
@@ -95,7 +97,8 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         package var why: String
     }
 
-    init(_ status: ConnectorStatus, at now: WallTime) {
+    /// - Parameter isAlone: the answer is for this one connector.
+    init(_ status: ConnectorStatus, at now: WallTime, isAlone: Bool = false) {
         id = status.id
         name = status.name
         origin = status.origin
@@ -121,7 +124,8 @@ package struct ConnectorView: Codable, Sendable, Hashable {
         canRunNow = status.canRunNow
         running = status.isRunning
         failures = status.failures
-        state = status.state
+        stateBytes = status.state?.utf8.count ?? 0
+        state = isAlone || stateBytes <= ConnectorText.stateMost ? status.state : nil
         gateState = status.gate?.state.rawValue
         gateReason = status.gate.map { ReasonView($0.reason, runbook: Runbook.gate($0)) }
         troubles = status.troubles.map(TroubleView.init)

@@ -40,8 +40,16 @@ enum ConnectorText {
             + (ours.map { "; Weir's gate: \($0)" } ?? "")
     }
 
-    /// The connector's own text; pycti says `null` for none.
-    static func state(_ text: String?) -> String { text.flatMap { $0 == "null" || $0.isEmpty ? nil : $0 } ?? "none" }
+    /// Bytes of a state that are shown; it may have 16 MiB.
+    static let stateMost = 4_096
+
+    /// The connector's own text, or its begin; pycti says `null` for none.
+    static func state(_ text: String?) -> String {
+        guard let text, text != "null", !text.isEmpty else { return "none" }
+        guard text.utf8.count > stateMost else { return text }
+        return String(decoding: text.utf8.prefix(stateMost), as: UTF8.self)
+            + " … (\(text.utf8.count) bytes; `weir describe connector NAME -o json` shows all of it)"
+    }
 
     static func buffering(_ status: ConnectorStatus) -> String { status.isBuffering ? "Yes" : "No" }
 

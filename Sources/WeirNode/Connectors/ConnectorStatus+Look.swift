@@ -72,10 +72,12 @@ extension ConnectorStatus {
         enum CodingKeys: String, CodingKey { case lastRun = "last_run" }
     }
 
-    /// Many connectors keep `last_run` there, in seconds since 1970.
+    /// Many connectors keep `last_run` there, in seconds since 1970. A state of over a megabyte is not searched: that
+    /// happens for every row that is shown.
     private static func lastRun(inState state: String?) -> WallTime? {
-        guard let state, let own = try? JSONDecoder().decode(OwnState.self, from: Data(state.utf8)),
-            own.lastRun > 0, own.lastRun < 4_102_444_800
+        guard let state, state.utf8.count <= 1 << 20,
+            let own = try? JSONDecoder().decode(OwnState.self, from: Data(state.utf8)), own.lastRun > 0,
+            own.lastRun < 4_102_444_800
         else { return nil }
         return WallTime(nanoseconds: Int64(own.lastRun * 1e9))
     }

@@ -68,7 +68,7 @@ struct ExecPipeTests {
     func words() async {
         let long = await stage.failure(
             of: stage.script("yes x | tr -d '\\n' | head -c 3000") { $0.lineMost = .kibibytes(1) })
-        #expect(long?.reason.sentence == "Line 1 of standard output is longer than 1.02 kB (`line_most`).")
+        #expect(long?.reason.sentence == "Line 1 of standard output is longer than 1KiB (`line_most`).")
         let missing = await stage.failure(of: stage.script("") { $0.command = ["/nowhere/program"] })
         #expect(missing?.reason.sentence.hasSuffix("Look at `command` and `directory`.") == true)
         let noise = await stage.failure(of: stage.script("echo Starting up"))

@@ -90,7 +90,7 @@ struct ExecTests {
     func stubborn() async throws {
         let script = #"trap '' TERM; (trap '' TERM; sleep 98765) & echo "{\"child\":$!}"; wait; sleep 98765"#
         let failure = await stage.failure(of: importer(script) { $0.timeout = .seconds(1) })
-        #expect(failure?.reason.code == "run_timeout")
+        #expect(failure?.reason.code == "exec_timeout")
         #expect(stage.platform.state.withLock { $0.ends.isEmpty })
         #expect(try stage.commandLines(containing: "98765").isEmpty)
     }
@@ -99,7 +99,7 @@ struct ExecTests {
     func silent() async throws {
         let failure = await stage.failure(
             of: importer("exec >&- 2>&- 3>&-; sleep 98764") { $0.timeout = .seconds(1) })
-        #expect(failure?.reason.code == "run_timeout")
+        #expect(failure?.reason.code == "exec_timeout")
         #expect(try stage.commandLines(containing: "98764").isEmpty)
     }
 

@@ -151,6 +151,36 @@ struct OpenCTIDoorBodyTests {
         #expect(answer.body.hasPrefix(#"{"errors":[{"message":"#) && answer.body.contains(#""extensions":{"code":"#))
     }
 
+    private func ping(_ state: String) -> [ByteBuffer] {
+        var buffer = ByteBuffer()
+        GraphValue.object([
+            "query": .string(PyctiRequests.ping), "variables": .object(["id": .string("a"), "state": .string(state)]),
+        ]).write(to: &buffer)
+        return cut(String(buffer: buffer), 65_536)
+    }
+
+    @Test("a state of some megabytes is kept byte for byte, and told again")
+    func longState() async throws {
+        let stage = DoorStage()
+        try await stage.register("a")
+        let state = #"{"seen": ["# + String(repeating: #""é\n/","#, count: 300_000) + "0]}"
+        let answer = await stage.send(ping(state))
+        #expect(answer.status == 200)
+        #expect(await stage.platform.connector("a")?.state == state)
+        let told = try JSONReader.read(ByteBuffer(string: answer.body))["data"]?["pingConnector"]?["connector_state"]
+        #expect(told?.text == state)
+    }
+
+    @Test("in a crowd a long state is to be sent again later; a short one is taken")
+    func crowdedState() async throws {
+        var settings = OpenCTIDoor.Settings()
+        settings.gatheredMost = 1_000
+        let stage = DoorStage(settings: settings)
+        try await stage.register("a")
+        #expect(await stage.send(ping(String(repeating: "x", count: 300_000))).body.contains("SERVICE_UNAVAILABLE"))
+        #expect(await !stage.send(ping(String(repeating: "x", count: 100_000))).body.contains("errors"))
+    }
+
     @Test("a long request without a bundle is refused, and its memory is bounded")
     func longGarbage() async {
         let stage = DoorStage()

@@ -98,6 +98,7 @@ struct OpenCTIDoorMistakesTests {
         arguments: [
             (PyctiRequests.register7, #"{"input":{"id":"","name":"a"}}"#, "set CONNECTOR_ID"),
             (PyctiRequests.ping, #"{"id":"a","connectorInfo":{"next_run_datetime":"soon"}}"#, "must be a time"),
+            (PyctiRequests.ping, #"{"id":"a","connectorInfo":{"queue_threshold":"1GB"}}"#, "must be a number of MB"),
             (PyctiRequests.ping, #"{"connectorInfo":{}}"#, "`$id` of type ID! was not given"),
             (PyctiRequests.addExpectations, #"{"id":"w","expectations":"3"}"#, "`$expectations` is no Int"),
             (PyctiRequests.push7, #"{"connectorId":"a","bundle":null}"#, "`$bundle` of type String! must not be null"),

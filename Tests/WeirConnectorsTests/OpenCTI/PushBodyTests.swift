@@ -13,7 +13,7 @@ struct PushBodyTests {
     }
 
     private func take(_ text: String, pieces size: Int, restMost: Int = 10_000) throws -> Taken {
-        var body = PushBody(restMost: restMost)
+        var body = PushBody(restMost: restMost, structureMost: 500)
         var taken = Taken()
         let bytes = Array(text.utf8)
         for start in stride(from: 0, to: bytes.count, by: size) {
@@ -70,7 +70,7 @@ struct PushBodyTests {
         let text = #"{"query": "q", "variables": {"bundle": "x\"y", "connectorId": "a", "work_id": "w"}}"#
         let taken = try take(text, pieces: size)
         #expect(taken.connector == "a" && taken.bundle == "x\"y" && taken.ended)
-        var body = PushBody(restMost: 1_000)
+        var body = PushBody(restMost: 1_000, structureMost: 500)
         _ = try body.take(ByteBuffer(string: #"{"variables": {"bundle": ""#))
         let chunk = ByteBuffer(repeating: 0x20, count: PushBody.earlyMost / 4)
         for _ in 0..<4 { _ = try body.take(chunk) }
@@ -81,6 +81,15 @@ struct PushBodyTests {
     func longRest() {
         let text = #"{"query": ""# + String(repeating: "x", count: 5_000)
         #expect(throws: GraphProblem.self) { try take(text, pieces: 64, restMost: 1_000) }
+    }
+
+    @Test("may have a long state, but no long structure, and names of any length")
+    func longState() throws {
+        let long = String(repeating: "x", count: 5_000)
+        let state = #"{"query": "q", "variables": {"id": "a", "\#(long)": 1, "state": "\#(long)"}}"#
+        #expect(try take(state, pieces: 64, restMost: 20_000).rest == state)
+        let list = #"{"variables": ["# + String(repeating: #""","#, count: 1_000)
+        #expect(throws: GraphProblem.self) { try take(list, pieces: 64, restMost: 20_000) }
     }
 
     @Test("never brings the reader down, whatever bytes come")

@@ -119,7 +119,12 @@ package struct ExecImporter: ManagedImporter {
         switch error {
         case let failure as ExecProcess.Failure:
             let text = String(cString: strerror(failure.code))
-            let look = failure.code == ENOENT ? " Look at `command` and `directory`." : ""
+            let look =
+                switch failure.code {
+                case ENOENT: " Look at `command` and `directory`."
+                case EACCES: " Weir's user may not run it: `chmod +x`, or name the program that reads it first."
+                default: ""
+                }
             return RunFailure("exec_failed", "The run failed: \(failure.what) (\(text)).\(look)")
         case let failure as FileFailure:
             return RunFailure(failure.kind.rawValue, "The state could not be handed to the program: \(failure).")

@@ -82,7 +82,7 @@ final class ExecWatch: Sendable {
             while open > 0, let isInTime = try await group.next() {
                 if !isInTime {
                     throw RunFailure(
-                        "run_timeout",
+                        "exec_timeout",
                         "The program was still running after \(timeout.shortText) (`timeout`), and was ended.")
                 }
                 open -= 1
@@ -117,7 +117,7 @@ final class ExecWatch: Sendable {
         let most = settings.lineMost
         var splitter = LineSplitter(most: most.asInt) { line in
             RunFailure(
-                "line_too_long", "Line \(line) of standard output is longer than \(most.shortText) (`line_most`).")
+                "line_too_long", "Line \(line) of standard output is longer than \(most) (`line_most`).")
         }
         var lines = EventLines()
         var number = 0

@@ -26,7 +26,8 @@ struct FeedFile {
                 return (try files.open(path, .read), "\(status.length) \(status.modified.nanoseconds)", status.length)
             }
             guard let (file, mark, length) = opened else {
-                throw RunFailure("not_found", "There is no file `\(path.clipped)` (`url`).")
+                let place = path.hasPrefix("/") ? "" : " in Weir's working directory"
+                throw RunFailure("not_found", "There is no file `\(path.clipped)`\(place) (`url`).")
             }
             defer { lane.enqueue { file.close() } }
             if mark == known { return nil }

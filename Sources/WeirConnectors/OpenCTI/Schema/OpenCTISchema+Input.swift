@@ -35,11 +35,21 @@ extension OpenCTISchema {
         var report = ConnectorReport()
         report.isRunAndTerminate = input["run_and_terminate"]?.flag ?? false
         report.isBuffering = input["buffering"]?.flag ?? false
-        report.queueThreshold = input["queue_threshold"]?.decimal ?? report.queueThreshold
-        report.queueSize = input["queue_messages_size"]?.decimal ?? report.queueSize
+        report.queueThreshold = try megabytes(input, "queue_threshold") ?? report.queueThreshold
+        report.queueSize = try megabytes(input, "queue_messages_size") ?? report.queueSize
         report.nextRun = try time(input, "next_run_datetime")
         report.lastRun = try time(input, "last_run_datetime")
         return report
+    }
+
+    private static func megabytes(_ input: GraphValue, _ name: String) throws(GraphProblem) -> Double? {
+        guard let value = input[name], !value.isNull else { return nil }
+        guard let number = value.decimal else {
+            throw GraphProblem(
+                .badInput,
+                "`connectorInfo.\(name)` must be a number of MB, as 500 or 0.5: look at CONNECTOR_QUEUE_THRESHOLD.")
+        }
+        return number
     }
 
     private static func time(_ input: GraphValue, _ name: String) throws(GraphProblem) -> WallTime? {
