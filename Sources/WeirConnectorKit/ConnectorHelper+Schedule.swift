@@ -3,7 +3,7 @@ internal import WeirGates
 internal import WeirWorld
 
 extension ConnectorHelper {
-    /// What a period is counted in by `scheduleUnit`.
+    /// What a period is counted in by `scheduleUnit`, by the names and lengths that pycti gives. There is no month.
     public enum TimeUnit: String, Sendable, Hashable, CaseIterable {
         /// 365 days.
         case years = "YEARS"
@@ -12,6 +12,17 @@ extension ConnectorHelper {
         case hours = "HOURS"
         case minutes = "MINUTES"
         case seconds = "SECONDS"
+
+        var seconds: Int64 {
+            switch self {
+            case .years: 365 * 86_400
+            case .weeks: 7 * 86_400
+            case .days: 86_400
+            case .hours: 3_600
+            case .minutes: 60
+            case .seconds: 1
+            }
+        }
     }
 
     /// Runs the connector again and again, until the process is told to end (SIGTERM, SIGINT).
@@ -20,9 +31,8 @@ extension ConnectorHelper {
     /// over it the run is put off. From the end of a run to the next is a period. A callback that throws has failed.
     /// - Parameters:
     ///   - messageCallback: one run. It ends soon after its task is cancelled: all calls of the helper do.
-    ///   - durationPeriod: ISO 8601, such as `PT5H` or `P1D`; a month has 30 days and a year 365. `0`, `P0D`, `PT0S`,
-    ///     or
-    ///     `CONNECTOR_RUN_AND_TERMINATE`: one run, unless the queue is full, and this returns.
+    ///   - durationPeriod: ISO 8601, such as `PT5H` or `P1D`; a month has 30 days and a year 365. With `0`, `P0D`,
+    ///     `PT0S`, or `CONNECTOR_RUN_AND_TERMINATE` set: one run, unless the queue is full, and this returns.
     /// - Returns: how it ended.
     /// - Throws: `ConfigurationError` for a period that is none; of run and terminate, what the callback threw.
     @discardableResult
@@ -46,7 +56,7 @@ extension ConnectorHelper {
     ) async throws -> ScheduleEnd {
         let period: Period
         do throws(UnitTextProblem) {
-            period = try Period(count: durationPeriod, unit: timeUnit.unit)
+            period = try Period(count: durationPeriod, of: timeUnit.seconds, timeUnit.rawValue.lowercased())
         } catch {
             throw wrongPeriod(error)
         }
@@ -182,18 +192,5 @@ extension ConnectorHelper {
         await closeWorks("The connector was stopped.", inError: true, limit: .seconds(5))
         await ping(limit: .seconds(5))
         log.info("The connector ends.", ["end": .string((try? result.get()).map { "\($0)" } ?? "failed")])
-    }
-}
-
-extension ConnectorHelper.TimeUnit {
-    fileprivate var unit: WeirGates.TimeUnit {
-        switch self {
-        case .years: .years
-        case .weeks: .weeks
-        case .days: .days
-        case .hours: .hours
-        case .minutes: .minutes
-        case .seconds: .seconds
-        }
     }
 }

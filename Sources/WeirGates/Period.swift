@@ -38,15 +38,18 @@ package struct Period: Sendable, Hashable, Comparable {
     /// A number of seconds, where the configuration holds a number and not a text.
     /// - Throws: what was wrong and what to write instead.
     package init(seconds: Double) throws(UnitTextProblem) {
-        try self.init(count: seconds, unit: .seconds)
+        try self.init(count: seconds, of: 1, "seconds")
     }
 
     /// What `schedule_unit` takes: a number of units.
+    /// - Parameters:
+    ///   - unitSeconds: how long one is.
+    ///   - name: what it is called in a sentence, in the plural.
     /// - Throws: what was wrong and what to write instead.
-    package init(count: Double, unit: TimeUnit) throws(UnitTextProblem) {
-        let text = "\(count) \(unit.rawValue.lowercased())"
+    package init(count: Double, of unitSeconds: Int64, _ name: String) throws(UnitTextProblem) {
+        let text = "\(count) \(name)"
         guard count.isFinite else { throw UnitTextProblem("`\(text)` is not a period", help: Period.help) }
-        let seconds = count * Double(unit.seconds)
+        let seconds = count * Double(unitSeconds)
         // Compared as a floating point number first: the conversion below would trap.
         guard abs(seconds) <= Double(Period.secondsMost) else { throw Period.tooLong(text) }
         self = try Period(nanoseconds: Int128(seconds * 1e9), text: text)
@@ -83,25 +86,4 @@ package struct Period: Sendable, Hashable, Comparable {
 
 extension Period: CustomStringConvertible {
     package var description: String { isoText }
-}
-
-/// The units of `schedule_unit`, by the names and lengths that pycti gives them. There is no month.
-package enum TimeUnit: String, Sendable, Hashable, CaseIterable {
-    case years = "YEARS"
-    case weeks = "WEEKS"
-    case days = "DAYS"
-    case hours = "HOURS"
-    case minutes = "MINUTES"
-    case seconds = "SECONDS"
-
-    package var seconds: Int64 {
-        switch self {
-        case .years: 31_536_000
-        case .weeks: 604_800
-        case .days: 86_400
-        case .hours: 3_600
-        case .minutes: 60
-        case .seconds: 1
-        }
-    }
 }

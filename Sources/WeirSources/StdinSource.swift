@@ -11,7 +11,7 @@ package import WeirWorld
 /// Lines from the standard input, until it ends. Whoever writes into the pipe waits while Weir has no room.
 package final class StdinSource: Source {
     package struct Settings: WeirSettings.Settings {
-        package var format = FileSource.Format.auto
+        package var format = LineFormat.auto
         package var eventMost = ByteCount.mebibytes(1)
 
         package init() {}
@@ -41,13 +41,7 @@ package final class StdinSource: Source {
     package init(name: String, settings: Settings, intake: any Intake, world: World, descriptor: Int32 = 0) {
         meter = SourceMeter(name: name, type: "stdin")
         eventMost = settings.eventMost.asInt
-        let format: LineCutter.Format =
-            switch settings.format {
-            case .auto: .auto
-            case .lines: .lines
-            case .ndjson: .ndjson
-            }
-        cutter = LineCutter(format: format, limit: eventMost, meter: meter)
+        cutter = LineCutter(format: settings.format, limit: eventMost, meter: meter)
         handing = Handing(intake: intake, meter: meter, world: world)
         self.world = world
         self.descriptor = descriptor

@@ -69,7 +69,7 @@ struct CutterTests {
     @Test("Every cut of a stream of lines gives the same lines")
     func lineCuts() {
         let bytes = Array("one\n\r\ntwo\r\n{\"a\":1}\n\n\nlast".utf8)
-        for format in [LineCutter.Format.auto, .lines] {
+        for format in [LineFormat.auto, .lines] {
             let cutter = LineCutter(format: format, limit: 100, meter: meter)
             for cut in 0...bytes.count {
                 for eachRead in [true, false] {

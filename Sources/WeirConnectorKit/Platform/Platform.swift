@@ -127,7 +127,9 @@ struct Platform: Sendable {
     private static func explain(_ status: Int, _ error: JSONObject?, _ body: ByteBuffer) -> String {
         let said = error?["message"]?.text ?? sample(body)
         switch status {
-        case 401, 403: return "The platform does not know the token (\(status)): \(said) Look at OPENCTI_TOKEN."
+        case 401, 403:
+            let advice = said.contains("OPENCTI_TOKEN") ? "" : " Look at OPENCTI_TOKEN."
+            return "The platform does not know the token (\(status)): \(said)\(advice)"
         case 404: return "There is nothing at this address (404): \(said) Look at OPENCTI_URL; it has no path."
         default: return "The platform answered with \(status): \(said)"
         }

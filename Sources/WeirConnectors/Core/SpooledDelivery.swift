@@ -20,78 +20,6 @@ struct SpooledDelivery {
     /// Of a broken bundle, what stands in its dead letter; the whole is in a file.
     private static let excerptBytes = 64 << 10
 
-    private enum Cutter {
-        case stix(BundleCutter)
-        case message(MessageCutter)
-        case events(EventCutter)
-
-        init(_ encoding: BundleHead.Encoding, keeps: Bool) {
-            switch encoding {
-            case .stix: self = .stix(BundleCutter(keeps: keeps))
-            case .message: self = .message(MessageCutter(keeps: keeps))
-            case .events: self = .events(EventCutter(keeps: keeps))
-            }
-        }
-
-        mutating func feed(_ bytes: ByteBuffer) throws(BundleMistake) {
-            switch self {
-            case .stix(var cutter):
-                self = .stix(BundleCutter(keeps: false))
-                try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
-                self = .stix(cutter)
-            case .message(var cutter):
-                self = .message(MessageCutter(keeps: false))
-                try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
-                self = .message(cutter)
-            case .events(var cutter):
-                self = .events(EventCutter(keeps: false))
-                try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
-                self = .events(cutter)
-            }
-        }
-
-        mutating func finish() throws(BundleMistake) {
-            switch self {
-            case .stix(var cutter): try cutter.finish()
-            case .message(var cutter): try cutter.finish()
-            case .events(var cutter): try cutter.finish()
-            }
-        }
-
-        var readable: Int {
-            switch self {
-            case .stix(let cutter): cutter.lines.readableBytes
-            case .message(let cutter): cutter.bundle.lines.readableBytes
-            case .events(let cutter): cutter.lines.readableBytes
-            }
-        }
-
-        var count: Int {
-            switch self {
-            case .stix(let cutter): cutter.count
-            case .message(let cutter): cutter.bundle.count
-            case .events(let cutter): cutter.count
-            }
-        }
-
-        mutating func takeLines() -> ByteBuffer {
-            switch self {
-            case .stix(var cutter):
-                let lines = cutter.takeLines()
-                self = .stix(cutter)
-                return lines
-            case .message(var cutter):
-                let lines = cutter.bundle.takeLines()
-                self = .message(cutter)
-                return lines
-            case .events(var cutter):
-                let lines = cutter.takeLines()
-                self = .events(cutter)
-                return lines
-            }
-        }
-    }
-
     private enum Failure: Error {
         /// The same every time.
         case mistake(BundleMistake)
@@ -135,7 +63,7 @@ struct SpooledDelivery {
     private func read(
         _ took: ((ByteBuffer) async throws(Failure) -> Void)? = nil
     ) async throws(Failure) -> Int {
-        var cutter = Cutter(encoding, keeps: took != nil)
+        var cutter = encoding.cutter(keeps: took != nil)
         var offset: Int64 = 0
         while true {
             let piece: ByteBuffer
@@ -146,11 +74,15 @@ struct SpooledDelivery {
             }
             if piece.readableBytes == 0 { break }
             offset += Int64(piece.readableBytes)
-            do throws(BundleMistake) { try cutter.feed(piece) } catch { throw .mistake(error) }
-            if cutter.readable >= Self.batchBytes { try await took?(cutter.takeLines()) }
+            do throws(BundleMistake) {
+                try piece.withUnsafeReadableBytes { bytes throws(BundleMistake) in try cutter.feed(bytes) }
+            } catch {
+                throw .mistake(error)
+            }
+            if cutter.lines.readableBytes >= Self.batchBytes { try await took?(cutter.takeLines()) }
         }
         do throws(BundleMistake) { try cutter.finish() } catch { throw .mistake(error) }
-        if cutter.readable > 0 { try await took?(cutter.takeLines()) }
+        if cutter.lines.readableBytes > 0 { try await took?(cutter.takeLines()) }
         return cutter.count
     }
 

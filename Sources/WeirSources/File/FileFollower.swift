@@ -146,16 +146,11 @@ struct FileFollower {
         var offset: Int64 = isFirstLook && settings.from == .end && !isSuccessor ? opened.length : 0
         if let known { offset = known.offset <= opened.length ? known.offset : 0 }
         restored.removeAll { $0.isOf(file.status) }
-        let format: LineCutter.Format =
-            switch settings.format {
-            case .auto: .auto
-            case .lines: .lines
-            case .ndjson: .ndjson
-            }
         var tail = FileTail(
             path: file.path, device: file.status.device, inode: file.status.inode, handle: opened.handle,
             offset: offset,
-            head: opened.head, cutter: LineCutter(format: format, limit: settings.eventMost.asInt, meter: meter),
+            head: opened.head,
+            cutter: LineCutter(format: settings.format, limit: settings.eventMost.asInt, meter: meter),
             eventMost: settings.eventMost.asInt, now: world.time.now)
         tail.isRotated = isRotated
         tails.append(tail)

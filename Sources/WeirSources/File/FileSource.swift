@@ -14,7 +14,7 @@ package final class FileSource: Source {
     package struct Settings: WeirSettings.Settings {
         package var paths: OneOrMany<String> = []
         package var from = Start.end
-        package var format = Format.auto
+        package var format = LineFormat.auto
         package var eventMost = ByteCount.mebibytes(1)
         package var poll = Duration.milliseconds(250)
         package var pollMost = Duration.seconds(2)
@@ -56,17 +56,6 @@ package final class FileSource: Source {
     package enum Start: String, SettingChoice {
         case beginning, end
         package var help: String { self == .end ? "Only what is written from now on." : "All that is there." }
-    }
-
-    package enum Format: String, SettingChoice {
-        case auto, lines, ndjson
-        package var help: String {
-            switch self {
-            case .auto: "JSON where every line of a batch begins with `{`, else text."
-            case .lines: "Text, whatever it looks like."
-            case .ndjson: "A JSON object a line; other lines go on as text and count as malformed `not_json`."
-            }
-        }
     }
 
     package let canBeDelayed = true

@@ -25,7 +25,7 @@ struct HTTPEventsDoor: HTTPDoor {
     func reading(_ call: HTTPCall) -> any HTTPReading { HTTPEventsReading(self, call) }
 
     enum Shape {
-        case lines(LineCutter.Format)
+        case lines(LineFormat)
         case values
     }
 

@@ -107,7 +107,7 @@ struct HTTPWholeReading: HTTPReading {
 struct HTTPLines {
     private var cutter: LineCutter
 
-    init(_ format: LineCutter.Format, eventMost: Int, meter: SourceMeter) {
+    init(_ format: LineFormat, eventMost: Int, meter: SourceMeter) {
         cutter = LineCutter(format: format, limit: eventMost, meter: meter)
     }
 

@@ -6,15 +6,13 @@ internal import WeirWires
 /// Cuts a stream at line feeds. Empty lines are no events, a carriage return before the line feed is not part of one,
 /// and a line that is too long is cut and counted.
 struct LineCutter: StreamCutter {
-    enum Format: Sendable { case lines, ndjson, auto }
-
-    let format: Format
+    let format: LineFormat
     /// Bytes of content.
     let limit: Int
     let meter: SourceMeter
     private var isSkipping = false
 
-    init(format: Format, limit: Int, meter: SourceMeter) {
+    init(format: LineFormat, limit: Int, meter: SourceMeter) {
         self.format = format
         self.limit = max(limit, CutMark.length + 1)
         self.meter = meter

@@ -10,7 +10,7 @@ package import WeirWorld
 package final class TCPSource: Source {
     package struct Settings: StreamSourceSettings {
         package var listen: OneOrMany<String> = []
-        package var format = Format.auto
+        package var format = LineFormat.auto
         package var eventMost = ByteCount.mebibytes(1)
         package var connectionsMost = 10_000
         package var idleTimeout: Duration?
@@ -33,17 +33,6 @@ package final class TCPSource: Source {
                 tls: "TLS, optionally with client certificates.")
     }
 
-    package enum Format: String, SettingChoice {
-        case auto, lines, ndjson
-        package var help: String {
-            switch self {
-            case .auto: "JSON where every line of a batch begins with `{`, else text."
-            case .lines: "Text, whatever it looks like."
-            case .ndjson: "A JSON object a line; other lines go on as text and count as malformed `not_json`."
-            }
-        }
-    }
-
     package let canBeDelayed = true
     package let meter: SourceMeter
     private let server: StreamServer
@@ -51,16 +40,10 @@ package final class TCPSource: Source {
     package init(name: String, settings: Settings, intake: any Intake, world: World, eventLoops: any EventLoopGroup) {
         let meter = SourceMeter(name: name, type: "tcp")
         self.meter = meter
-        let format: LineCutter.Format =
-            switch settings.format {
-            case .auto: .auto
-            case .lines: .lines
-            case .ndjson: .ndjson
-            }
         server = StreamServer(
             listen: settings.listen.values, tls: settings.tls, group: eventLoops,
             shared: settings.shared(Handing(intake: intake, meter: meter, world: world))
-        ) { LineCutter(format: format, limit: settings.eventMost.asInt, meter: meter) }
+        ) { LineCutter(format: settings.format, limit: settings.eventMost.asInt, meter: meter) }
     }
 
     package var addresses: [String] { server.addresses.map { "tcp \($0)" } }

@@ -104,7 +104,7 @@ struct BundleTests {
             var message = MessageCutter()
             try feed(Array(text.utf8), [cut]) { try message.feed($0) }
             try message.finish()
-            #expect(String(buffer: message.bundle.lines) == Sample.object(1) + "\n" + Sample.object(2) + "\n")
+            #expect(String(buffer: message.lines) == Sample.object(1) + "\n" + Sample.object(2) + "\n")
             #expect(message.work == "work_c_ä")
         }
     }

@@ -5,7 +5,7 @@ import WeirWires
 /// line ends between its parts. A bundle among the objects is cut too. Order stays.
 ///
 /// It keeps what is cut until it is taken, and the beginning of an object whose end has not come yet.
-struct BundleCutter {
+struct BundleCutter: ObjectCutter {
     /// The objects so far, each with a line feed.
     private(set) var lines = ByteBuffer()
     /// Objects so far, taken or not.

@@ -3,7 +3,7 @@ import WeirWires
 
 /// Takes events that come one a line, piece by piece, and counts them. Whoever wrote them has seen to it that each is
 /// JSON; blank lines are left out.
-struct EventCutter {
+struct EventCutter: ObjectCutter {
     private struct Found {
         var lines = ByteBuffer()
         var count = 0

@@ -1,38 +1,12 @@
 import NIOCore
 import WeirWires
 
-extension BundleHead.Encoding {
-    /// Cuts a whole bundle into its objects.
-    /// - Returns: the objects, one a line, and how many there are.
-    func cut(_ bytes: ByteBuffer) throws(BundleMistake) -> (lines: ByteBuffer, count: Int) {
-        try bytes.withUnsafeReadableBytes { bytes throws(BundleMistake) -> (ByteBuffer, Int) in
-            switch self {
-            case .stix:
-                var cutter = BundleCutter()
-                try cutter.feed(bytes)
-                try cutter.finish()
-                return (cutter.lines, cutter.count)
-            case .message:
-                var message = MessageCutter()
-                try message.feed(bytes)
-                try message.finish()
-                return (message.bundle.lines, message.bundle.count)
-            case .events:
-                var cutter = EventCutter()
-                try cutter.feed(bytes)
-                try cutter.finish()
-                return (cutter.lines, cutter.count)
-            }
-        }
-    }
-}
-
 /// Reads a queue message of OpenCTI while its bytes come: an object whose `content` is a bundle in base64. All other
 /// members are passed over, but for the id of the work.
-struct MessageCutter {
+struct MessageCutter: ObjectCutter {
     /// As the message says; it may come after the content.
     private(set) var work: WorkID?
-    var bundle: BundleCutter
+    private var bundle: BundleCutter
 
     /// False: only the other members are of interest.
     private let reads: Bool
@@ -52,6 +26,11 @@ struct MessageCutter {
         bundle = BundleCutter(keeps: keeps, objectBytesMost: objectBytesMost)
         self.reads = reads
     }
+
+    var lines: ByteBuffer { bundle.lines }
+    var count: Int { bundle.count }
+
+    mutating func takeLines() -> ByteBuffer { bundle.takeLines() }
 
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(BundleMistake) {
         var index = 0
