@@ -166,16 +166,6 @@ def test_bad_programs(tmp_path, run_weir):
     assert server.memory_mb("VmHWM") < 400
 
 
-def test_the_guides_program(tmp_path, run_weir):
-    """The program of the guide does what the guide says."""
-    guide = (Path(__file__).resolve().parents[2] / "docs/guides/write-a-connector.md").read_text()
-    text = guide.split("```sh\n#!/bin/sh\n")[1].split("```")[0]
-    server = run_weir(managed(tmp_path / "out", {
-        "count": {"type": "exec", "command": program(tmp_path / "count", text), "schedule": "PT1S"}}))
-    until("three runs", lambda: [event["number"] for event in objects(tmp_path / "out")][:3] == [1, 2, 3])
-    assert server.command("connector", "run", "count").returncode == 0
-
-
 def test_check(tmp_path, run_weir):
     """Wrong periods, thresholds and destinations are told with their place and what to write."""
     from weir import weir

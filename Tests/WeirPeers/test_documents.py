@@ -43,9 +43,9 @@ def test_yaml_block(text, tmp_path):
     """A YAML block that is a whole configuration passes `weir check`; every other one is at least YAML."""
     content = yaml.safe_load(text)
     assert content is not None
-    if isinstance(content, dict) and {"sources", "destinations"} <= set(content):
+    if isinstance(content, dict) and "destinations" in content:
         (tmp_path / "weir.yaml").write_text(text)
-        done = weir("check", "weir.yaml", cwd=tmp_path)
+        done = weir("check", "--offline", "weir.yaml", cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -21,6 +21,7 @@ from waiting import memory_mb, until
 REGISTER = """mutation R($input: RegisterConnectorInput) { registerConnector(input: $input) {
     id config { connection { host port user pass use_ssl } } } }"""
 PUSH = "mutation P($connectorId: String!, $bundle: String!) { stixBundlePush(connectorId: $connectorId, bundle: $bundle) }"
+PING = "mutation P($id: ID!, $state: String) { pingConnector(id: $id, state: $state) { connector_state } }"
 HEALTH = "query healthCheck { about { version } }"
 
 
@@ -217,6 +218,26 @@ def test_content_that_cannot_be_read(tmp_path, run_weir):
     said = " ".join(error["text"] for error in seen["errors"])
     for code in ("not_a_bundle", "no_objects", "no_content"):
         assert code in said, said
+
+
+def test_a_long_state(tmp_path, run_weir):
+    """The state of a connector that lists what it has seen: kept byte for byte, also over kill -9; lists and pages stay short."""
+    server = run_weir(door(tmp_path / "out"))
+    register(server, "feed")
+    state = json.dumps({"seen": [f"été “{n}”" for n in range(100_000)]})
+    assert ask(server, PING, id="feed", state=state)["pingConnector"]["connector_state"] == state
+    server.kill()
+    server.start()
+    query = 'query { connector(id: "feed") { connector_state } }'
+    assert ask(server, query)["connector"]["connector_state"] == state
+    (listed,) = server.get("connectors")
+    assert "state" not in listed and listed["state_bytes"] == len(state)
+    described = server.command("describe", "connector", "feed").stdout
+    assert "weir describe connector NAME -o json" in described and len(described) < 20_000
+    assert len(server.http("/connectors/feed")[1]) < 50_000
+    text = server.http("/graphql", "POST", request(PING, id="feed", state="x" * (16 << 20 | 1)),
+                   {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Connection": "keep-alive"}, limit=60)[1]
+    assert "the most is 16777216" in text, text
 
 
 def test_full_disk(tmp_path, run_weir, make_connector, version, protocol, mounted):

@@ -103,7 +103,7 @@ struct ConnectorSchedulePlan {
     }
 
     private static func period(_ minutes: Int, isRate: Bool) -> ConnectorSchedule {
-        guard let period = try? Period(count: Double(minutes), unit: .minutes) else {
+        guard let period = try? Period(count: Double(minutes), of: 60, "minutes") else {
             preconditionFailure("\(minutes) minutes are a period")
         }
         return ConnectorSchedule(isRate ? .fixedRate(period) : .fixedDelay(period))
