@@ -62,7 +62,7 @@ final class ConnectorBook: Sendable {
         state.withLock { state in
             for entry in contents.entries {
                 state.registry.restore(entry)
-                state.withSlot(entry.record.id, settings, world) { _ in }
+                state.withSlot(entry.record.id, settings, world) { _ = $0.follow(entry.record) }
             }
             for work in contents.openWorks { state.works.load(work) }
             for (id, marks) in contents.marks {

@@ -33,6 +33,11 @@ package struct ConnectorReport: Sendable, Hashable, Codable {
     package var lastRun: WallTime?
 
     package init() {}
+
+    /// False for what pycti sends before its scheduler knows anything: its defaults, not what the connector was told.
+    package var isTold: Bool { self != Self.untold }
+
+    private static let untold = ConnectorReport()
 }
 
 /// All that is known of one connector.

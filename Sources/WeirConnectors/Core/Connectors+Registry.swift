@@ -25,14 +25,16 @@ extension Connectors {
                 .invalid, "The state has \(state.utf8.count) bytes; the most is \(Registry.stateBytesMost).")
         }
         let wall = world.time.wall
-        let answer = book.with { book in
+        let (answer, isThresholdNew) = book.with { book in
             let isInRun = book.works.running(of: id) != nil
-            return book.registry.ping(id, state: state, report: report, isInRun: isInRun, at: wall).map { answer in
-                if answer.effect != .heartbeat { book.changedRecords.insert(id) }
-                return answer
-            }
+            let answer = book.registry.ping(id, state: state, report: report, isInRun: isInRun, at: wall)
+            guard let answer else { return (answer, false) }
+            if answer.effect != .heartbeat { book.changedRecords.insert(id) }
+            return (answer, book.slots[id]?.follow(answer.record) == true)
         }
         guard let answer else { return nil }
+        // Measured anew, and whoever waits for its gate hears of it.
+        if isThresholdNew { book.withSlot(id) { _, _ in } }
         if answer.effect == .heartbeat { return answer.record }
         do throws(StoreFailure) {
             try await book.write(id)

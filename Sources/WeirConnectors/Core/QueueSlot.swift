@@ -139,6 +139,16 @@ struct QueueSlot: Sendable {
         return reason
     }
 
+    /// A connector with a scheduler of its own compares with a threshold of its own, so its gate does too.
+    /// - Returns: true when that is another one than before.
+    mutating func follow(_ record: ConnectorRecord) -> Bool {
+        guard record.registration.origin == "opencti", let report = record.report, report.isTold else { return false }
+        let amount = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold)
+        guard amount != gate.marks.threshold.amount else { return false }
+        gate.marks.threshold = Limit(amount, .bytes, origin: "CONNECTOR_QUEUE_THRESHOLD of its process")
+        return true
+    }
+
     /// Tells the gate what is in the queue now.
     mutating func measure(at wall: WallTime) -> Gate.Transition? {
         gate.holdsPublishes = outside == nil

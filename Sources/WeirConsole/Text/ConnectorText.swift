@@ -32,12 +32,9 @@ enum ConnectorText {
         return "\(megabytes(bytes)) / \(megabytes(status.threshold))"
     }
 
-    /// `8.00 MB, as the connector says itself (CONNECTOR_QUEUE_THRESHOLD)`.
+    /// `8.00 MB (weir.yaml:3)`, or where it is set in the connector's own process.
     static func threshold(_ status: ConnectorStatus) -> String {
-        let ours = status.gate.map { "\(megabytes($0.limit.amount)) (\($0.limit.origin))" }
-        guard status.origin == "opencti" else { return ours ?? megabytes(status.threshold) }
-        return "\(megabytes(status.threshold)), as it says itself (CONNECTOR_QUEUE_THRESHOLD)"
-            + (ours.map { "; Weir's gate: \($0)" } ?? "")
+        status.gate.map { "\(megabytes($0.limit.amount)) (\($0.limit.origin))" } ?? megabytes(status.threshold)
     }
 
     /// Bytes of a state that are shown; it may have 16 MiB.

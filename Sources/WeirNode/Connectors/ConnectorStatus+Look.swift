@@ -22,7 +22,6 @@ extension ConnectorStatus {
         deadLetters = look.deadLetters
         openWorks = look.openWorks.map(WorkStatus.init)
         guard origin == "opencti" else { return }
-        if let report, report.isTold { threshold = ConnectorGate.Marks.bytes(megabytes: report.queueThreshold) }
         // It compares with our count; what it says itself comes with its next ping, up to 40 s later.
         isBuffering = report?.isBuffering == true || isFull
         if let last = report?.lastRun {
@@ -100,11 +99,4 @@ extension WorkStatus {
         messages = work.messages.map { Note(at: $0.time, text: $0.text) }
         errors = work.errors.map { Note(at: $0.time, text: $0.text) }
     }
-}
-
-extension ConnectorReport {
-    /// False for what pycti sends before its scheduler knows anything: its defaults, not what the connector was told.
-    fileprivate var isTold: Bool { self != Self.untold }
-
-    private static let untold = ConnectorReport()
 }
