@@ -45,7 +45,7 @@ def test_what_people_see(tmp_path, run_weir, make_connector, version):
         assert "0.00 MB / 8.00 MB" in page and "Last run" in page and "Not provided" not in page
     assert f"connector/{connector.id}" in server.http("/metrics")[1]
     why = server.command("why", f"connector/{connector.id}").stdout
-    assert "8 MB" in why and "CONNECTOR_QUEUE_THRESHOLD of its process" in why, why
+    assert "8.00 MB" in why and "CONNECTOR_QUEUE_THRESHOLD of its process" in why, why
 
 
 def test_buffering_and_release(tmp_path, run_weir, make_connector, version):

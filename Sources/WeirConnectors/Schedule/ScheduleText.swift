@@ -23,6 +23,9 @@ package enum ScheduleText: Sendable, Hashable {
             self = .period(try Period(iso: text))
             return
         } catch { problem = error }
+        if text.first == "-", (try? Duration(text: String(text.dropFirst()))) != nil {
+            throw UnitTextProblem("a period cannot be negative", help: Self.help)
+        }
         // `5h` and its like: OpenCTI refuses them, so nothing is read in two ways.
         guard let duration = try? Duration(text: text), text.first != "P", text.first != "p" else { throw problem }
         self = .period(try Period(seconds: duration.inSeconds))

@@ -42,7 +42,7 @@ struct ScheduleSettingsTests {
     @Test(
         "refuse what would surprise, each at its key",
         arguments: [
-            ("schedule", "-PT1H", "negative"), ("schedule", "-5", "negative"),
+            ("schedule", "-PT1H", "negative"), ("schedule", "-5", "negative"), ("schedule", "-5m", "negative"),
             ("schedule", "PT0.4S", "less than a second"),
             ("schedule", "250ms", "less than a second"), ("schedule", "0.5", "less than a second"),
             ("schedule", "* * * *", "not five"), ("schedule", "soon", "is not a period"),
