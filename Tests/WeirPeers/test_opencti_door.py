@@ -1,5 +1,6 @@
 """The OpenCTI door under load, behind TLS and on a full disk, and what clients get wrong."""
 import base64
+import http.client
 import json
 import re
 import resource
@@ -194,6 +195,25 @@ def test_client_certificates(tmp_path, run_weir, make_connector, version, certif
     until("what was confirmed is there", lambda: names(out) == ["yes"])
     env = {"MQ_USE_SSL_CA": ca, "MQ_USE_SSL_CERT": client[0], "MQ_USE_SSL_KEY": client[1], "MQ_USE_SSL_REJECT_UNAUTHORIZED": "true"}
     make_connector(server, version, protocol="amqp", **env).feed(bundles=1, objects=1).start().until_said("run 1 ends")
+
+
+def test_many_bundles(tmp_path, run_weir):
+    """Memory does not grow with the number of bundles: what a turn of the workers needed goes with it."""
+    out = tmp_path / "out"
+    server = run_weir(door(out))
+    register(server, "a")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+
+    def push(numbers):
+        for number in numbers:
+            connection.request("POST", "/graphql", request(PUSH, connectorId="a", bundle=bundle(indicator(f"{number}"))),
+                               {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"})
+            assert b"true" in connection.getresponse().read()
+    push(range(500))
+    before = server.memory_mb()
+    push(range(500, 2000))
+    assert server.memory_mb() - before < 12, f"{before} MB before, {server.memory_mb()} after"
+    until("all of them are there", lambda: len(names(out)) == 2000)
 
 
 def test_content_that_cannot_be_read(tmp_path, run_weir):

@@ -59,7 +59,8 @@ final class Workers: Sendable {
 
     /// Until `stop`, and until the turns that run then are over.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
+        // Another group would keep each turn that is over until this ends: some kilobytes a turn.
+        await withDiscardingTaskGroup { group in
             while !Task.isCancelled, !isStopping {
                 while let id = next() { group.addTask { await self.turn(id) } }
                 await alarm.wait()
@@ -67,7 +68,6 @@ final class Workers: Sendable {
             stop()
             // Who waits for room stops waiting: the bundle stays in its queue. What was handed over is waited for.
             group.cancelAll()
-            await group.waitForAll()
         }
     }
 
