@@ -115,8 +115,8 @@ let package = Package(
             .httpClient, .yams, .logging,
         ]),
         room("WeirConsole", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
-            .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore,
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirNode",
+            .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
         ]),
         room("WeirDemo", [
             "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
@@ -187,7 +187,7 @@ let package = Package(
         ]),
         tests("WeirConsoleTests", [
             "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,
-            .nioCore, .nioEmbedded, .product(name: "HummingbirdTesting", package: "hummingbird"),
+            .nioCore, .nioEmbedded, .nioHTTP1, .product(name: "HummingbirdTesting", package: "hummingbird"),
         ]),
         tests("WeirSimulation", [
             "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore",

@@ -589,8 +589,8 @@ def run(options):
 
 COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "arrived_per_s", "broker_cpu_ms_per_bundle", "drained_per_s", "drain_cpu_ms_per_bundle",
            "confirm_s", "delivered_s", "idle_mb", "extra_mb",
-           "pings_per_s", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
-           "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "rss_peak_mb",
+           "pings_per_s", "cpu_us_per_ping", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
+           "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "kb_per_connection", "rss_peak_mb",
            "lost", "duplicates", "lost_stalled", "problem"]
 
 

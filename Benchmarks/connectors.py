@@ -172,22 +172,31 @@ def one_large(place, protocol, size=100_000_000):
 
 
 def pings(place, connectors=10_000, every=40, rounds=2):
-    """Each on its own connection, which it keeps as pycti does. All have pinged once before: the first one brings a state to write."""
+    """Each on its own connection, which it keeps as pycti does. All have pinged once before: the first one brings a state to write.
+    Memory is what each connection takes, over what was there without them."""
     place.start()
     lines = "".join(f"feed-{number} - {TOKEN} - - -\n" for number in range(connectors))
     file = place.write("keys", lines)
-    place.tool("bundles", "--mode", "register", "--port", place.port_api, "--keys", file, "--connections", 20, "--each", connectors // 20,
-               "--keep").finish(240)
-    place.tool("bundles", "--mode", "ping", "--port", place.port_api, "--keys", file, "--connections", 20, "--each", connectors // 20,
-               "--keep").finish(120)
+
+    def ping(*more):
+        return place.tool("bundles", "--mode", "ping", "--port", place.port_api, "--keys", file, "--keep", *more)
+
+    if place.peer.NAME == "weir":
+        place.tool("bundles", "--mode", "register", "--port", place.port_api, "--keys", file, "--connections", 20,
+                   "--each", connectors // 20, "--keep").finish(240)
+    ping("--connections", 20, "--each", connectors // 20).finish(120)
     time.sleep(2)
+    place.server.look()
+    idle = place.server.memory()
+    tool = ping("--connections", connectors, "--each", rounds + 1, "--first-rate", 1_000, "--rate", connectors / every)
+    place.wait("all are connected", lambda: tool.get("warm"), 120)
     before, began = place.cpu(), time.monotonic()
-    sent = place.tool("bundles", "--mode", "ping", "--port", place.port_api, "--keys", file, "--connections", connectors, "--each", rounds,
-                      "--rate", connectors / every, "--keep").finish(every * rounds + 60)
+    sent = tool.finish(every * rounds + 60)
     spent, took = place.cpu() - before, time.monotonic() - began
     return {"pings": connectors * rounds, "pings_per_s": round(connectors * rounds / (sent["last"] - sent["first"])),
-            "cpu_pct": round(100 * spent / took, 2), "wait_p50_ms": round(sent["wait_p50"] * 1e3, 2),
-            "wait_p99_ms": round(sent["wait_p99"] * 1e3, 2), "rss_peak_mb": round(place.server.peak, 1)}
+            "cpu_pct": round(100 * spent / took, 2), "cpu_us_per_ping": round(spent / connectors / rounds * 1e6),
+            "wait_p50_ms": round(sent["wait_p50"] * 1e3, 2), "wait_p99_ms": round(sent["wait_p99"] * 1e3, 2),
+            "kb_per_connection": round((place.server.peak - idle) * 1024 / connectors, 1), "rss_peak_mb": round(place.server.peak, 1)}
 
 
 def schedule(place, connectors=100_000):

@@ -1,14 +1,15 @@
 // bundles: connectors of OpenCTI as a load, with what they send as pycti sends it, but without what Python costs.
 //
 //   bundles --mode amqp|api|ping|register --port P --keys FILE --connections K --each N [--first F] [--from M] [--size 3000]
-//           [--objects 1] [--keep] [--rate PER_S] [--limit SECONDS]
+//           [--objects 1] [--keep] [--rate PER_S] [--first-rate PER_S] [--limit SECONDS]
 //
 // K clients, each does one thing after the other, N times:
 //   amqp      connects, logs in, opens a channel, asks for confirms, publishes one bundle, waits for its confirm, says goodbye.
 //             With --keep it stays connected and publishes on.
 //   api       pushes one bundle by `stixBundlePush` and waits for the answer. Without --keep each on a new connection.
 //   ping, register   the calls of that name, by the next connector of FILE each time.
-// With --rate the clients take turns. A connection that the server has closed meanwhile is made anew, as pycti's does.
+// With --rate the clients take turns. With --first-rate each does its first thing, which connects, at that rate; the
+// report counts from the end of that on, as "warm" says. A connection that the server has closed meanwhile is made anew, as pycti's does.
 // FILE has a line for each connector: id user password exchange routing-key work. Client k is connector k, round and round.
 // A bundle has `objects` indicators, `size` bytes together; each has a mark (numbers.h) in its name,
 // the first one of each client M.
@@ -46,7 +47,7 @@ static uint32_t connector_count, client_count, objects;
 static struct client *clients;
 static enum mode mode;
 static int poller, keeps, port;
-static uint64_t each, first, from, started, finished, sent_bytes;
+static uint64_t each, first, from, started, finished, sent_bytes, warm;
 static size_t size;
 static double rate, began, last_at;
 static float *waits;
@@ -62,7 +63,7 @@ static int by_length(const void *a, const void *b) { return (*(const float *)a >
 static void report(int done) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    printf("{\"at\":%.6f,\"bundles\":%lu,\"bytes\":%lu,\"first\":%.6f,\"last\":%.6f,\"cpu\":%.3f,", now(), finished, sent_bytes, began, last_at,
+    printf("{\"at\":%.6f,\"warm\":%s,\"bundles\":%lu,\"bytes\":%lu,\"first\":%.6f,\"last\":%.6f,\"cpu\":%.3f,", now(), warm ? "false" : "true", finished, sent_bytes, began, last_at,
            u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6);
     if (done && finished) {
         qsort(waits, finished, sizeof *waits, by_length);
@@ -337,6 +338,7 @@ int main(int argc, char **argv) {
     size = strtoull(option(argc, argv, "--size", "3000"), NULL, 10);
     objects = (uint32_t)atoi(option(argc, argv, "--objects", "1"));
     rate = atof(option(argc, argv, "--rate", "0"));
+    double rate_after = rate, first_rate = atof(option(argc, argv, "--first-rate", "0"));
     double limit = atof(option(argc, argv, "--limit", "240"));
     keeps = has_option(argc, argv, "--keep");
     read_connectors(option(argc, argv, "--keys", ""));
@@ -346,10 +348,18 @@ int main(int argc, char **argv) {
     if (poller < 0 || !clients || !waits) die("calloc");
     began = now();
     for (uint32_t i = 0; i < client_count; i++) clients[i].index = i, clients[i].socket = -1;
-    double reported = began;
-    while (finished < client_count * each) {
+    double reported = began, start = began;
+    uint64_t due = client_count * each;
+    if (first_rate > 0) warm = client_count, rate = first_rate;
+    while (finished < due) {
+        if (warm && finished == warm) {
+            due -= warm;
+            finished = started = warm = 0;
+            rate = rate_after;
+            began = now();
+        }
         if (rate > 0)
-            while (started < client_count * each && (double)started < (now() - began) * rate && clients[started % client_count].began == 0)
+            while (started < (warm ? warm : due) && (double)started < (now() - began) * rate && clients[started % client_count].began == 0)
                 next(&clients[started % client_count]);
         else
             for (uint32_t i = 0; i < client_count; i++) next(&clients[i]);
@@ -361,7 +371,7 @@ int main(int argc, char **argv) {
             else flush(c);
         }
         if (now() - reported > 0.05) report(0), reported = now();
-        if (now() - began > limit) fprintf(stderr, "not done within %.0f s\n", limit), exit(1);
+        if (now() - start > limit) fprintf(stderr, "not done within %.0f s\n", limit), exit(1);
     }
     report(1);
     return 0;

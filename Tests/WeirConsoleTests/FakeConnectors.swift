@@ -11,9 +11,14 @@ final class FakeConnectors: ConnectorAccess {
     private let given = Mutex<[String]>([])
     private let works: [WorkStatus]
 
-    init(_ statuses: [ConnectorStatus], works: [WorkStatus] = []) {
+    /// What is answered at `/graphql` to this body; without it, the door is closed.
+    typealias Door = @Sendable (String) async -> String
+    private let door: Door?
+
+    init(_ statuses: [ConnectorStatus], works: [WorkStatus] = [], door: Door? = nil) {
         self.statuses = statuses
         self.works = works
+        self.door = door
     }
 
     /// What was ordered: `reset kev by console: wrong year`.
@@ -53,12 +58,23 @@ final class FakeConnectors: ConnectorAccess {
         return 1
     }
 
-    let openCTIConnectionsMost: Int? = nil
+    var openCTIConnectionsMost: Int? { door == nil ? nil : 10 }
 
     func answerOpenCTI(
         method: String, header: @Sendable (String) -> String?,
         body: some AsyncSequence<ByteBuffer, any Error> & Sendable
-    ) async -> OpenCTIAnswer { OpenCTIAnswer(status: 503, headers: [], body: ByteBuffer()) }
+    ) async -> OpenCTIAnswer {
+        var whole = ByteBuffer()
+        do {
+            for try await piece in body { whole.writeImmutableBuffer(piece) }
+        } catch {
+            return OpenCTIAnswer(status: 400, headers: [], body: ByteBuffer())
+        }
+        let answer = await door?(String(buffer: whole)) ?? ""
+        return OpenCTIAnswer(
+            status: 200, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            body: ByteBuffer(string: answer))
+    }
 
     func stopTaking() {}
 }

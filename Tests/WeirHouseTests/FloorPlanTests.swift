@@ -34,7 +34,7 @@ enum FloorPlan {
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors",
         ],
         "WeirConsole": [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirDelivery", "WeirNode",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirNode",
         ],
         "WeirDemo": ["WeirWorld", "WeirGates", "WeirNode"],
         // roof

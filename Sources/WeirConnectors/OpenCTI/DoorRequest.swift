@@ -8,6 +8,8 @@ struct DoorRequest: Sendable {
     var deadline: Moment
     /// The bundle that has gone to the platform already, where the request was too long to be gathered.
     var streamed: StreamedBundle?
+    /// What the platform said to the ping that the request is, where it was known by its bytes.
+    var pinged: Result<ConnectorRecord?, ConnectorFailure>?
 }
 
 /// A bundle whose bytes went to the platform while its request was still coming in. What follows them in the request

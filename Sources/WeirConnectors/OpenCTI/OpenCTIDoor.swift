@@ -33,6 +33,7 @@ package struct OpenCTIDoor: Sendable {
     private let isAllowed: @Sendable (String) async -> Bool
     private let executor: GraphExecutor
     private let documents = GraphDocumentCache()
+    private let pings = RepeatedPings()
     private let memory: DoorMemory
 
     /// - Parameters:
@@ -68,7 +69,8 @@ package struct OpenCTIDoor: Sendable {
         do throws(GraphProblem) {
             let deadline = arrived + min(settings.holdMost, .seconds(240))
             let content = try await reading.read(platform, deadline: deadline)
-            let request = DoorRequest(deadline: deadline, streamed: content.streamed)
+            var request = DoorRequest(deadline: deadline, streamed: content.streamed)
+            if let answer = await repeated(content, &request) { return DoorAnswer(answer) }
             do throws(GraphProblem) {
                 let answer = try await execute(content, request)
                 await content.streamed?.abandon()
@@ -80,6 +82,20 @@ package struct OpenCTIDoor: Sendable {
         } catch {
             return DoorAnswer(.problem(error), status: error.code == .tooLarge ? 413 : 200)
         }
+    }
+
+    /// The answer to a ping that came before, where all is as it was then. Where not, the request keeps what the
+    /// platform said, and is executed.
+    private func repeated(_ content: DoorContent, _ request: inout DoorRequest) async -> ByteBuffer? {
+        guard content.streamed == nil, let ping = pings.ping(content.document) else { return nil }
+        do throws(ConnectorFailure) {
+            let record = try await platform.ping(ping.id, state: ping.state, report: ping.report)
+            if let record, !ping.state.isDifferent(from: record.state) { return ping.answer }
+            request.pinged = .success(record)
+        } catch {
+            request.pinged = .failure(error)
+        }
+        return nil
     }
 
     private func execute(_ content: DoorContent, _ request: DoorRequest) async throws(GraphProblem)
@@ -103,9 +119,13 @@ package struct OpenCTIDoor: Sendable {
             members.append(.init(name: "bundle", value: .streamed))
             variables = .object(members)
         }
-        return try await executor.execute(
-            try documents.document(query), operationName: message["operationName"]?.text, variables: variables,
-            request: request)
+        let document = try documents.document(query)
+        let name = message["operationName"]?.text
+        let answer = try await executor.execute(document, operationName: name, variables: variables, request: request)
+        if let ping = RepeatedPing(document, operationName: name, variables: variables, answer: answer) {
+            pings.remember(ping, for: content.document)
+        }
+        return answer
     }
 
     private func refusal(method: String, header: @Sendable (String) -> String?) async -> DoorAnswer? {
@@ -125,14 +145,19 @@ package struct OpenCTIDoor: Sendable {
             answer.headers.append(("WWW-Authenticate", "Bearer"))
             return answer
         }
-        let type = header("content-type")?.lowercased() ?? "application/json"
+        let type = header("content-type") ?? "application/json"
+        if type == "application/json", header("content-encoding") == nil { return nil }
+        return refusal(type: type.lowercased(), encoding: header("content-encoding")?.lowercased() ?? "identity")
+    }
+
+    private func refusal(type: String, encoding: String) -> DoorAnswer? {
         guard !type.hasPrefix("multipart/") else {
             return DoorAnswer(
                 .problem(
                     GraphProblem(
                         .functional, "Weir takes bundles, not files: uploads (validate before import) are not there.")))
         }
-        guard type.contains("json"), (header("content-encoding") ?? "identity").lowercased() == "identity" else {
+        guard type.contains("json"), encoding == "identity" else {
             return DoorAnswer(
                 .problem(GraphProblem(.badInput, "Send requests as application/json, not compressed.")), status: 415)
         }
@@ -146,9 +171,11 @@ package struct DoorAnswer: Sendable {
     package var headers: [(name: String, value: String)]
     package var body: ByteBuffer
 
-    init(_ answer: GraphAnswer, status: Int = 200) {
+    init(_ answer: GraphAnswer, status: Int = 200) { self.init(answer.value.json, status: status) }
+
+    init(_ body: ByteBuffer, status: Int = 200) {
         self.status = status
         headers = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
-        body = answer.value.json
+        self.body = body
     }
 }

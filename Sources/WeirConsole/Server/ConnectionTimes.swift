@@ -1,6 +1,5 @@
-import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
+import NIOHTTP1
 
 /// Closes a connection that takes its time: one that asks nothing, one whose request has a head but no end (a body
 /// sent a byte a minute), and one that goes on sending what was answered long ago.
@@ -8,10 +7,10 @@ import NIOHTTPTypes
 /// A push at `/graphql` is the exception: its body is not read while its connector's gate holds it, and may be very
 /// long. What counts is the pause between two pieces while Weir waits for one.
 final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     struct Limits: Sendable {
         /// Until a request's head, from the connection's begin or the end of the one before.
@@ -26,7 +25,8 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let limits: Limits
-    private var deadline: Scheduled<Void>?
+    private var deadline = LazyDeadline()
+    private var timer: Scheduled<Void>?
     private var isPush = false
     /// Between a request's head and its end.
     private var isWithinRequest = false
@@ -53,7 +53,7 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
         case .body: break
         case .end:
             isWithinRequest = false
-            cancel()
+            deadline.clear()
             if answersDue == 0 { close(context, in: idle) }
         }
         context.fireChannelRead(data)
@@ -61,7 +61,7 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         // Whether the next piece is waited for is told by the next `read`.
-        if isPieceDue { cancel() }
+        if isPieceDue { deadline.clear() }
         context.fireChannelReadComplete()
     }
 
@@ -82,19 +82,34 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        cancel()
+        end()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
 
-    private func cancel() {
-        deadline?.cancel()
-        deadline = nil
+    private func end() {
+        deadline.clear()
+        timer?.cancel()
+        timer = nil
     }
 
     private func close(_ context: ChannelHandlerContext, in time: TimeAmount) {
-        deadline?.cancel()
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: time) { context.close(promise: nil) }
+        guard let next = deadline.move(to: context.eventLoop.now + time) else { return }
+        timer?.cancel()
+        set(context, for: next)
+    }
+
+    private func set(_ context: ChannelHandlerContext, for next: NIODeadline) {
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.look(context) }
+    }
+
+    private func look(_ context: ChannelHandlerContext) {
+        timer = nil
+        switch deadline.look(at: context.eventLoop.now) {
+        case .passed: context.close(promise: nil)
+        case .again(let next): set(context, for: next)
+        case .none: break
+        }
     }
 }

@@ -86,11 +86,12 @@ package struct ConsoleServer: Service {
         let places = ConnectionPlaces(
             pagesMost: Self.connectionsMost, doorMost: observatory.node.connectors?.openCTIConnectionsMost ?? 0,
             log: world.log)
+        let door = openCTI.map { ShortDoor($0, time: world.time) }
         return Application(
             router: router,
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: Self.handlers(places))),
+            server: HTTPServerBuilder { responder in
+                ConsoleChannel(responder: responder, door: door) { Self.guards(places) }
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: places),
@@ -101,7 +102,7 @@ package struct ConsoleServer: Service {
             logger: logger)
     }
 
-    private static func handlers(_ places: ConnectionPlaces) -> [any RemovableChannelHandler] {
+    private static func guards(_ places: ConnectionPlaces) -> [any RemovableChannelHandler] {
         let times = ConnectionTimes(times)
         return places.doorMost == 0 ? [times] : [DoorConnection(places, path: OpenCTIEndpoint.path), times]
     }
@@ -118,13 +119,17 @@ package struct ConsoleServer: Service {
         return router
     }
 
+    /// `nil` where no connectors are let in.
+    private var openCTI: OpenCTIEndpoint? {
+        guard let connectors = observatory.node.connectors, connectors.openCTIConnectionsMost != nil else { return nil }
+        return OpenCTIEndpoint(connectors: connectors)
+    }
+
     private func addRoutes(to router: Router<BasicRequestContext>) {
         let streams = StreamLimit(capacity: Self.streamsMost)
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
-        if let connectors = observatory.node.connectors, connectors.openCTIConnectionsMost != nil {
-            OpenCTIEndpoint(connectors: connectors).add(to: router)
-        }
+        openCTI?.add(to: router)
     }
 }

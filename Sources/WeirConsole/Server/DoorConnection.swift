@@ -1,16 +1,15 @@
-import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
+import NIOHTTP1
 
 /// Gives a connection one of the door's places with its first request for it, and gives the place back.
 ///
 /// While the door is crowded, an answer says `Connection: close`: a connector that pings every 40 s would else keep its
 /// place in between. Unlike a timeout, that never hits a request that is on its way.
 final class DoorConnection: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     private let places: ConnectionPlaces
     private let path: String
@@ -26,8 +25,8 @@ final class DoorConnection: ChannelDuplexHandler, RemovableChannelHandler {
         self.path = path
     }
 
-    static func isFor(_ path: String, _ request: HTTPRequest) -> Bool {
-        request.path.map { $0 == path || $0.hasPrefix(path + "?") } ?? false
+    static func isFor(_ path: String, _ request: HTTPRequestHead) -> Bool {
+        request.uri == path || request.uri.hasPrefix(path) && request.uri.dropFirst(path.count).first == "?"
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -48,9 +47,9 @@ final class DoorConnection: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head(var head) where isInside && places.isCrowded && head.status.kind != .informational:
+        case .head(var head) where isInside && places.isCrowded && head.status.code >= 200:
             isLast = true
-            head.headerFields[.connection] = "close"
+            head.headers.replaceOrAdd(name: "connection", value: "close")
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end where isLast:
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
@@ -76,13 +75,14 @@ final class DoorConnection: ChannelDuplexHandler, RemovableChannelHandler {
             + #"\#(places.doorMost), or its descriptors are used up. Start it again later.","#
             + #""name":"SERVICE_UNAVAILABLE","extensions":{"code":"SERVICE_UNAVAILABLE"}}],"data":null}"#
         let body = ByteBuffer(string: text)
-        var head = HTTPResponse(status: .serviceUnavailable)
-        head.headerFields = [
-            .contentType: "application/json; charset=utf-8", .contentLength: String(body.readableBytes),
-            .connection: "close", .retryAfter: "60",
-        ]
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .serviceUnavailable,
+            headers: [
+                "content-type": "application/json; charset=utf-8", "content-length": String(body.readableBytes),
+                "connection": "close", "retry-after": "60",
+            ])
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
     }

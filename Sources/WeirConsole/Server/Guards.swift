@@ -52,24 +52,32 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
 }
 
 /// Headers that every answer carries. Source: OWASP ASVS 5.0, chapter 3.4.
-struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
+enum SecurityFields {
+    static let all = [
+        ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
+        // Not `no-referrer`: with it a browser sends `Origin: null` from our own forms, and they would be refused.
+        ("Referrer-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"), ("Cache-Control", "no-store"),
+    ]
+
     static var policy: String {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
             + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
             + "trusted-types 'none'"
     }
 
+    static func has(_ name: String) -> Bool { all.contains { $0.0 == name } }
+}
+
+/// Puts them on what the router answers.
+struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
+    private let fields = SecurityFields.all.compactMap { name, value in HTTPField.Name(name).map { ($0, value) } }
+
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
-        response.headers[.contentSecurityPolicy] = Self.policy
-        response.headers[.xContentTypeOptions] = "nosniff"
-        // Not `no-referrer`: with it a browser sends `Origin: null` from our own forms, and they would be refused.
-        response.headers[.referrerPolicy] = "same-origin"
-        response.headers[.crossOriginOpenerPolicy] = "same-origin"
-        response.headers[.crossOriginResourcePolicy] = "same-origin"
-        response.headers[.cacheControl] = "no-store"
+        for (name, value) in fields { response.headers[name] = value }
         return response
     }
 }
@@ -115,10 +123,8 @@ struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
 }
 
 extension HTTPField.Name {
-    // The names are constants of RFC 9110's token form, so none of these is empty.
+    // A constant of RFC 9110's token form, so it is one.
     static let secFetchSite = constant("Sec-Fetch-Site")
-    static let referrerPolicy = constant("Referrer-Policy")
-    static let crossOriginOpenerPolicy = constant("Cross-Origin-Opener-Policy")
 
     private static func constant(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is not a header's name") }

@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import Testing
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirConnectors
@@ -90,6 +91,24 @@ struct OpenCTIDoorTests {
         _ = await stage.ask(#"mutation { resetStateConnector(id: "a") { id connector_state } }"#)
         #expect(await stage.ask(PyctiRequests.ping, variables).contains(#""connector_state":null"#))
         #expect(await stage.ask(PyctiRequests.ping, variables).contains(#""connector_state":"{}""#))
+    }
+
+    @Test("answers a ping that comes again as the first time, and it is a sign of life each time")
+    func again() async throws {
+        let stage = DoorStage()
+        try await stage.register("a")
+        let variables = PyctiRequests.pingVariables("a", state: #""{}""#)
+        let first = await stage.ask(PyctiRequests.ping, variables)
+        stage.time.advance(by: .seconds(40))
+        #expect(await stage.ask(PyctiRequests.ping, variables) == first)
+        #expect(await stage.platform.connector("a")?.lastPing == stage.time.wall)
+        // With the same bytes, but what it asks for is not in them.
+        let other = "mutation { pingConnector(id: \"a\", state: \"{}\") { connector_state updated_at } }"
+        let before = await stage.ask(other)
+        stage.time.advance(by: .seconds(40))
+        #expect(await stage.ask(other) != before)
+        stage.platform.state.withLock { $0.records = [] }
+        #expect(await stage.ask(PyctiRequests.ping, variables).contains("No connector found"))
     }
 
     @Test("says so when a connector that pings is unknown")

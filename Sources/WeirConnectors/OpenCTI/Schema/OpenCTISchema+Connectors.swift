@@ -28,7 +28,13 @@ extension OpenCTISchema {
             ) { call in
                 let id = try call.requiredText("id")
                 let report = try OpenCTISchema.report(call.arguments["connectorInfo"] ?? .null)
-                guard let record = try await platform.ping(id, state: call.text("state"), report: report) else {
+                let record =
+                    if let pinged = call.request.pinged {
+                        try pinged.get()
+                    } else {
+                        try await platform.ping(id, state: call.text("state"), report: report)
+                    }
+                guard let record else {
                     throw ConnectorFailure(
                         .unknownConnector, "No connector found with the id \(id): start it again to register it.")
                 }
