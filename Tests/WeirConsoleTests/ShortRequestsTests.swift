@@ -33,14 +33,14 @@ struct ShortRequestsTests {
             var answers: [HTTPFields] = []
             for body in ["{}", long, "{}"] {
                 let answer = try await client.execute(
-                    uri: "/graphql", method: .post, headers: [.host: "127.0.0.1"], body: ByteBuffer(string: body))
+                    uri: "/graphql", method: .post, body: ByteBuffer(string: body))
                 #expect(answer.status == .ok && String(buffer: answer.body) == "\(body.utf8.count)")
                 #expect(answer.headers[.date] != nil)
                 var fields = answer.headers
                 fields[.date] = nil
                 fields[.contentLength] = nil
                 answers.append(fields)
-                let page = try await client.execute(uri: "/livez", method: .get, headers: [.host: "127.0.0.1"])
+                let page = try await client.execute(uri: "/livez", method: .get)
                 #expect(page.status == .ok)
             }
             let texts = answers.map { $0.map { "\($0.name.canonicalName): \($0.value)" }.sorted() }
@@ -120,7 +120,7 @@ struct ShortRequestsTests {
                 channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
             }.get()
             #expect(channel.isActive == isAsking)
-            opened.yield()
+            if isAsking { opened.yield() }
             try await channel.closeFuture.get()
             if isAsking { #expect(try await channel.readOutbound(as: HTTPServerResponsePart.self) != nil) }
         }
