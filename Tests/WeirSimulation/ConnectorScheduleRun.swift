@@ -24,12 +24,14 @@ final class ConnectorScheduleRun: Sendable {
     init(seed: UInt64) {
         simulation = Simulation(seed: seed)
         plan = ConnectorSchedulePlan(simulation)
-        time = SettableTime(simulation)
+        time = SettableTime(simulation, start: plan.start)
         var world = World.simulated(simulation, files: SimulatedDisk(seed: seed))
         world.time = time
         self.world = world
-        for (index, schedule) in plan.schedules.enumerated() {
-            state.withLock { $0.connectors["c\(index)"] = WatchedConnector(schedule: schedule) }
+        for (index, entry) in plan.entries.enumerated() {
+            state.withLock {
+                $0.connectors["c\(index)"] = WatchedConnector(schedule: entry.schedule, cronGap: entry.cronGap)
+            }
         }
     }
 
@@ -58,6 +60,7 @@ final class ConnectorScheduleRun: Sendable {
     }
 
     private func life(for duration: Duration, isLast: Bool) async {
+        simulation.note("a new life")
         let runner = newRunner()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await runner.run() }
@@ -80,13 +83,14 @@ final class ConnectorScheduleRun: Sendable {
         let runner = ScheduleRunner(
             world, tuning: tuning, sleepMost: .minutes(5),
             .init(
-                level: { id in self.state.withLock { $0.connectors[id].map { ByteCount($0.level) } } },
-                remember: { id, memory in self.state.withLock { $0.connectors[id]?.memory = memory } },
+                level: { id in
+                    self.state.withLock { state in
+                        state.connectors[id].flatMap { $0.isUnreadable ? nil : ByteCount($0.level) }
+                    }
+                },
+                remember: { try await self.remember($1, of: $0) },
                 report: { self.note($0) }))
-        let connectors = state.withLock { state in
-            for id in state.connectors.keys { state.connectors[id]?.isPostponed = false }
-            return state.connectors.sorted { $0.key < $1.key }
-        }
+        let connectors = state.withLock { $0.connectors.sorted { $0.key < $1.key } }
         for (id, connector) in connectors {
             runner.add(
                 id, connector.schedule, memory: connector.memory, isPaused: connector.isPaused,
@@ -107,42 +111,34 @@ final class ConnectorScheduleRun: Sendable {
         if !isCalm && below(4) == 0 { throw RunFailure("http_503", "The source answered 503.") }
         change(id) { $0.level += Int64(self.below(300)) * 1_000_000 }
         let memory = occasion.memoryNow()
-        change(id) {
-            $0.memory = memory
-            $0.successes += 1
-            $0.lastEnd = self.time.now
-            let isByTime = ![.person, .retry].contains(occasion.start.reason)
-            $0.lastDue = isByTime ? occasion.start.due : nil
-            $0.forward = .zero
-            $0.backAtPlan = $0.backAtEnd
-            $0.backAtEnd = $0.back
-        }
+        change(id) { $0.ends(occasion.start, memory, at: self.time.now) }
+        simulation.note("\(id) ends: \(memory)")
         // What comes after the commit can be lost with a crash, and may not be repeated.
         try? await time.sleep(for: .milliseconds(below(50)))
         return memory
+    }
+
+    /// What the ledger does: now and then slowly, so that a crash may come before or after it.
+    private func remember(_ memory: ScheduleMemory, of id: ConnectorID) async throws {
+        if below(4) == 0 { try await time.sleep(for: .milliseconds(below(2_000))) }
+        change(id) { $0.memory = memory }
+        if below(4) == 0 { try? await time.sleep(for: .milliseconds(below(2_000))) }
     }
 
     private func note(_ report: RunReport) {
         switch report {
         case .started(let start):
             simulation.note("\(start.connector) starts: \(start.reason), due \(start.due)")
-            change(start.connector) { connector in
-                if let complaint = connector.complaint(about: start, at: self.time.now) {
-                    self.fail("\(start.connector) (\(connector.schedule.timing)): \(complaint)")
-                }
-                connector.runs += 1
-                if connector.isPostponed { connector.releases += 1 }
-                connector.isPostponed = false
-            }
-        case .postponed(let id, _):
-            change(id) { connector in
-                if connector.isPostponed { self.fail("\(id) was postponed twice") }
-                if !connector.isFull { self.fail("\(id) was postponed at level \(connector.level)") }
-                connector.isPostponed = true
-                connector.postponements += 1
-            }
+            change(start.connector) { self.complain($0.begins(start, at: self.time.now), of: start.connector, $0) }
+        case .postponed(let id, let postponement):
+            simulation.note("\(id) is postponed")
+            change(id) { self.complain($0.wasPostponed(postponement), of: id, $0) }
         case .succeeded, .failed, .stopped: return
         }
+    }
+
+    private func complain(_ complaint: String?, of id: ConnectorID, _ connector: WatchedConnector) {
+        if let complaint { fail("\(id) (\(connector.schedule.timing)): \(complaint)") }
     }
 
     /// The receivers: now and then away for hours.
@@ -168,7 +164,7 @@ final class ConnectorScheduleRun: Sendable {
     private func disturb(_ runner: ScheduleRunner) {
         let ids = state.withLock { $0.connectors.keys.sorted() }
         let id = ids[below(ids.count)]
-        switch below(12) {
+        switch below(15) {
         case 0, 1: jump(.seconds((below(2) == 0 ? 1 : -1) * below([5, 600, 7_200, 200_000][below(4)])))
         case 2:
             change(id) { $0.isPaused = true }
@@ -176,9 +172,13 @@ final class ConnectorScheduleRun: Sendable {
         case 3, 4:
             change(id) { $0.isPaused = false }
             runner.resume(id)
-        case 5: runner.runNow(id)
+        case 5:
+            change(id) { $0.wasAsked = true }
+            runner.runNow(id)
         case 6: runner.stopRun(id)
         case 7: replace(id, runner)
+        case 8: change(id) { $0.isUnreadable.toggle() }
+        case 9, 10: cross(id, runner)
         default: return
         }
     }
@@ -191,14 +191,29 @@ final class ConnectorScheduleRun: Sendable {
         }
     }
 
+    /// Another threshold: what was full has room, and the other way round.
+    private func cross(_ id: ConnectorID, _ runner: ScheduleRunner) {
+        let megabytes = [1, 100, 500, 2_000][below(4)]
+        guard let schedule = state.withLock({ $0.connectors[id]?.schedule }), schedule.threshold != nil else { return }
+        simulation.note("\(id) gets the threshold \(megabytes) MB")
+        var changed = schedule
+        changed.threshold = .megabytes(Int64(megabytes))
+        set(changed, of: id, runner)
+    }
+
     /// Other settings, by another connector's.
     private func replace(_ id: ConnectorID, _ runner: ScheduleRunner) {
-        let schedule = plan.schedules[below(plan.schedules.count)]
-        simulation.note("\(id) gets another schedule: \(schedule.timing)")
+        let entry = plan.entries[below(plan.entries.count)]
+        simulation.note("\(id) gets another schedule: \(entry.schedule.timing)")
         change(id) {
-            $0.schedule = schedule
+            $0.cronGap = entry.cronGap
             $0.forgetTimes()
         }
+        set(entry.schedule, of: id, runner)
+    }
+
+    private func set(_ schedule: ConnectorSchedule, of id: ConnectorID, _ runner: ScheduleRunner) {
+        change(id) { $0.schedule = schedule }
         runner.add(id, schedule, run: SimulatedRun { try await self.perform($0) })
     }
 
@@ -208,7 +223,10 @@ final class ConnectorScheduleRun: Sendable {
     private func calm(_ runner: ScheduleRunner) async {
         state.withLock { state in
             state.isCalm = true
-            for id in state.connectors.keys { state.connectors[id]?.isPaused = false }
+            for id in state.connectors.keys {
+                state.connectors[id]?.isPaused = false
+                state.connectors[id]?.isUnreadable = false
+            }
         }
         let ids = state.withLock { $0.connectors.keys.sorted() }
         for id in ids { runner.resume(id) }

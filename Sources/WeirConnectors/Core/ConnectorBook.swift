@@ -50,10 +50,12 @@ final class ConnectorBook: Sendable {
         listeners.withLock { $0.written = body }
     }
 
+    /// - Parameter body: called when a gate changes, with the bytes in its queue, `nil` when that is unknown.
     func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
         listeners.withLock { $0.transition = body }
     }
 
+    /// - Parameter body: called before what is pushed is held, and after it is let in again.
     func whenHeld(_ body: @escaping @Sendable (ConnectorID, Bool) -> Void) { listeners.withLock { $0.hold = body } }
 
     func held(_ id: ConnectorID, _ isHeld: Bool) { listeners.withLock { $0.hold }(id, isHeld) }

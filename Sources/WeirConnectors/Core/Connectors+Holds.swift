@@ -6,10 +6,6 @@ import WeirWorld
 // A person holds a connector, and lets it go. Whether it is held is kept with the marks of its queue, so that a restart
 // does not let it go; whoever starts runs follows.
 extension Connectors {
-    /// Whoever starts runs hears of it: none begins while a person holds the connector.
-    /// - Parameter body: called before what is pushed is held, and after it is let in again.
-    package func whenHeld(_ body: @escaping @Sendable (ConnectorID, _ isHeld: Bool) -> Void) { book.whenHeld(body) }
-
     package func isHeld(_ id: ConnectorID) -> Bool { book.with { $0.slots[id]?.gate.pausedBy != nil } }
 
     /// Holds a connector or lets it go. Who wanted it and why is written in the same transaction, before anything

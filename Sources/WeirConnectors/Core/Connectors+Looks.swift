@@ -26,12 +26,6 @@ package struct ConnectorLook: Sendable {
 }
 
 extension Connectors {
-    /// Whoever puts runs off hears of it when a gate changes: then there may be room again.
-    /// - Parameter body: called with the bytes in the queue, `nil` when that is unknown.
-    package func whenGateChanges(_ body: @escaping @Sendable (ConnectorID, Int64?) -> Void) {
-        book.whenGateChanges(body)
-    }
-
     /// Of all connectors, in no order.
     package var ids: [ConnectorID] { book.with { Array($0.registry.entries.keys) } }
 

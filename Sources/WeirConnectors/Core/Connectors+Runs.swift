@@ -1,8 +1,24 @@
+import WeirGates
 import WeirWorld
 
 // The runs of connectors that Weir runs itself: how they begin, what is remembered of them, and what is left of those
 // that a stop cut off. How they end: `finishRun`.
 extension Connectors {
+    /// Who starts the runs: it reads the levels of the work queues, writes down what must be kept of runs, hears of
+    /// gates that open, and starts nothing of a connector that a person holds.
+    package func runner(
+        tuning: Scheduler.Tuning = .init(), report: @escaping @Sendable (RunReport) -> Void
+    ) -> ScheduleRunner {
+        let runner = ScheduleRunner(
+            world, tuning: tuning,
+            ScheduleRunner.Surroundings(
+                level: { [self] in await queueLevel($0).map { ByteCount($0.bytes) } },
+                remember: { [self] in try await remember($1, of: $0) }, report: report))
+        book.whenGateChanges { [weak runner] id, level in runner?.levelChanged(id, level.map { ByteCount($0) }) }
+        book.whenHeld { [weak runner] id, isHeld in isHeld ? runner?.pause(id) : runner?.resume(id) }
+        return runner
+    }
+
     /// A run begins. A reset from now on counts for the run: its state is dropped at its end.
     package func runBegins(_ id: ConnectorID) { book.with { $0.registry.runBegins(id) } }
 

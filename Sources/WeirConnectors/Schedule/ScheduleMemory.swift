@@ -11,6 +11,9 @@ package struct ScheduleMemory: Sendable, Hashable, Codable {
     package var nextRun: WallTime?
     /// Whether a run was ever begun: the first one may be exempt from the gate, one after a crash is not.
     package var hasBegun = false
+    /// When the run was due that was put off and has not ended well since: it happens, also after a restart, whatever
+    /// becomes of missed runs.
+    package var postponedDue: WallTime?
     /// The timing that `nextRun` was computed with; another one computes it again.
     package var timing: String?
 
@@ -23,6 +26,7 @@ package struct ScheduleMemory: Sendable, Hashable, Codable {
         if let time = lastRun, !range.contains(time) { memory.lastRun = nil }
         if let time = lastDue, !range.contains(time) { memory.lastDue = nil }
         if let time = nextRun, !range.contains(time) { memory.nextRun = nil }
+        if let time = postponedDue, !range.contains(time) { memory.postponedDue = nil }
         return memory
     }
 }

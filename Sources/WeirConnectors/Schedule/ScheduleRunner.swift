@@ -10,7 +10,8 @@ package final class ScheduleRunner: Sendable {
     package struct Surroundings: Sendable {
         /// Bytes that wait in a connector's queue, counted now; `nil` where that cannot be known.
         package var level: @Sendable (ConnectorID) async -> ByteCount?
-        /// Makes durable what must be known before an exempt first run begins.
+        /// Makes durable what must be known of a run before it is over: that an exempt first one begins, that one was
+        /// put off, that a person stopped one that had been.
         package var remember: @Sendable (ConnectorID, ScheduleMemory) async throws -> Void
         package var report: @Sendable (RunReport) -> Void
 
@@ -138,8 +139,8 @@ package final class ScheduleRunner: Sendable {
             group.addTask { [self] in await measure(id, ticket: ticket) }
         case .start(let start):
             group.addTask { [self] in await perform(start) }
-        case .postponed(let id, let postponement):
-            postponed(id, postponement)
+        case .postponed(let id, _):
+            preconditionFailure("the run of \(id) was put off without a measurement")
         case .stop(_, let ticket):
             state.withLock { $0.stops[ticket] }?.poke()
         }
@@ -154,16 +155,29 @@ package final class ScheduleRunner: Sendable {
             switch action {
             // In this task: between the measurement and the run nothing else comes in.
             case .start(let start): await perform(start)
-            case .postponed(let id, let postponement): postponed(id, postponement)
+            case .postponed(_, let postponement): await postpone(id, ticket: ticket, postponement)
             case .measure, .stop: continue
             }
         }
     }
 
-    private func postponed(_ id: ConnectorID, _ postponement: Postponement) {
+    private func postpone(_ id: ConnectorID, ticket: UInt64, _ postponement: Postponement) async {
+        await keep(state.withLock { $0.scheduler.memory(postponing: id) }, of: id)
         world.log.notice(
             "A run was postponed.", metadata: ["connector": "\(id)", "reason": "\(postponement.reason.sentence)"])
         surroundings.report(.postponed(id, postponement))
+        let clock = world.time.reading
+        state.withLock { $0.scheduler.wasKept(id, ticket: ticket, at: clock) }
+        bell.poke()
+    }
+
+    private func keep(_ memory: ScheduleMemory?, of id: ConnectorID) async {
+        guard let memory else { return }
+        do { try await surroundings.remember(id, memory) } catch {
+            world.log.warning(
+                "What became of a run could not be written down; a restart would not know it.",
+                metadata: ["connector": "\(id)", "error": "\(error)"])
+        }
     }
 
     // MARK: A run
@@ -186,6 +200,10 @@ package final class ScheduleRunner: Sendable {
             surroundings.report(.succeeded(start, kept))
         } catch is CancellationError {
             outcome = .stopped
+            // By a person: it is done with. With Weir: it is still to come.
+            if !Task.isCancelled {
+                await keep(state.withLock { $0.scheduler.memory(stopping: start.connector) }, of: start.connector)
+            }
             surroundings.report(.stopped(start))
         } catch {
             let failure = error as? RunFailure ?? RunFailure("run_failed", "\(error)".clipped(to: 500))

@@ -16,6 +16,21 @@ extension Scheduler {
         entry.isPaused = isPaused
         let slot = insert(entry)
         plan(slot, isStart: true, clock: clock)
+        restorePostponement(slot, clock: clock)
+    }
+
+    /// A run that was put off before a restart is put off still: it is looked at soon.
+    private mutating func restorePostponement(_ slot: Int, clock: ClockReading) {
+        guard let entry = entries[slot], let due = entry.memory.postponedDue else { return }
+        change(slot) {
+            // Of times on a grid, the one after it stays.
+            if entry.schedule.timing.isOnGrid, entry.due > clock.wall { $0.dueAfterwards = entry.due }
+            $0.due = min(due, clock.wall)
+            $0.postponement = Postponement(
+                since: $0.due, level: nil, threshold: entry.schedule.threshold ?? .zero, looks: 0)
+        }
+        guard !entry.isPaused else { return }
+        wait(slot, for: spread(over: overdueCount), clock: clock)
     }
 
     /// New settings. A run that goes on is left alone; what comes after it follows them.
@@ -82,7 +97,8 @@ extension Scheduler {
             return wait(slot, for: spread(over: 1), clock: clock)
         }
         guard let due = entry.resumedRun(entry.due, at: clock.wall) else { return }
-        schedule(slot, at: due, reason: entry.memory.hasBegun ? .scheduled : .first, clock: clock)
+        let reason: RunReason = !entry.memory.hasBegun ? .first : due <= clock.wall ? .missed : .scheduled
+        schedule(slot, at: due, reason: reason, clock: clock)
     }
 
     /// A person stops the run that goes on; the next one comes at its time.
@@ -130,7 +146,7 @@ extension Scheduler {
                 $0.dueAfterwards = nil
             }
         }
-        let isMissed = known.map { $0 < clock.wall } ?? (due < clock.wall)
+        let isMissed = known.map { $0 < clock.wall } ?? false || due <= clock.wall
         schedule(slot, at: due, reason: !memory.hasBegun ? .first : isMissed ? .missed : .scheduled, clock: clock)
         // Many that are overdue at a start of Weir do not start at once.
         if isStart, due <= clock.wall, let moment = heap.due(of: slot) {

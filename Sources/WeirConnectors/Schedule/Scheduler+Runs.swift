@@ -71,17 +71,44 @@ extension Scheduler {
         postponement.level = level
         postponement.threshold = threshold
         postponement.looks += 1
+        change(slot) {
+            $0.postponement = postponement
+            $0.memory.postponedDue = $0.memory.postponedDue ?? $0.due
+        }
+        // The first time it is written down before anything else happens to the connector.
+        if entry.postponement == nil { return [.postponed(entry.id, postponement)] }
+        waitForRoom(slot, clock: clock)
+        return []
+    }
+
+    /// What must be durable of a run that was put off.
+    package func memory(postponing id: ConnectorID) -> ScheduleMemory? {
+        slot(id).flatMap { entries[$0]?.memory }
+    }
+
+    /// That a run was put off is written down; or cannot be, and then holds as long as Weir runs.
+    package mutating func wasKept(_ id: ConnectorID, ticket: UInt64, at clock: ClockReading) {
+        look(at: clock)
+        guard let slot = slot(id), let entry = entries[slot], entry.state == .measuring, entry.ticket == ticket else {
+            return
+        }
+        if entry.isRemoved { return erase(slot) }
+        // What a person said meanwhile.
+        if entry.wantsRun { return askForRun(slot, clock: clock) }
+        if entry.isPaused && entry.reason != .person { return change(slot) { $0.state = .idle } }
+        waitForRoom(slot, clock: clock)
+    }
+
+    private mutating func waitForRoom(_ slot: Int, clock: ClockReading) {
+        guard let entry = entries[slot] else { return }
         // A person who asked for a run does not wait a period for it.
         if entry.schedule.release == .period, entry.reason != .person,
             let next = entry.schedule.retriedRun(at: clock.wall)
         {
-            change(slot) { $0.postponement = postponement }
             schedule(slot, at: next, reason: entry.reason, clock: clock)
         } else {
-            change(slot) { $0.postponement = postponement }
             wait(slot, for: tuning.recheck * (1 - random.fraction() / 4), clock: clock)
         }
-        return entry.postponement == nil ? [.postponed(entry.id, postponement)] : []
     }
 
     /// The level of a queue fell (or rose): a postponed run that has room now is looked at soon, spread by chance over
@@ -106,7 +133,19 @@ extension Scheduler {
         memory.nextRun =
             entry.dueAfterwards.flatMap { entry.resumedRun($0, at: clock.wall) }
             ?? entry.schedule.nextRun(after: entry.due, endedAt: clock.wall)
+        memory.postponedDue = nil
         memory.timing = entry.schedule.timing.description
+        return memory
+    }
+
+    /// What must be durable before a person's stop of the run that goes on counts; `nil` where nothing must: one that
+    /// was put off before would come again after a restart.
+    package func memory(stopping id: ConnectorID) -> ScheduleMemory? {
+        guard let slot = slot(id), let entry = entries[slot], !entry.isRemoved, entry.memory.postponedDue != nil else {
+            return nil
+        }
+        var memory = entry.memory
+        memory.postponedDue = nil
         return memory
     }
 
@@ -153,6 +192,7 @@ extension Scheduler {
                 $0.state = .idle
                 $0.failures = 0
                 $0.backoff = $0.schedule.newBackoff
+                $0.memory.postponedDue = nil
             }
             let next =
                 entry.dueAfterwards.flatMap { entry.resumedRun($0, at: clock.wall) }

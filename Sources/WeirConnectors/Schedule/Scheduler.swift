@@ -19,7 +19,7 @@ package struct Scheduler: Sendable {
         case measure(ConnectorID, ticket: UInt64)
         /// Begin the run; call `ended` when it is over, whatever happens.
         case start(RunStart)
-        /// A run was put off; said once, not at every look.
+        /// A run was put off; said once, not at every look. Write down `memory(postponing:)`, then call `wasKept`.
         case postponed(ConnectorID, Postponement)
         /// Cancel the run; `ended` is still to come.
         case stop(ConnectorID, ticket: UInt64)

@@ -9,15 +9,7 @@ import WeirWorld
 
 extension NodeConnectors {
     func runner(_ platform: Connectors) -> ScheduleRunner {
-        let runner = ScheduleRunner(
-            world,
-            ScheduleRunner.Surroundings(
-                level: { await platform.queueLevel($0).map { ByteCount($0.bytes) } },
-                remember: { try await platform.remember($1, of: $0) },
-                report: { [weak self] in self?.note($0) }))
-        platform.whenGateChanges { [weak runner] id, level in runner?.levelChanged(id, level.map { ByteCount($0) }) }
-        platform.whenHeld { [weak runner] id, isHeld in isHeld ? runner?.pause(id) : runner?.resume(id) }
-        return runner
+        platform.runner { [weak self] in self?.note($0) }
     }
 
     /// Registers the connectors of the configuration and gives their runs to the scheduler, with what is remembered.

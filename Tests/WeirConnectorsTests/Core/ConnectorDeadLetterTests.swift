@@ -117,7 +117,7 @@ struct ConnectorHoldTests {
             #expect(connectors.isHeld("c"))
             #expect(await connectors.queueLevel("c") == nil, "a held queue counts as full")
             await confirmation(expectedCount: 1) { heard in
-                connectors.whenHeld { id, isHeld in if id == "c", !isHeld { heard() } }
+                connectors.book.whenHeld { id, isHeld in if id == "c", !isHeld { heard() } }
                 // The gate's own order is the same thing.
                 #expect(gates.order(.release(by: "bob"), "connector/c"))
             }

@@ -23,6 +23,7 @@ struct SchedulerBench {
             switch action {
             case .measure(let id, let ticket):
                 take(scheduler.measured(id, ticket: ticket, level: level, at: clock))
+                scheduler.wasKept(id, ticket: ticket, at: clock)
             case .start(let start): starts.append(start)
             case .postponed(_, let postponement): postponed.append(postponement)
             case .stop(_, let ticket): stops.append(ticket)
