@@ -181,7 +181,7 @@ def test_kill_in_the_middle(tmp_path, feed, feed_server):
 
 
 def test_tls(tmp_path, feed, feed_server):
-    """A server of an authority that is not known is not asked; with `tls.ca` and a certificate of ours it is."""
+    """A server of an authority that is not known is not asked; with `tls.ca` and a certificate of ours it is. It may not lead to plain text."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
@@ -193,10 +193,18 @@ def test_tls(tmp_path, feed, feed_server):
         return str(chain), str(key)
 
     chain, key = issue("127.0.0.1")
-    source = feed_server(lambda *_: [{"n": 1}], context=feeds.tls_context(chain, key, client_ca=str(tmp_path / "ca.pem")))
+    plain = feed_server(lambda *_: [{"n": 2}])
+    moved = (302, {"Location": f"{plain.url}/feed"}, b"")
+    source = feed_server(lambda path, *_: moved if path == "/moved" else [{"n": 1}], context=feeds.tls_context(chain, key, client_ca=str(tmp_path / "ca.pem")))
     server = feed(url=source.url)
     assert "certificate cannot be verified" in trouble(server)
     ours, our_key = issue("weir.example.com")
     server.configuration["connectors"]["feed"]["tls"] = {"ca": str(tmp_path / "ca.pem"), "certificate": ours, "key": our_key}
     server.restart()
     until("its event came", lambda: [found["n"] for found in objects(tmp_path / "out")] == [1])
+    server.configuration["connectors"]["feed"]["url"] = f"{source.url}/moved"
+    server.restart()
+    run = server.command("connector", "run", "feed")
+    assert run.returncode == 0, run
+    assert "moved from https to http" in trouble(server)
+    assert plain.requests == []

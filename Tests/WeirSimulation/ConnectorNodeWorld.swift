@@ -73,6 +73,8 @@ struct ConnectorNumbers {
     private(set) var known: Set<Int> = [0]
     /// A person reset its state while the run under way went on: it drops its state at its end.
     private var wasReset = false
+    /// A reset is on its way to disk.
+    private var isResetting = false
     /// Events by their text, with their bytes in the queue: those that were acknowledged.
     private(set) var acknowledged: [String: Int64] = [:]
     private var events = 0
@@ -81,6 +83,7 @@ struct ConnectorNumbers {
     /// - Returns: what is wrong with the state that it finds.
     mutating func begins(at number: Int) -> String? {
         wasReset = false
+        isResetting = false
         guard known.contains(number) else { return "a run finds the state \(number), and \(known.sorted()) is known" }
         known = [number]
         return nil
@@ -95,12 +98,16 @@ struct ConnectorNumbers {
 
     /// The end of a run is on its way to disk, and then there.
     mutating func isEnding(_ number: Int) { known.formUnion(wasReset ? [0] : [number]) }
-    mutating func hasEnded(_ number: Int) { known = wasReset ? [0] : known.contains(0) ? [0, number] : [number] }
+    mutating func hasEnded(_ number: Int) { known = wasReset ? [0] : isResetting ? [0, number] : [number] }
 
     /// A reset is on its way to disk, and then there.
-    mutating func isReset() { known.insert(0) }
+    mutating func isReset() {
+        isResetting = true
+        known.insert(0)
+    }
     mutating func hasReset() {
         wasReset = true
+        isResetting = false
         known = [0]
     }
 

@@ -12,7 +12,7 @@ package struct ConnectorDeadLetter: Sendable {
     package var reason: Reason
     package var attempts: Int
     package var work: WorkID?
-    /// Of the whole bundle; `nil` where that is in a file.
+    /// Of the whole bundle; `nil` where nobody has written it down.
     package var bytes: Int64?
     /// Its beginning, or all of it.
     package var content: ByteBuffer
@@ -179,7 +179,7 @@ extension Connectors {
         let shown = min(kept, excerpt ?? .max)
         return ConnectorDeadLetter(
             id: entry.id.position, at: letter.time, reason: Reason(letter.code, letter.message),
-            attempts: letter.attempts, work: context.work, bytes: context.file == nil ? Int64(kept) : nil,
+            attempts: letter.attempts, work: context.work, bytes: context.file == nil ? Int64(kept) : context.bytes,
             content: letter.event.getSlice(at: letter.event.readerIndex, length: shown) ?? ByteBuffer(),
             isWhole: shown == kept && context.file == nil,
             file: context.file.map { queues[id].spool.deadDirectory + "/" + $0 }, canReplay: context.encoding != nil)

@@ -10,6 +10,7 @@ package struct ConnectorLook: Sendable {
     package var unmeasured: Reason?
     package var marks: ConnectorGate.Marks
     package var pausedBy: String?
+    package var gate = GateState.open
     /// Pushes that wait at the gate.
     package var pushesWaiting = 0
     /// The gate holds pushes back: over the hard limit, or the disk takes nothing.
@@ -28,6 +29,8 @@ package struct ConnectorLook: Sendable {
 extension Connectors {
     /// Of all connectors, in no order.
     package var ids: [ConnectorID] { book.with { Array($0.registry.entries.keys) } }
+
+    package var count: Int { book.with { $0.registry.entries.count } }
 
     /// Each with the newest of its open works first; those that are not registered are left out.
     package func looks(of ids: some Collection<ConnectorID> & Sendable) -> [ConnectorLook] {
@@ -60,7 +63,8 @@ extension Connectors {
 extension ConnectorLook {
     fileprivate mutating func add(_ slot: QueueSlot) {
         pushesWaiting = slot.waiting.count
-        isBlocked = slot.gate.state == .blocking
+        gate = slot.gate.state
+        isBlocked = gate == .blocking
         bytesUnderWay = slot.reserved
         movedAt = slot.movedAt
     }

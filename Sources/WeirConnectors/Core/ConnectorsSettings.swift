@@ -15,6 +15,8 @@ package struct ConnectorsSettings: Sendable, Hashable {
     package var spoolFrom = 1 << 20
     /// How often a bundle that cannot be read from disk is tried before it is a dead letter; 5.
     package var attemptsMost = 5
+    /// For single connectors, by id.
+    package var attemptsMostOf: [ConnectorID: Int] = [:]
     /// Queues that are worked on at the same time; 32.
     package var turnsMost = 32
     /// What one turn takes out of a queue, in bytes; 2 MiB. Also bounds what is on its way to the routes.

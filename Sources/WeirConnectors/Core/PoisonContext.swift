@@ -7,8 +7,11 @@ struct PoisonContext: Sendable, Hashable, Codable {
     var work: WorkID?
     /// Where the whole of a large bundle lies, beside the dead letters: its letter has only the beginning.
     var file: String?
+    /// Of the whole, where it lies in a file.
+    var bytes: Int64?
 
-    init(encoding: BundleHead.Encoding?, work: WorkID?, file: String? = nil) {
+    init(encoding: BundleHead.Encoding?, work: WorkID?, file: String? = nil, bytes: Int64? = nil) {
+        self.bytes = bytes
         self.encoding = encoding
         self.work = work
         self.file = file

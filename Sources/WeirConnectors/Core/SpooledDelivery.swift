@@ -12,6 +12,8 @@ struct SpooledDelivery {
     let encoding: BundleHead.Encoding
     let file: String
     let spool: BundleSpool
+    /// Of the file; for people.
+    let bytes: Int64?
 
     private static let pieceBytes = 256 << 10
     private static let batchBytes = 512 << 10
@@ -42,7 +44,8 @@ struct SpooledDelivery {
                 case .stopped: throw WorkTurn.Stopped()
                 case .mistake(let mistake): return try await bury(work, mistake, attempts)
                 case .unreadable(let failure):
-                    if attempts >= turn.workers.settings.attemptsMost {
+                    let settings = turn.workers.settings
+                    if attempts >= settings.attemptsMostOf[turn.connector] ?? settings.attemptsMost {
                         let mistake = BundleMistake(
                             "unreadable_file", "The bundle's file \(file) cannot be read: \(failure)")
                         return try await bury(work, mistake, attempts)
@@ -126,7 +129,8 @@ struct SpooledDelivery {
         } catch {
             mistake.sentence += " Its file could not be put aside: \(error)."
         }
-        let context = PoisonContext(encoding: isAside ? encoding : nil, work: work, file: isAside ? file : nil)
+        let context = PoisonContext(
+            encoding: isAside ? encoding : nil, work: work, file: isAside ? file : nil, bytes: bytes)
         try await turn.bury(excerpt, mistake, attempts: attempts, context)
         return .buried(mistake)
     }

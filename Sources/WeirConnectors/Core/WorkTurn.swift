@@ -118,8 +118,9 @@ struct WorkTurn: Sendable {
             case .spooled(let encoding, let file):
                 try await deliver(&parcels, queue)
                 cost += Int(clamping: record?.bytes ?? 0)
-                let ending = try await SpooledDelivery(turn: self, encoding: encoding, file: file, spool: queue.spool)
-                    .run(work: record?.work)
+                let spooled = SpooledDelivery(
+                    turn: self, encoding: encoding, file: file, spool: queue.spool, bytes: record?.bytes)
+                let ending = try await spooled.run(work: record?.work)
                 settle(item, ending, queue)
             }
         }

@@ -6,8 +6,7 @@ package import WeirSettings
 package struct ManagedSettings: Settings {
     package var schedule = ScheduleSettings()
     package var hardLimit: ByteCount?
-    package var weight = 1.0
-    package var priority = 0
+    package var workers = WorkerSettings()
     package var to: String?
 
     package init() {}
@@ -17,17 +16,11 @@ package struct ManagedSettings: Settings {
             field(
                 "hard_limit", \.hardLimit, examples: ["1GB"],
                 "Bytes in its work queue from which on it waits in the middle of a run; twice the threshold unless set."
-            ),
-            field(
-                "weight", \.weight, range: 0.01...100,
-                "Its share of the workers beside other connectors: one with 2 is delivered twice as fast as one "
-                    + "with 1, as long as both have something to deliver."),
-            field(
-                "priority", \.priority, range: -2...2,
-                "Each step is a share sixteen times as large: what it brings goes before what others bring."),
+            )
+        ] + WorkerSettings.fields.map { $0.within(\.workers) } + [
             field(
                 "to", \.to, examples: ["siem"],
-                "The destination of what it brings; through the routes when absent."),
+                "The destination of what it brings; through the routes when absent.")
         ]
 
     package func mistakes() -> [SettingMistake] {
@@ -68,14 +61,22 @@ extension NodePlan {
         if let openCTI = settings.openCTI {
             result.marks = ConnectorGate.Marks(
                 openCTI.queueThreshold, origin: openCTIThresholdOrigin, hardLimit: openCTI.hardLimit)
+            for entry in openCTI.connectors.entries { result.set(entry.value, of: entry.name) }
         }
         for (name, common) in settings.connectors.entries.map({ ($0.name, $0.value.typed.common) }) {
             result.marksOf[name] = ConnectorGate.Marks(
                 common.schedule.queueThreshold, origin: thresholdOrigins[name] ?? "default",
                 hardLimit: common.hardLimit)
-            result.weightOf[name] = common.weight
-            result.priorityOf[name] = common.priority
+            result.set(common.workers, of: name)
         }
         return result
+    }
+}
+
+extension ConnectorsSettings {
+    fileprivate mutating func set(_ workers: WorkerSettings, of id: ConnectorID) {
+        weightOf[id] = workers.weight
+        priorityOf[id] = workers.priority
+        attemptsMostOf[id] = workers.attemptsMost
     }
 }

@@ -10,7 +10,7 @@ package struct LetterStatus: Sendable {
     package var reason: Reason
     package var attempts: Int
     package var work: String?
-    /// Of the whole bundle; `nil` where that is in a file.
+    /// Of the whole bundle; `nil` where nobody has written it down.
     package var bytes: Int64?
     /// Its beginning, or all of it.
     package var content: ByteBuffer

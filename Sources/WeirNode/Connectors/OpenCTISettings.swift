@@ -13,6 +13,7 @@ package struct OpenCTISettings: Settings {
     package var amqp = AMQPSettings()
     package var broker: BrokerEntry?
     package var management = ""
+    package var connectors = SettingMap<WorkerSettings>()
 
     package init() {}
 
@@ -52,6 +53,9 @@ package struct OpenCTISettings: Settings {
             }, examples: ["http://127.0.0.1:15672"],
             "Address of the broker's management API, where the sizes of queues are read; `broker`'s host with port "
                 + "15672, with TLS `https` and 15671, unless set. The user needs the tag `management`."),
+        field(
+            "connectors", \.connectors, examples: ["{ 6ba7b810-9dad-11d1-80b4-00c04fd430c8: { weight: 3 } }"],
+            "What the workers do for single connectors, by CONNECTOR_ID."),
     ]
 
     package func mistakes() -> [SettingMistake] {

@@ -41,15 +41,31 @@ package struct ConnectorHealth: Sendable {
 
     private var isOutside: Bool { look.record.registration.origin == "opencti" }
 
+    private struct Check: Sendable {
+        /// What a process that is gone should have done needs no word besides that it is gone.
+        var isOfLife = false
+        let find: @Sendable (ConnectorHealth, WallTime) -> Trouble?
+
+        init(ofLife isOfLife: Bool = false, _ find: @escaping @Sendable (ConnectorHealth, WallTime) -> Trouble?) {
+            self.isOfLife = isOfLife
+            self.find = find
+        }
+    }
+
+    /// The most urgent first.
+    private static let checks = [
+        Check { health, _ in health.unreadable }, Check { health, _ in health.notConfigured },
+        Check { health, _ in health.failed }, Check { $0.silence(at: $1) }, Check { health, _ in health.postponed },
+        Check(ofLife: true) { $0.overdue(at: $1) }, Check(ofLife: true) { $0.hungPush(at: $1) },
+        Check(ofLife: true) { $0.hungWork(at: $1) }, Check(ofLife: true) { $0.hungRun(at: $1) },
+        Check { $0.silentSource(at: $1) }, Check { $0.neverClosed(at: $1) }, Check { $0.leaking(at: $1) },
+        Check { health, _ in health.buried },
+    ]
+
     /// The most urgent first.
     package func troubles(at now: WallTime) -> [Trouble] {
-        var troubles: [Trouble?] = [unreadable, notConfigured, failed]
-        let silence = silence(at: now)
-        troubles += [silence, postponed]
-        // What a process that is gone should have done needs no other word.
-        if silence == nil { troubles += [overdue(at: now), hungPush(at: now), hungWork(at: now), hungRun(at: now)] }
-        troubles += [silentSource(at: now), neverClosed(at: now), leaking(at: now), buried]
-        return troubles.compactMap(\.self)
+        let isSilent = isSilent(at: now)
+        return Self.checks.compactMap { $0.isOfLife && isSilent ? nil : $0.find(self, now) }
     }
 
     private var unreadable: Trouble? {
@@ -86,11 +102,15 @@ package struct ConnectorHealth: Sendable {
             advice: "It starts when there is room again; `weir why` says who is slow.")
     }
 
+    private var lastSign: WallTime { look.record.lastPing ?? look.record.registeredAt }
+
+    private func isSilent(at now: WallTime) -> Bool {
+        isOutside && look.record.report?.isRunAndTerminate != true && now - lastSign > Self.silentAfter
+    }
+
     private func silence(at now: WallTime) -> Trouble? {
-        let last = look.record.lastPing ?? look.record.registeredAt
-        guard isOutside, look.record.report?.isRunAndTerminate != true, now - last > Self.silentAfter else {
-            return nil
-        }
+        guard isSilent(at: now) else { return nil }
+        let last = lastSign
         return Trouble(
             "stale_ping",
             "Its process has not pinged since \(last): it has ended, hangs, or cannot reach Weir. What is shown of its "

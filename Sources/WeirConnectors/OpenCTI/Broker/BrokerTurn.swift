@@ -49,8 +49,10 @@ struct BrokerTurn: Sendable {
                 }
             case .spooled(let name):
                 try await deliver(&parcels)
-                let ending = try await SpooledDelivery(turn: turn, encoding: .message, file: name, spool: spool)
-                    .run(work: bundle.work)
+                let spooled = SpooledDelivery(
+                    turn: turn, encoding: .message, file: name, spool: spool,
+                    bytes: Int64(clamping: bundle.delivery.byteCount))
+                let ending = try await spooled.run(work: bundle.work)
                 try await settle([(bundle, ending)])
                 // Of a dead letter the file is kept, in another place.
                 spool.remove([name])
