@@ -103,6 +103,52 @@ struct ConnectorPageTests {
         #expect(try await ask(node, "/api/v1/connectors/kev/pause", .post, body: "{").status == 400)
     }
 
+    @Test("Dead letters stand on the page with when, why and how large; each is replayed or discarded after a question")
+    func letters() async throws {
+        let connectors = FakeConnectors([.sample("kev") { $0.deadLetters = 30 }, .sample("well")])
+        let node = FakeNode(connectors: connectors)
+        let page = try await ask(node, "/connectors/kev").body
+        for text in [
+            "30 of its bundles could not be unpacked", ">4096<", "2026-11-21 14:30:00 UTC", "9 B",
+            "The bundle is no JSON.", "These are the oldest.", "weir connector dead-letters ls kev",
+            #"action="/connectors/kev/dead-letters/4096/replay""#, #"action="/connectors/kev/dead-letters/discard""#,
+        ] { #expect(page.contains(text), "\(text)") }
+        #expect(try await !ask(node, "/connectors/well").body.contains("Dead letters"))
+        let one = try await ask(node, "/connectors/kev/dead-letters/4096/discard").body
+        #expect(one.contains("Discard dead letter 4096: kev?") && one.contains("no bundle") && one.contains("undone"))
+        let all = try await ask(node, "/connectors/kev/dead-letters/replay").body
+        #expect(all.contains("Replay all dead letters: kev?") && all.contains("These 30 bundles"))
+        #expect(try await ask(node, "/connectors/kev/dead-letters/7/discard").status == 404)
+        #expect(try await ask(node, "/connectors/nobody/dead-letters/replay").status == 404)
+        #expect(connectors.orders.isEmpty, "asking does nothing")
+        let done = try await ask(node, "/connectors/kev/dead-letters/4096/discard", .post, body: "why=old")
+        #expect(done.headers[.location] == "/connectors/kev")
+        _ = try await ask(node, "/connectors/kev/dead-letters/replay", .post, body: "why=mended")
+        #expect(
+            connectors.orders == ["discard 4096 of kev by console: old", "replay all of kev by console: mended"])
+    }
+
+    @Test("A page loads itself anew when dead letters come or go, also as many as before")
+    func letterStructure() {
+        func structure(_ letters: Int, _ ever: UInt64) -> String {
+            ConnectorPage.structure(
+                .sample("kev") {
+                    $0.deadLetters = letters
+                    $0.gate?.counters.deadLetteredEvents = ever
+                }, version: "1")
+        }
+        #expect(structure(1, 1) == structure(1, 1))
+        #expect(structure(1, 1) != structure(2, 2) && structure(1, 1) != structure(1, 2))
+        #expect(structure(0, 2) != structure(1, 2))
+    }
+
+    @Test("While very many connectors are looked at for the first time, the page says how far that is")
+    func progress() async throws {
+        let connectors = FakeConnectors([], indexProgress: ConnectorIndexProgress(looked: 12_500, of: 100_000))
+        let page = try await ask(FakeNode(connectors: connectors), "/connectors").body
+        #expect(page.contains("12,500 of 100,000 so far") && !page.contains("No connectors yet"))
+    }
+
     @Test("The page of one says what is wrong, where the way out is written, and who did what")
     func one() async throws {
         let page = try await ask(.withConnectors(), "/connectors/outside").body

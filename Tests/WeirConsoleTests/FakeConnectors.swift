@@ -11,12 +11,17 @@ final class FakeConnectors: ConnectorAccess {
     private let given = Mutex<[String]>([])
     private let works: [WorkStatus]
 
+    let indexProgress: ConnectorIndexProgress?
     /// What is answered at `/graphql` to this body; without it, the door is closed.
     typealias Door = @Sendable (String) async -> String
     private let door: Door?
 
-    init(_ statuses: [ConnectorStatus], works: [WorkStatus] = [], door: Door? = nil) {
+    init(
+        _ statuses: [ConnectorStatus], works: [WorkStatus] = [], indexProgress: ConnectorIndexProgress? = nil,
+        door: Door? = nil
+    ) {
         self.statuses = statuses
+        self.indexProgress = indexProgress
         self.works = works
         self.door = door
     }

@@ -133,7 +133,7 @@ struct ConnectorEndpoints: Sendable {
         ) { request, context in
             let status = try await status(try APIEndpoints.name("id", context))
             let note = try await OrderNote.read(request)
-            try await give(order, status.id, by: note.who.map { "\($0) (api)" } ?? "api", why: note.why ?? "")
+            try await give(order, status.id, by: note.api, why: note.why ?? "")
             return try Answer.json(try await view(try await self.status(status.id)))
         }
     }

@@ -67,7 +67,7 @@ extension ConnectorEndpoints {
             answer: .json(Schema(ConnectorLetterView.self)), problems: [400, 404, 503]
         ) { _, context in
             let (id, letter) = (try APIEndpoints.name("id", context), try APIEndpoints.name("letter", context))
-            return try Answer.json(try await self.letter(letter, of: id))
+            return try Answer.json(ConnectorLetterView(try await self.letter(letter, of: id)))
         }
     }
 
@@ -78,8 +78,9 @@ extension ConnectorEndpoints {
             problems: [400, 404, 409, 503]
         ) { request, context in
             let note = try await OrderNote.read(request)
+            let id = try APIEndpoints.name("id", context)
             return try Answer.json(
-                ReplayView(events: try await handle(deed, nil, of: try APIEndpoints.name("id", context), note)))
+                ReplayView(events: try await handle(deed, nil, of: id, by: note.api, why: note.why ?? "")))
         }
     }
 
@@ -91,7 +92,8 @@ extension ConnectorEndpoints {
         ) { request, context in
             let (id, letter) = (try APIEndpoints.name("id", context), try APIEndpoints.name("letter", context))
             let note = try await OrderNote.read(request)
-            return try Answer.json(ReplayView(events: try await handle(deed, letter, of: id, note)))
+            return try Answer.json(
+                ReplayView(events: try await handle(deed, letter, of: id, by: note.api, why: note.why ?? "")))
         }
     }
 
@@ -102,8 +104,7 @@ extension ConnectorEndpoints {
         }
     }
 
-    /// For the page too.
-    func letters(of id: String, most: Int) async throws(APIProblem) -> [ConnectorLetterView] {
+    private func letters(of id: String, most: Int) async throws(APIProblem) -> [ConnectorLetterView] {
         let id = try await status(id).id
         do throws(ConnectorOrderFailure) {
             return try await node.connectors?.deadLetters(of: id, most: most).map(ConnectorLetterView.init) ?? []
@@ -112,13 +113,13 @@ extension ConnectorEndpoints {
         }
     }
 
-    func letter(_ letter: String, of id: String) async throws(APIProblem) -> ConnectorLetterView {
+    func letter(_ letter: String, of id: String) async throws(APIProblem) -> LetterStatus {
         let id = try await status(id).id
         do throws(ConnectorOrderFailure) {
             guard let number = UInt64(letter), let connectors = node.connectors else {
                 throw ConnectorOrderFailure(.unknownLetter, "\(id) has no dead letter \(Printable.line(letter)).")
             }
-            return ConnectorLetterView(try await connectors.deadLetter(number, of: id))
+            return try await connectors.deadLetter(number, of: id)
         } catch {
             throw problem(error, id)
         }
@@ -127,7 +128,7 @@ extension ConnectorEndpoints {
     /// - Parameter letter: all with `nil`.
     /// - Returns: how many.
     func handle(
-        _ deed: LetterDeed, _ letter: String?, of id: String, _ note: OrderNote
+        _ deed: LetterDeed, _ letter: String?, of id: String, by who: String, why: String
     ) async throws(APIProblem) -> Int {
         let id = try await status(id).id
         do throws(ConnectorOrderFailure) {
@@ -137,8 +138,7 @@ extension ConnectorEndpoints {
                     .unknownLetter, "\(id) has no dead letter \(Printable.line(letter ?? "")).")
             }
             return try await connectors.handle(
-                deed, number, of: id, by: note.who.map { "\($0) (api)" } ?? "api",
-                why: String(Printable.line(note.why ?? "").prefix(Self.whyMost)))
+                deed, number, of: id, by: who, why: String(Printable.line(why).prefix(Self.whyMost)))
         } catch {
             throw problem(error, id)
         }

@@ -6,6 +6,9 @@ struct OrderNote: Decodable, Sendable {
     var who: String?
     var why: String?
 
+    /// Who, for the audit.
+    var api: String { who.map { "\($0) (api)" } ?? "api" }
+
     static let bytesMost = 16 * 1_024
     static let whoMost = 80
 

@@ -6,15 +6,19 @@ import WeirWorld
 struct ConnectorPage: Sendable {
     let status: ConnectorStatus
     let works: [WorkStatus]
+    /// See `ConnectorLettersPanel`.
+    let letters: [LetterStatus]?
     let audit: [ConnectorAudit]
     let at: WallTime
     let version: String
 
-    /// Changes when something comes or goes that stands in a place of its own: buttons, troubles, works.
+    /// Changes when something comes or goes that stands in a place of its own: buttons, troubles, works, dead letters.
     static func structure(_ status: ConnectorStatus, version: String) -> String {
         var print = StructurePrint()
         print.add([status.name, "\(status.isPaused)", "\(status.canRunNow)", "\(status.isRunning)", version])
-        print.add(status.troubles.map(\.code) + ["\(status.deadLetters)"])
+        print.add(status.troubles.map(\.code))
+        // One that is replayed and comes back is another one, though there are as many.
+        print.add(["\(status.deadLetters)", "\(status.gate?.counters.deadLetteredEvents ?? 0)"])
         print.add(status.openWorks.map(\.id))
         return print.text
     }
@@ -77,26 +81,12 @@ struct ConnectorPage: Sendable {
                     worksTable
                 }
             }
-            if status.deadLetters > 0 { deadLetters }
+            if status.deadLetters > 0 { ConnectorLettersPanel(status: status, letters: letters).markup }
             if !audit.isEmpty {
                 tag("section", ["class": "panel", "aria-labelledby": "audit"]) {
                     tag("h2", ["id": "audit"]) { "Who did what" }
                     auditTable
                 }
-            }
-        }
-    }
-
-    private var deadLetters: Markup {
-        tag("section", ["class": "panel", "aria-labelledby": "letters"]) {
-            tag("h2", ["id": "letters"]) { "Dead letters" }
-            tag("p") {
-                "\(status.deadLetters) of its bundles could not be unpacked and wait here. Look at them, push them "
-                    + "once more when the cause is mended, or delete them:"
-            }
-            tag("pre", ["tabindex": "0", "aria-labelledby": "letters"]) {
-                ["ls", "replay", "discard"].map { "weir connector dead-letters \($0) \(status.id)" }
-                    .joined(separator: "\n")
             }
         }
     }
@@ -116,7 +106,7 @@ struct ConnectorPage: Sendable {
             "form",
             ["method": "get", "action": "/connectors/\(PathSegment.encode(status.id))/\(order.rawValue)"]
         ) {
-            tag("button") { ConfirmPage.label(order) }
+            tag("button") { ConfirmPage.Question.label(order) }
         }
     }
 

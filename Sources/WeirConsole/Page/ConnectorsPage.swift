@@ -13,13 +13,15 @@ struct ConnectorListing: Sendable {
     let index: ConnectorIndex
     let selection: ConnectorSelection
     let statuses: [ConnectorStatus]
+    /// How far the index is, while there is none yet: then the list is empty because nobody has looked.
+    var progress: ConnectorIndexProgress?
 
     /// A list by name is loaded anew when other connectors stand in it. One in another order would change all the
     /// time: its rows stay until a person loads it.
     var structure: String {
         var print = StructurePrint()
         if query.order == .name { for status in statuses { print.add([status.id, status.name]) } }
-        print.add(version)
+        print.add([version, "\(progress == nil)"])
         return print.text
     }
 
@@ -32,6 +34,11 @@ struct ConnectorListing: Sendable {
             Tiles.Tile(key: "troubled", label: "With trouble", value: Figures.count(Int64(index.troubled))),
             Tiles.Tile(key: "waiting", label: "Waits to be delivered", value: Figures.bytes(index.bytes)),
         ]
+    }
+
+    /// `12,500 of 100,000 so far`.
+    var progressText: String {
+        progress.map { "\(Figures.count(Int64($0.looked))) of \(Figures.count(Int64($0.of))) so far" } ?? ""
     }
 
     /// `1 to 100 of 1,284`.
@@ -64,7 +71,13 @@ struct ConnectorsPage: Sendable {
             live: ConnectorListing.path(seen.query, after: seen.query.after, base: "/live/connectors")
         ).markup {
             tag("h1") { "Connectors" }
-            if seen.index.rows.isEmpty {
+            if seen.progress != nil {
+                tag("section", ["class": "panel empty", "aria-labelledby": "looking"]) {
+                    tag("h2", ["id": "looking"]) { "Weir looks at its connectors" }
+                    tag("p", ["role": "status", "id": "progress"]) { seen.progressText }
+                    tag("p") { "The list comes by itself." }
+                }
+            } else if seen.index.rows.isEmpty {
                 ConnectorsAbsence().markup
             } else {
                 Tiles.markup(seen.tiles)

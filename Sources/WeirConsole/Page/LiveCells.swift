@@ -83,6 +83,10 @@ struct LiveCells: Sendable {
     init(_ seen: ConnectorListing) {
         structure = seen.structure
         order = []
+        guard seen.progress == nil else {
+            cells["progress"] = Cell(t: seen.progressText)
+            return
+        }
         for tile in seen.tiles { cells["tile:\(tile.key)"] = Cell(t: tile.value) }
         cells["place"] = Cell(t: seen.place)
         for status in seen.statuses { add(status, at: seen.at) }

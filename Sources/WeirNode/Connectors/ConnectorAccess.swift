@@ -6,6 +6,8 @@ package import WeirWorld
 package protocol ConnectorAccess: Sendable {
     /// All of them at a glance. With many it may be some seconds old: looking takes a twentieth of the time at most.
     func index() async -> ConnectorIndex
+    /// How far the first index is, where there are so many that `index` takes a while; `nil` when it answers soon.
+    var indexProgress: ConnectorIndexProgress? { get }
     /// As they are now, in the order of `ids`; those that are not there are left out.
     func statuses(of ids: [String]) -> [ConnectorStatus]
     /// The newest first, those that are complete included.
@@ -137,12 +139,14 @@ package struct ConnectorStatus: Sendable {
     /// Bundles that could not be unpacked and are kept.
     package var deadLetters = 0
     package var gate: GateReading?
+    /// Its gate's, also where `gate` was not read.
+    package var gateState = GateState.unknown
     package var openWorks: [WorkStatus] = []
     /// What is wrong with it, each explained in words; empty when nothing is known to be.
     package var troubles: [Trouble] = []
 
     /// The one word for what it does: its activity, and where its process says nothing else, its gate's state.
-    package var word: String { activity == "outside" ? (gate?.state ?? .unknown).rawValue : activity }
+    package var word: String { activity == "outside" ? (gate?.state ?? gateState).rawValue : activity }
 
     /// Over the threshold or just at it, or not measurable.
     package var isFull: Bool { queueBytes.map { $0 >= threshold } ?? true }

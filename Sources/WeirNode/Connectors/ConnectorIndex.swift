@@ -130,6 +130,12 @@ package struct ConnectorSelection: Sendable {
     package var before: Int
     /// What `after` is for the next page; `nil` on the last one.
     package var next: String? { before + rows.count < matching ? rows.last?.id : nil }
+
+    package init(rows: ArraySlice<ConnectorIndex.Row>, matching: Int, before: Int) {
+        self.rows = rows
+        self.matching = matching
+        self.before = before
+    }
 }
 
 extension ConnectorIndex {

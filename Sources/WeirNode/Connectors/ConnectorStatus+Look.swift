@@ -18,6 +18,7 @@ extension ConnectorStatus {
         queueBundles = look.level?.messages
         threshold = look.marks.threshold.amount
         hardLimit = look.marks.hardLimit.amount
+        gateState = look.gate
         isPaused = look.pausedBy != nil
         deadLetters = look.deadLetters
         openWorks = look.openWorks.map(WorkStatus.init)
@@ -74,7 +75,8 @@ extension ConnectorStatus {
     /// Many connectors keep `last_run` there, in seconds since 1970. A state of over a megabyte is not searched: that
     /// happens for every row that is shown.
     private static func lastRun(inState state: String?) -> WallTime? {
-        guard let state, state.utf8.count <= 1 << 20,
+        // Most have none, and reading JSON takes its time.
+        guard let state, state.utf8.count <= 1 << 20, state.contains(#""last_run""#),
             let own = try? JSONDecoder().decode(OwnState.self, from: Data(state.utf8)), own.lastRun > 0,
             own.lastRun < 4_102_444_800
         else { return nil }

@@ -7,6 +7,13 @@ import WeirWorld
 
 extension NodeConnectors: ConnectorAccess {
     package func statuses(of ids: [String]) -> [ConnectorStatus] {
+        statuses(of: ids) { status in status.gate = gates.reading(GateKind.connectorPrefix + status.id) }
+    }
+
+    /// - Parameter finish: adds to each what takes time and not everybody needs.
+    private func statuses(
+        of ids: [String], finish: (inout ConnectorStatus) -> Void = { _ in }
+    ) -> [ConnectorStatus] {
         guard let parts else { return [] }
         let clock = world.time.reading
         let runs = runs.withLock { $0 }
@@ -14,7 +21,6 @@ extension NodeConnectors: ConnectorAccess {
             let id = look.record.id
             var status = ConnectorStatus(look)
             var health = ConnectorHealth(look)
-            status.gate = gates.reading(GateKind.connectorPrefix + id)
             if status.origin != "opencti" {
                 health.schedule = parts.runner.status(of: id)
                 health.runningSince = runs[id]?.since
@@ -22,13 +28,25 @@ extension NodeConnectors: ConnectorAccess {
                 status.follow(health.schedule, at: clock)
             }
             status.troubles = health.troubles(at: clock.wall)
+            finish(&status)
             return status
         }
     }
 
-    package func index() async -> ConnectorIndex {
-        guard let parts else { return ConnectorIndex() }
-        return await indexing.index(of: { parts.platform.ids }, look: { statuses(of: $0) })
+    package func index() async -> ConnectorIndex { parts == nil ? ConnectorIndex() : await indexing.index() }
+
+    /// A few thousand connectors are looked at in less time than it takes to say that they are.
+    private static let manyConnectors = 5_000
+
+    package var indexProgress: ConnectorIndexProgress? {
+        guard !indexing.hasIndex, let count = parts?.platform.count, count > Self.manyConnectors else { return nil }
+        indexing.prepare()
+        return indexing.progress ?? ConnectorIndexProgress(looked: 0, of: count)
+    }
+
+    /// Makes what `index` answers, until the task is cancelled.
+    func keepIndex(_ platform: Connectors) async {
+        await indexing.run(of: { platform.ids }) { ids, index in for status in statuses(of: ids) { index.add(status) } }
     }
 
     package func works(of id: String, most: Int) async -> [WorkStatus] {

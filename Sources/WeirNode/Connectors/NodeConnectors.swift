@@ -152,6 +152,7 @@ package final class NodeConnectors: Sendable {
         async let delivering: Void = parts.platform.run()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await parts.runner.run() }
+            group.addTask { await self.keepIndex(parts.platform) }
             await withTaskCancellationHandler {
                 _ = await stopping.settled()
             } onCancel: {
