@@ -46,7 +46,8 @@ extension NodeConnectors: ConnectorAccess {
 
     /// Makes what `index` answers, until the task is cancelled.
     func keepIndex(_ platform: Connectors) async {
-        await indexing.run(of: { platform.ids }) { ids, index in for status in statuses(of: ids) { index.add(status) } }
+        await indexing.run(
+            of: { platform.ids }, look: { ids, index in for status in statuses(of: ids) { index.add(status) } })
     }
 
     package func works(of id: String, most: Int) async -> [WorkStatus] {
