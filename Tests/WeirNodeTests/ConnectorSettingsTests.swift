@@ -132,7 +132,7 @@ struct ConnectorSettingsTests {
         arguments: [
             ("queue_threshold: 1GB", "write `1000`"), ("queue_threshold: -5", "MB"),
             ("queue_threshold: 500, hard_limit: 1MB", "at least as much as `queue_threshold`"),
-            ("hold: 500ms", "1s"), ("hold: 5m", "4m"), ("amqp: { listen: \"0.0.0.0:5673\" }", "loopback only"),
+            ("hold: 500ms", "1s"), ("hold: 5m", "4m"),
             ("connectors: { x: { weight: 0 } }", "0.01"), ("connectors: { x: { wait: 1 } }", "weight"),
         ])
     func refusedDoor(line: String, message: String) {
