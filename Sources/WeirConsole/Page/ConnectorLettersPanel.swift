@@ -20,7 +20,7 @@ struct ConnectorLettersPanel: Sendable {
                 "\(Figures.count(Int64(status.deadLetters))) of its bundles could not be unpacked. They wait here: "
                     + "push them once more when the cause is mended, or delete them."
             }
-            tag("p") {
+            tag("div", ["class": "acts"]) {
                 for deed in LetterDeed.allCases { link(deed, nil, "\(ConfirmPage.Question.label(deed)) all") }
             }
             if let letters {

@@ -38,7 +38,7 @@ enum ConsoleStyle {
         .tile strong{display:block;font-size:20px;font-variant-numeric:tabular-nums;white-space:nowrap}
         .panel{background:var(--panel);border:1px solid var(--line);border-radius:8px;margin-bottom:16px;overflow:auto}
         .panel h2{font-size:13px;margin:0;padding:10px 14px;border-bottom:1px solid var(--line)}
-        .panel p{padding:4px 14px;max-width:70ch}
+        .panel p,.acts{padding:4px 14px;max-width:70ch}
         code{font:13px ui-monospace,"JetBrains Mono",monospace;background:var(--restbg);border-radius:4px;
         padding:1px 5px}
         table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
