@@ -45,26 +45,14 @@ struct ConnectorLookTests {
         #expect(told.lastRun == .at(Self.now))
     }
 
-    @Test("The threshold is its own as soon as it has told one, and it is full exactly there")
+    @Test("It is full, and its runs are put off, from exactly the gate's threshold on, and where nobody knows")
     func threshold() {
-        func status(_ bytes: Int64?, told megabytes: Double?) -> ConnectorStatus {
-            ConnectorStatus(
-                look { look in
-                    look.level = bytes.map { WorkQueueLevel(messages: 1, bytes: $0) }
-                    if let megabytes {
-                        var report = ConnectorReport()
-                        report.queueThreshold = megabytes
-                        look.record.report = report
-                    }
-                })
-        }
-        #expect(status(0, told: nil).threshold == 8_000_000 && status(0, told: 2).threshold == 2_000_000)
-        for (bytes, isFull) in [(1_999_999, false), (2_000_000, true)] as [(Int64, Bool)] {
-            let status = status(bytes, told: 2)
-            #expect(status.isFull == isFull && status.isBuffering == isFull)
+        for (bytes, isFull) in [(7_999_999, false), (8_000_000, true), (nil, true)] as [(Int64?, Bool)] {
+            let status = ConnectorStatus(
+                look { $0.level = bytes.map { WorkQueueLevel(messages: 1, bytes: $0) } })
+            #expect(status.threshold == 8_000_000 && status.isFull == isFull && status.isBuffering == isFull)
             #expect((status.activity == "buffering") == isFull)
         }
-        #expect(status(nil, told: 2).isFull, "unknown is full")
     }
 
     @Test("Run and terminate has an external schedule; one that is held is paused, whatever else is true")
