@@ -110,16 +110,16 @@ extension Connectors {
             }
             return try await handle(entry, id, body) ? 1 : 0
         }
-        // Not those that come meanwhile: a bundle that is still broken would come again and again.
-        let end = world.time.wall
+        // Not those that come meanwhile: a bundle that is still broken would come again and again, at the end.
+        var next = try await page(id, after: nil, most: 1).first
+        let most = workers.deadLetters.counts[id] ?? 0
         var count = 0
-        var last: QueueOffset?
-        while true {
-            let page = try await page(id, after: last, most: 1)
-            guard let entry = page.first, entry.letter.time <= end else { return count }
+        for _ in 0..<most {
+            guard let entry = next else { break }
             if try await handle(entry, id, body) { count += 1 }
-            last = entry.id
+            next = try await page(id, after: entry.id, most: 1).first
         }
+        return count
     }
 
     private func handle(
