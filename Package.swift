@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioFoundation = product(name: "NIOFoundationCompat", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let nioExtras = product(name: "NIOExtras", package: "swift-nio-extras")
     static let collections = product(name: "DequeModule", package: "swift-collections")
     static let logging = product(name: "Logging", package: "swift-log")
@@ -30,6 +31,10 @@ extension Target.Dependency {
     static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let signals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let jwt = product(name: "JWTKit", package: "jwt-kit")
     static let yams = product(name: "Yams", package: "Yams")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -62,6 +67,10 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
     ],
     targets: [
         // Garden: C shims, a header each.
@@ -106,6 +115,11 @@ let package = Package(
         room("WeirConnectors", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
             "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
+        ]),
+
+        room("WeirTunnel", [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "CWeirSystem", .nioCore, .nioPosix,
+            .nioHTTP1, .nioSSL, .nioTLS, .nioWebSocket, .httpClient, .x509, .asn1, .crypto, .jwt, .logging, .collections,
         ]),
 
         // Fourth floor: putting it together.
@@ -159,6 +173,10 @@ let package = Package(
         tests("WeirExpressionsTests", ["WeirExpressions", "WeirWorld"]),
         tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
+        tests("WeirTunnelTests", [
+            "WeirTunnel", "WeirWires", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirTestKit", "CWeirSystem",
+            .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .nioHTTP1, .httpClient, .x509, .asn1, .crypto, .jwt, .logging,
+        ]),
         tests("WeirDeliveryTests", [
             "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
             "WeirTestKit", .nioCore, .logging,

@@ -1,0 +1,202 @@
+internal import Logging
+package import NIOCore
+internal import NIOPosix
+import Synchronization
+package import WeirGates
+package import WeirWorld
+
+/// The other end of the tunnel: dials out to the hub, serves its targets from its own list, and comes back when a link
+/// breaks.
+package final class Agent: Sendable {
+    package struct Settings: Sendable {
+        /// How this agent is called; its certificate or token must say the same.
+        package var id: String
+        package var version = ""
+        /// What it serves: a connector's name and where its target is.
+        package var targets: [String: Target] = [:]
+        /// Links to the hub at the same time; 1, at most 4.
+        package var links = 1
+        /// For a target to take a connection; 3 s as in the original.
+        package var connectTimeout = Duration.seconds(3)
+        /// Streams at the same time; 2,000 as in the original (`max_inflight_cids`). More are answered `busy`.
+        package var streamsMost = 2_000
+        package var session = Session.Settings(role: .client)
+        /// Between two attempts; full jitter, forgotten after 10 s of a good link.
+        package var backoff = Backoff(first: .seconds(1), most: .seconds(30))
+
+        package init(id: String) { self.id = id }
+    }
+
+    package struct Target: Sendable, Hashable {
+        package var host: String
+        package var port: Int
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    package let settings: Settings
+    let world: World
+    let observer: any TunnelObserver
+    private let dialler: any LinkDialler
+    private let group: any EventLoopGroup
+    private let state = Mutex(State())
+
+    private struct State {
+        var links: [UInt64: LinkHandle] = [:]
+        var nextLink: UInt64 = 1
+        var streams = 0
+        /// Names that the hub lets it serve.
+        var served: Set<String> = []
+    }
+
+    package init(
+        _ settings: Settings, dialler: any LinkDialler, observer: any TunnelObserver, world: World,
+        eventLoops: any EventLoopGroup
+    ) {
+        self.settings = settings
+        self.dialler = dialler
+        self.observer = observer
+        self.world = world
+        group = eventLoops
+    }
+
+    /// True while at least one link is up: ready.
+    package var isConnected: Bool { state.withLock { !$0.links.isEmpty } }
+    package var served: [String] { state.withLock { $0.served.sorted() } }
+
+    // MARK: Links
+
+    /// Keeps the links up until the task is cancelled; then drains them.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for number in 0..<max(1, min(4, settings.links)) {
+                group.addTask { await self.keep(number) }
+            }
+        }
+    }
+
+    private func keep(_ number: Int) async {
+        var backoff = settings.backoff
+        while !Task.isCancelled {
+            let began = world.time.now
+            let end = await once(number)
+            guard !Task.isCancelled else { return }
+            // A hub that takes and drops is not hammered: only a link that stood for a while ends the back-off.
+            if world.time.now - began >= backoff.stable {
+                backoff = settings.backoff
+            }
+            let wait = backoff.failed(at: world.time.now, random: world.random)
+            world.log.warning(
+                "The link to the hub is down; it is dialled again.",
+                metadata: ["link": "\(number)", "reason": "\(end)", "retry.after": "\(wait.shortText)"])
+            try? await world.time.sleep(for: wait)
+        }
+    }
+
+    /// One link from its dial to its end.
+    private func once(_ number: Int) async -> String {
+        let ended = AsyncStream<LinkEnd>.makeStream()
+        let loop = group.next()
+        do throws(TunnelFailure) {
+            let channel = try await dialler.dial(on: loop) { channel in
+                let owner = AgentLinkOwner(number: number, agent: self) { end in
+                    ended.continuation.yield(end)
+                    ended.continuation.finish()
+                }
+                let link = Link(
+                    self.settings.session, owner: owner, random: self.world.random, at: channel.eventLoop.now)
+                owner.link = link
+                try channel.pipeline.syncOperations.addHandler(link)
+            }
+            return await withTaskCancellationHandler {
+                for await end in ended.stream { return "\(end)" }
+                return "closed"
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        } catch {
+            return error.description
+        }
+    }
+
+    func joined(_ link: Link, loop: any EventLoop, connectors: [String]) -> UInt64 {
+        let id = state.withLock { state in
+            let id = state.nextLink
+            state.nextLink += 1
+            state.links[id] = LinkHandle(link, loop: loop, id: id)
+            state.served = Set(connectors)
+            return id
+        }
+        observer.agentJoined(settings.id, connectors: connectors, link: id)
+        world.log.notice("Connected to the hub.", metadata: ["connectors": "\(connectors.joined(separator: ", "))"])
+        return id
+    }
+
+    func left(_ id: UInt64, _ end: LinkEnd) {
+        let wasLast = state.withLock { state in
+            state.links[id] = nil
+            return state.links.isEmpty
+        }
+        observer.agentLeft(settings.id, link: id, end, wasLast: wasLast)
+    }
+
+    // MARK: Targets
+
+    /// Dials what the hub asked for, if this agent serves it. On the link's event loop.
+    func dial(_ request: OpenRequest, _ end: DialingEnd, on link: Link, stream: UInt32) {
+        guard let target = settings.targets[request.connector] else { return end.failed(.notAllowed) }
+        guard state.withLock({ state in
+            guard state.streams < settings.streamsMost else { return false }
+            state.streams += 1
+            return true
+        }), let loop = link.loop
+        else { return end.failed(.busy) }
+        let meter = observer.meter(request.connector) { [weak self] in self?.state.withLock { $0.streams -= 1 } }
+        let socket = SocketEnd(link: link, stream: stream, meter: meter)
+        let began = world.time.now
+        SocketEnd.options(ClientBootstrap(group: loop))
+            .connectTimeout(.nanoseconds(settings.connectTimeout.nanoseconds))
+            .connect(host: target.host, port: target.port)
+            .assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let channel):
+                    observer.dialled(request.connector, nil, after: world.time.now - began)
+                    guard !end.isGone else {
+                        meter.ended(.socketReset, byPeer: true)
+                        return channel.close(promise: nil)
+                    }
+                    end.connected(socket)
+                    try? channel.pipeline.syncOperations.addHandler(socket)
+                case .failure(let error):
+                    let status = DialStatus(error)
+                    observer.dialled(request.connector, status.reason, after: world.time.now - began)
+                    meter.ended(status.reason, byPeer: false)
+                    end.failed(status)
+                }
+            }
+    }
+}
+
+extension DialStatus {
+    /// What a failed dial says about the target.
+    init(_ error: any Error) {
+        switch error {
+        case let error as IOError where error.errnoCode == ECONNREFUSED: self = .refused
+        case let error as NIOConnectionError:
+            let inner = error.connectionErrors.map(\.error)
+            if inner.contains(where: { ($0 as? IOError)?.errnoCode == ECONNREFUSED }) {
+                self = .refused
+            } else if inner.contains(where: { $0 is ChannelError }) {
+                self = .timedOut
+            } else {
+                self = .unreachable
+            }
+        case ChannelError.connectTimeout: self = .timedOut
+        default: self = .unreachable
+        }
+    }
+}

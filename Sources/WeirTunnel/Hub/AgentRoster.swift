@@ -1,0 +1,75 @@
+package import WeirWorld
+
+/// Which agents are connected, what they serve, and which link takes the next stream.
+///
+/// Among the links of all agents that serve a connector, the one with the fewest streams is taken; one on the asking
+/// event loop is worth two streams, because nothing then crosses threads. An agent whose dials failed `failuresMost`
+/// times in a row rests for `rest` while others serve the connector.
+package struct AgentRoster: Sendable {
+    package struct Agent: Sendable {
+        package var id: String
+        package var version: String
+        package var connectors: Set<String>
+        package var since: WallTime
+        package var links: [LinkHandle]
+        package var certificateExpiry: WallTime?
+        package var address: String?
+        var failures: [String: Int] = [:]
+        var restsUntil: [String: Moment] = [:]
+    }
+
+    package static let failuresMost = 3
+    package static let rest = Duration.seconds(10)
+
+    package private(set) var agents: [String: Agent] = [:]
+
+    package init() {}
+
+    package mutating func joined(_ agent: Agent, _ link: LinkHandle) {
+        var known = agents[agent.id] ?? agent
+        known.version = agent.version
+        known.connectors = agent.connectors
+        known.certificateExpiry = agent.certificateExpiry
+        known.address = agent.address
+        known.links.append(link)
+        agents[agent.id] = known
+    }
+
+    /// - Returns: true when it was the agent's last link.
+    package mutating func left(_ link: UInt64, of id: String) -> Bool {
+        guard var agent = agents[id] else { return false }
+        agent.links.removeAll { $0.id == link }
+        agents[id] = agent.links.isEmpty ? nil : agent
+        return agent.links.isEmpty
+    }
+
+    /// Links for a connector, best first. Empty when no agent serves it.
+    package func links(for connector: String, at now: Moment, on loop: (LinkHandle) -> Bool = { _ in false })
+        -> [(agent: String, link: LinkHandle)]
+    {
+        var found: [(agent: String, link: LinkHandle, cost: Int, rests: Bool)] = []
+        for agent in agents.values where agent.connectors.contains(connector) {
+            let rests = agent.restsUntil[connector].map { $0 > now } ?? false
+            for link in agent.links {
+                found.append((agent.id, link, link.streams - (loop(link) ? 2 : 0), rests))
+            }
+        }
+        found.sort {
+            if $0.rests != $1.rests { return !$0.rests }
+            return $0.cost == $1.cost ? $0.link.id < $1.link.id : $0.cost < $1.cost
+        }
+        return found.map { ($0.agent, $0.link) }
+    }
+
+    package mutating func dialled(_ connector: String, by id: String, isWell: Bool, at now: Moment) {
+        guard agents[id] != nil else { return }
+        if isWell {
+            agents[id]?.failures[connector] = nil
+            agents[id]?.restsUntil[connector] = nil
+        } else {
+            let failures = (agents[id]?.failures[connector] ?? 0) + 1
+            agents[id]?.failures[connector] = failures
+            if failures >= Self.failuresMost { agents[id]?.restsUntil[connector] = now + Self.rest }
+        }
+    }
+}

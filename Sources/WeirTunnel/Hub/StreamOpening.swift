@@ -1,0 +1,65 @@
+internal import NIOCore
+internal import NIOPosix
+internal import WeirWorld
+
+/// Opens a stream on a link and joins a client's descriptor to it.
+struct StreamOpening: Sendable {
+    var request: OpenRequest
+    var connector: String
+    var descriptor: CInt
+    var hub: Hub
+
+    /// - Returns: `nil` when client and target are joined: the descriptor is the stream's then. Else why not.
+    func run(on handle: LinkHandle) async -> StreamReason? {
+        handle.load.more()
+        let outcome = await withCheckedContinuation { (done: CheckedContinuation<StreamReason?, Never>) in
+            handle.loop.execute { begin(handle, done) }
+        }
+        if outcome != nil { handle.load.less() }
+        return outcome
+    }
+
+    private func begin(_ handle: LinkHandle, _ done: CheckedContinuation<StreamReason?, Never>) {
+        let link = handle.bound.value
+        _ = OpeningEnd(
+            request, on: link, timeout: .nanoseconds(hub.settings.connectTimeout.nanoseconds)
+        ) { result in
+            switch result {
+            case .failure(let failure): done.resume(returning: failure.reason)
+            case .success(let stream):
+                let meter = hub.observer.meter(connector) { handle.load.less() }
+                let end = SocketEnd(link: link, stream: stream, meter: meter)
+                link.attach(end, to: stream)
+                join(end, on: link, stream)
+                done.resume(returning: nil)
+            }
+        }
+    }
+
+    private func join(_ end: SocketEnd, on link: Link, _ stream: UInt32) {
+        guard let loop = link.loop else { return }
+        let bound = NIOLoopBound(end, eventLoop: loop)
+        let linkBound = NIOLoopBound(link, eventLoop: loop)
+        SocketEnd.options(ClientBootstrap(group: loop))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                }
+            }
+            .withConnectedSocket(descriptor)
+            .whenFailure { _ in linkBound.value.reset(stream, .socketReset) }
+    }
+}
+
+extension SocketEnd {
+    /// What the sockets of both sides have in common.
+    static func options(_ bootstrap: ClientBootstrap) -> ClientBootstrap {
+        bootstrap
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(
+                minimum: 2_048, initial: 16_384, maximum: SocketEnd.readMost))
+    }
+}

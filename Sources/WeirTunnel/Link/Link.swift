@@ -1,0 +1,366 @@
+internal import DequeModule
+internal import NIOCore
+internal import WeirWires
+internal import WeirWorld
+
+/// Carries a `Session` over one channel (TCP, TLS, WebSocket: anything that brings bytes in order), on its event loop.
+///
+/// - Out: frames of all streams that have bytes and credit, in turn, 16 KiB each, gathered into buffers of 128 KiB so
+///   that TLS seals whole records; as long as the channel is writable. What does not fit stays in the senders' sockets.
+/// - In: payload goes to its stream's end in pieces as it comes; nothing is gathered. The channel is read only while
+///   the session has room.
+final class Link: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What the link tells its owner (hub or agent), on the event loop.
+    protocol Owner: AnyObject {
+        /// The channel is up and the session may be used.
+        func linkIsUp(_ link: Link)
+        /// The peer has opened a stream: give it an end (`attach`, then `accept`), or reset it.
+        func opened(_ stream: UInt32, on link: Link)
+        /// The peer opens and takes no more streams.
+        func peerDrains(_ link: Link)
+        /// The link is gone; all its streams were reset (`sessionLost`).
+        func linkIsDown(_ link: Link, _ end: LinkEnd)
+    }
+
+    /// Written in one go, at the most.
+    static let gatherMost = 128 << 10
+
+    private(set) var session: Session
+    /// Kept until it was told that the link is down.
+    private var owner: (any Owner)?
+    private let random: any RandomSource
+    private var context: ChannelHandlerContext?
+    private(set) var loop: (any EventLoop)?
+    private var ends: [UInt32: any StreamEnd] = [:]
+    /// Streams that have bytes and credit, in turn.
+    private var ready = Deque<UInt32>()
+    private var isReady: Set<UInt32> = []
+    /// Streams that got bytes in this turn.
+    private var touched: [any StreamEnd] = []
+    private var partial = ByteBuffer()
+    /// The frame whose payload is coming.
+    private var payload: (frame: Session.Received, left: Int)?
+    private var outgoing = ByteBuffer()
+    private var isReadPending = false
+    private var isPumping = false
+    private var isReading = false
+    private var ticks: RepeatedTask?
+    private var end: LinkEnd?
+
+    init(_ settings: Session.Settings, owner: any Owner, random: any RandomSource, at now: NIODeadline) {
+        session = Session(settings, at: Moment(now))
+        self.owner = owner
+        self.random = random
+    }
+
+    var now: Moment { Moment(loop?.now ?? .now()) }
+
+    // MARK: Streams
+
+    /// Opens a stream and gives it its end.
+    func open(_ end: any StreamEnd) throws(Session.OpenRefusal) -> UInt32 {
+        let id = try session.open(at: now)
+        ends[id] = end
+        pump()
+        return id
+    }
+
+    /// Gives a stream an end, or another one than before.
+    func attach(_ end: any StreamEnd, to stream: UInt32) { ends[stream] = end }
+
+    /// Takes a stream that the peer has opened.
+    func accept(_ stream: UInt32) {
+        session.accept(stream)
+        pump()
+    }
+
+    /// The end has bytes, or is done.
+    func hasMore(_ stream: UInt32) {
+        enqueue(stream)
+        pump()
+    }
+
+    func reset(_ stream: UInt32, _ reason: StreamReason) {
+        session.reset(stream, reason)
+        ends[stream] = nil
+        isReady.remove(stream)
+        pump()
+    }
+
+    /// Received bytes have reached their receiver.
+    func taken(_ amount: Int, of stream: UInt32) {
+        session.taken(amount, of: stream, at: now)
+        forgetIfDone(stream)
+        if !isReading { pump() }
+        read()
+    }
+
+    /// Gives bytes that one end has read too far to the end that stands there now.
+    func redeliver(_ bytes: ByteBuffer, of stream: UInt32) {
+        guard let end = ends[stream] else { return }
+        end.received(bytes)
+        if isReading { touched.append(end) } else { end.receivedAll() }
+    }
+
+    /// Tells the end that stands there now that the peer has finished.
+    func refinish(_ stream: UInt32) { ends[stream]?.finished() }
+
+    /// Takes no more streams; closes when the last has ended. Streams that are left after `deadline` are reset.
+    func drain() {
+        session.drain()
+        pump()
+        closeIfDrained()
+    }
+
+    func close(_ end: LinkEnd) {
+        if self.end == nil { self.end = end }
+        context?.close(promise: nil)
+    }
+
+    // MARK: The channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop = context.eventLoop
+        outgoing = context.channel.allocator.buffer(capacity: Self.gatherMost + YamuxHeader.byteCount)
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        begin(context)
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard ticks == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        ticks = context.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
+            bound.value.tick()
+        }
+        owner?.linkIsUp(self)
+        read()
+    }
+
+    private func tick() {
+        let tick = session.tick(at: now, fraction: random.fraction())
+        if tick.isDead { return close(.silent) }
+        for ended in tick.ended {
+            isReady.remove(ended.stream)
+            ends.removeValue(forKey: ended.stream)?.reset(ended.reason)
+        }
+        pump()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        isReading = true
+        session.heard(at: now)
+        do throws(LinkEnd) {
+            try parse(&bytes)
+        } catch {
+            var frame = context.channel.allocator.buffer(capacity: YamuxHeader.byteCount)
+            YamuxHeader(.goAway, stream: 0, length: YamuxGoAway.protocolError.rawValue).write(to: &frame)
+            context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+            close(error)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReadPending = false
+        let ends = touched
+        touched.removeAll(keepingCapacity: true)
+        for end in ends { end.receivedAll() }
+        isReading = false
+        pump()
+        read()
+        closeIfDrained()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        context.fireChannelWritabilityChanged()
+        pump()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ticks?.cancel()
+        self.context = nil
+        let ends = ends.sorted { $0.key < $1.key }
+        self.ends = [:]
+        for (_, end) in ends { end.reset(.sessionLost) }
+        owner?.linkIsDown(self, end ?? .closed)
+        owner = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { close(.failed("\(error)")) }
+
+    private func read() {
+        guard !isReadPending, let context, session.hasRoom, end == nil else { return }
+        isReadPending = true
+        context.read()
+    }
+
+    private func closeIfDrained() {
+        guard session.isDraining, session.streamCount == 0, session.control.isEmpty else { return }
+        close(.drained)
+    }
+
+    // MARK: In
+
+    private func parse(_ bytes: inout ByteBuffer) throws(LinkEnd) {
+        while end == nil {
+            if let coming = payload {
+                guard bytes.readableBytes > 0 else { return }
+                let amount = min(coming.left, bytes.readableBytes)
+                deliver(bytes.readSlice(length: amount), of: coming.frame)
+                if amount < coming.left {
+                    payload = (coming.frame, coming.left - amount)
+                    return
+                }
+                payload = nil
+                finish(coming.frame)
+                continue
+            }
+            guard let header = try header(&bytes) else { return }
+            let frame: Session.Received
+            do throws(Session.SessionFault) {
+                frame = try session.received(header, at: now)
+            } catch {
+                throw .mistake("\(error)")
+            }
+            begin(frame)
+            if frame.payload > 0 { payload = (frame, frame.payload) } else { finish(frame) }
+        }
+    }
+
+    // A header may lie in two reads.
+    private func header(_ bytes: inout ByteBuffer) throws(LinkEnd) -> YamuxHeader? {
+        do throws(YamuxMistake) {
+            guard partial.readableBytes > 0 else {
+                if let header = try YamuxHeader(from: &bytes) { return header }
+                partial.writeBuffer(&bytes)
+                return nil
+            }
+            if var rest = bytes.readSlice(
+                length: min(YamuxHeader.byteCount - partial.readableBytes, bytes.readableBytes))
+            {
+                partial.writeBuffer(&rest)
+            }
+            guard let header = try YamuxHeader(from: &partial) else { return nil }
+            partial.clear()
+            return header
+        } catch {
+            throw .mistake("\(error)")
+        }
+    }
+
+    private func begin(_ frame: Session.Received) {
+        if frame.isOpened { owner?.opened(frame.stream, on: self) }
+        if frame.isAccepted { ends[frame.stream]?.accepted() }
+        if frame.hasCredit { enqueue(frame.stream) }
+        if frame.goAway != nil { owner?.peerDrains(self) }
+        if let reason = frame.reset {
+            isReady.remove(frame.stream)
+            ends.removeValue(forKey: frame.stream)?.reset(reason)
+        }
+    }
+
+    private func deliver(_ bytes: ByteBuffer?, of frame: Session.Received) {
+        guard let bytes, !frame.isDiscarded else { return }
+        guard let end = ends[frame.stream] else {
+            // Reset by us in this very turn.
+            return session.taken(bytes.readableBytes, of: frame.stream, at: now)
+        }
+        if touched.last !== end { touched.append(end) }
+        end.received(bytes)
+    }
+
+    private func finish(_ frame: Session.Received) {
+        guard frame.isFinished, let end = ends[frame.stream] else { return }
+        if touched.last === end { end.receivedAll() }
+        end.finished()
+        forgetIfDone(frame.stream)
+    }
+
+    // MARK: Out
+
+    private func enqueue(_ stream: UInt32) {
+        guard ends[stream] != nil, isReady.insert(stream).inserted else { return }
+        ready.append(stream)
+    }
+
+    /// Sends what may be sent now.
+    private func pump() {
+        guard !isPumping, let context, end == nil else { return }
+        isPumping = true
+        var hasWritten = false
+        while true {
+            outgoing.clear(minimumCapacity: Self.gatherMost + YamuxHeader.byteCount)
+            for frame in session.takeControl() { frame.write(to: &outgoing) }
+            if context.channel.isWritable { gather() }
+            guard outgoing.readableBytes > 0 else { break }
+            context.write(wrapOutboundOut(outgoing), promise: nil)
+            hasWritten = true
+        }
+        if hasWritten { context.flush() }
+        isPumping = false
+    }
+
+    private func gather() {
+        let now = now
+        while outgoing.readableBytes < Self.gatherMost, let id = ready.popFirst() {
+            guard isReady.contains(id), let end = ends[id] else { continue }
+            let most = min(session.settings.frameMost, Self.gatherMost - outgoing.readableBytes)
+            let amount = end.hasBytes ? session.take(most, of: id, at: now) : 0
+            if amount > 0, var bytes = end.next(most: amount) {
+                // What was taken and is not needed stays with the stream.
+                session.giveBack(amount - bytes.readableBytes, of: id)
+                YamuxHeader(.data, stream: id, length: UInt32(bytes.readableBytes)).write(to: &outgoing)
+                outgoing.writeBuffer(&bytes)
+            }
+            settle(id, end)
+        }
+    }
+
+    // Where a stream goes after its turn: back in line, asleep until it has bytes or credit, or finished.
+    private func settle(_ id: UInt32, _ end: any StreamEnd) {
+        if end.hasBytes {
+            let hasCredit = session.credit(of: id) > 0
+            end.waitsForCredit(!hasCredit)
+            if hasCredit { ready.append(id) } else { isReady.remove(id) }
+            return
+        }
+        isReady.remove(id)
+        end.waitsForCredit(false)
+        guard end.isDone else { return }
+        session.finish(id, at: now)
+        for frame in session.takeControl() { frame.write(to: &outgoing) }
+        forgetIfDone(id)
+    }
+
+    private func forgetIfDone(_ id: UInt32) {
+        if session.isForgotten(id) { ends[id] = nil }
+    }
+}
+
+/// Why a link ended.
+package enum LinkEnd: Error, Sendable, Hashable {
+    /// The other side closed it.
+    case closed
+    /// All streams had ended after a drain.
+    case drained
+    /// Nothing came for the ping timeout.
+    case silent
+    /// What came was no yamux; the sentence says what.
+    case mistake(String)
+    case failed(String)
+    /// By order: a newer link of the same agent, a revoked certificate, the end of the process.
+    case ordered(String)
+}
+
+extension Moment {
+    init(_ deadline: NIODeadline) { self.init(nanoseconds: Int64(clamping: deadline.uptimeNanoseconds)) }
+}

@@ -1,0 +1,21 @@
+/// What happened to a client that came to a listener: the `result` label.
+package enum ConnectionResult: String, Sendable, Hashable, CaseIterable {
+    case opened, denied, refused
+    case noAgent = "no_agent"
+    case limit
+    case pdpError = "pdp_error"
+}
+
+/// Where hub and agent tell what they did, to be counted and shown. Every call is quick; calls come from any thread
+/// unless said otherwise.
+package protocol TunnelObserver: Sendable {
+    func agentJoined(_ agent: String, connectors: [String], link: UInt64)
+    func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool)
+    func agentRefused(_ code: String)
+    func decided(_ decision: OpenDecision, connector: String)
+    func connection(_ connector: String, _ result: ConnectionResult)
+    /// - Parameter reason: `nil` when the target answered.
+    func dialled(_ connector: String, _ reason: StreamReason?, after: Duration)
+    /// A meter for one stream, used on its event loop. `over` is to be called at its end.
+    func meter(_ connector: String, over: @escaping () -> Void) -> any StreamMeter
+}

@@ -1,0 +1,152 @@
+package import WeirWorld
+internal import WeirWires
+
+extension Session {
+    /// One stream's bookkeeping.
+    struct Stream: Sendable {
+        let isOurs: Bool
+        var isAccepted = false
+        /// It is the peer's and our acceptance was not sent yet.
+        var owesAccept: Bool
+        /// What we may send.
+        var credit = YamuxHeader.windowFirst
+        /// What the peer may send.
+        var granted = YamuxHeader.windowFirst
+        /// What the peer may have on its way and unread, in all.
+        var window = YamuxHeader.windowFirst
+        /// Received and not taken.
+        var unread = 0
+        /// We have sent FIN.
+        var hasFinished = false
+        /// The peer has sent FIN.
+        var isFinished = false
+        var grantedAt: Moment?
+        /// The last frame in either direction.
+        var touched: Moment
+
+        init(isOurs: Bool, at now: Moment) {
+            self.isOurs = isOurs
+            owesAccept = !isOurs
+            touched = now
+        }
+    }
+
+    /// What one frame means, in the order in which it is to be acted on: opened, accepted, payload, credit, finished,
+    /// reset.
+    package struct Received: Sendable, Hashable {
+        package var stream: UInt32
+        /// The peer has opened it: `accept` or `reset` it.
+        package var isOpened = false
+        package var isAccepted = false
+        /// Bytes that follow on the link.
+        package var payload = 0
+        /// The payload belongs to nobody any more: skip it.
+        package var isDiscarded = false
+        package var hasCredit = false
+        /// After the payload the peer sends no more.
+        package var isFinished = false
+        package var reset: StreamReason?
+        package var goAway: UInt32?
+
+        package init(stream: UInt32) { self.stream = stream }
+    }
+
+    /// What leaves the rest of the link without meaning: the session ends with `goAway(protocolError)`.
+    package enum SessionFault: Error, Sendable, Hashable, CustomStringConvertible {
+        case streamZero
+        case parity(UInt32)
+        case openedTwice(UInt32)
+        case frameTooLong(UInt32)
+        /// The peer asks faster than it reads the answers.
+        case flood
+
+        package var description: String {
+            switch self {
+            case .streamZero: "a frame for stream 0, which carries no data"
+            case .parity(let id): "stream \(id) was opened by the wrong side"
+            case .openedTwice(let id): "stream \(id) was opened twice"
+            case .frameTooLong(let length): "a frame of \(length) bytes; the longest is \(Session.frameMost)"
+            case .flood: "more questions than answers can be sent"
+            }
+        }
+    }
+
+    /// Finds out whether the peer lives, and how far away it is.
+    struct Pulse: Sendable {
+        let every: Duration
+        let timeout: Duration
+        private(set) var roundTrip: Duration?
+        private var next: Moment
+        private var asked: (id: UInt32, at: Moment)?
+        private var heard: Moment
+        private var count: UInt32 = 0
+
+        init(every: Duration, timeout: Duration, at now: Moment) {
+            self.every = every
+            self.timeout = timeout
+            heard = now
+            // The first at once: windows are tuned by the round trip.
+            next = now
+        }
+
+        mutating func heard(at now: Moment) { heard = now }
+
+        mutating func answered(_ id: UInt32, at now: Moment) {
+            guard let asked, asked.id == id else { return }
+            self.asked = nil
+            let measured = now - asked.at
+            roundTrip = roundTrip.map { $0 * 0.75 + measured * 0.25 } ?? measured
+        }
+
+        /// A ping was asked and nothing at all has come for the timeout.
+        func isDead(at now: Moment) -> Bool {
+            guard let asked else { return false }
+            return now - max(asked.at, heard) >= timeout
+        }
+
+        /// - Parameter fraction: chance in `0..<1`.
+        /// - Returns: the number to ask with, when it is time.
+        mutating func beat(at now: Moment, fraction: Double) -> UInt32? {
+            guard asked == nil, now >= next else { return nil }
+            count &+= 1
+            asked = (count, now)
+            next = now + every * (0.8 + 0.4 * fraction)
+            return count
+        }
+    }
+
+    /// What time has brought.
+    package struct Tick: Sendable, Hashable {
+        /// Close the link: the peer does not answer.
+        package var isDead = false
+        /// Streams that were reset, and why. Sorted by number.
+        package var ended: [Ended] = []
+
+        package struct Ended: Sendable, Hashable {
+            package var stream: UInt32
+            package var reason: StreamReason
+        }
+    }
+
+    /// To be called about once a second.
+    /// - Parameter fraction: chance in `0..<1`, for the distance of the pings.
+    package mutating func tick(at now: Moment, fraction: Double) -> Tick {
+        var tick = Tick()
+        guard !pulse.isDead(at: now) else {
+            tick.isDead = true
+            return tick
+        }
+        if let id = pulse.beat(at: now, fraction: fraction) { send(YamuxHeader(.ping, .open, stream: 0, length: id)) }
+        for (id, stream) in streams {
+            let silence = now - stream.touched
+            if stream.hasFinished != stream.isFinished, silence >= settings.finishWait {
+                tick.ended.append(.init(stream: id, reason: .finishWait))
+            } else if let most = settings.idleTimeout, silence >= most {
+                tick.ended.append(.init(stream: id, reason: .idle))
+            }
+        }
+        tick.ended.sort { $0.stream < $1.stream }
+        for ended in tick.ended { reset(ended.stream, ended.reason) }
+        return tick
+    }
+}

@@ -1,0 +1,122 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import WeirWorld
+
+@testable import WeirTunnel
+
+/// A hub and agents in this process, joined by plain TCP on loopback.
+final class TunnelStage: Sendable {
+    let hub: Hub
+    let world: World
+    let observer = CountingObserver()
+    private let meeting = Mutex<(any Channel)?>(nil)
+
+    init(targets: [String: Int], listeners: [String], change: (inout Hub.Settings) -> Void = { _ in }) throws {
+        var logger = Logger(label: "tunnel", factory: { _ in SwiftLogNoOpLogHandler() })
+        logger.logLevel = .critical
+        world = World.live(log: logger)
+        var settings = Hub.Settings()
+        settings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
+        change(&settings)
+        hub = Hub(settings, observer: observer, world: world)
+        try hub.open()
+    }
+
+    /// Runs hub and agent, and `body` as soon as the agent serves.
+    func run(
+        targets: [String: Int], links: Int = 1, agent id: String = "site-01",
+        _ body: @escaping @Sendable (Agent) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let hub = hub
+        let listening = try await ServerBootstrap(group: group)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let (link, _) = hub.link(
+                        for: AgentIdentity(agent: id, proof: "trust"), address: nil, at: channel.eventLoop.now)
+                    try channel.pipeline.syncOperations.addHandler(link)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        var settings = Agent.Settings(id: id)
+        settings.targets = targets.mapValues { .init(host: "127.0.0.1", port: $0) }
+        settings.links = links
+        let agent = Agent(
+            settings, dialler: PlainDialler(port: listening.localAddress?.port ?? 0), observer: CountingObserver(),
+            world: world, eventLoops: group)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await hub.run() }
+            tasks.addTask { await agent.run() }
+            while hub.roster.agents[id]?.links.count != links { try await Task.sleep(for: .milliseconds(5)) }
+            try await body(agent)
+            tasks.cancelAll()
+        }
+        try await listening.close()
+    }
+
+    struct PlainDialler: LinkDialler {
+        var port: Int
+        func dial(on loop: any EventLoop, ready: @escaping @Sendable (any Channel) throws -> Void)
+            async throws(TunnelFailure) -> any Channel
+        {
+            do {
+                return try await ClientBootstrap(group: loop)
+                    .channelOption(.autoRead, value: false)
+                    .channelOption(.maxMessagesPerRead, value: 1)
+                    .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try ready(channel) } }
+                    .connect(host: "127.0.0.1", port: port).get()
+            } catch {
+                throw TunnelFailure("connect", "\(error)")
+            }
+        }
+    }
+}
+
+/// Counts what is told.
+final class CountingObserver: TunnelObserver {
+    struct Counts: Sendable {
+        var connections: [String: Int] = [:]
+        var sent = 0
+        var received = 0
+        var ends: [String: Int] = [:]
+        var blocked = 0
+    }
+    let counts = Mutex(Counts())
+    var now: Counts { counts.withLock { $0 } }
+
+    func agentJoined(_ agent: String, connectors: [String], link: UInt64) {}
+    func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool) {}
+    func agentRefused(_ code: String) {}
+    func decided(_ decision: OpenDecision, connector: String) {}
+    func connection(_ connector: String, _ result: ConnectionResult) {
+        counts.withLock { $0.connections[result.rawValue, default: 0] += 1 }
+    }
+    func dialled(_ connector: String, _ reason: StreamReason?, after: Duration) {}
+    func meter(_ connector: String, over: @escaping () -> Void) -> any StreamMeter { Meter(self, over) }
+
+    final class Meter: StreamMeter {
+        let observer: CountingObserver
+        let over: () -> Void
+        init(_ observer: CountingObserver, _ over: @escaping () -> Void) {
+            self.observer = observer
+            self.over = over
+        }
+        func sent(_ bytes: Int) { observer.counts.withLock { $0.sent += bytes } }
+        func received(_ bytes: Int) { observer.counts.withLock { $0.received += bytes } }
+        func writes(_ bytes: Int) -> StreamWrite { StreamWrite(received: .now(), written: .now()) }
+        func drained(_ bytes: Int, _ began: StreamWrite) {}
+        func waitsForCredit(_ waits: Bool) { if waits { observer.counts.withLock { $0.blocked += 1 } } }
+        func finishSent() {}
+        func finishReceived() {}
+        func ended(_ reason: StreamReason?, byPeer: Bool) {
+            observer.counts.withLock { $0.ends[reason?.name ?? "fin", default: 0] += 1 }
+            over()
+        }
+    }
+}
