@@ -26,9 +26,9 @@ struct PlainSocket: Sendable {
         return PlainSocket(descriptor: descriptor)
     }
 
-    func send(_ bytes: [UInt8]) -> Int { Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL.rawValue)) }
-    func finish() { shutdown(descriptor, CInt(SHUT_WR)) }
-    func close() { Glibc.close(descriptor) }
+    func send(_ bytes: [UInt8]) -> Int { Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) }
+    func finish() { _ = shutdown(descriptor, CInt(SHUT_WR)) }
+    func close() { _ = Glibc.close(descriptor) }
 
     /// Everything until the end, and how it ended: 0 for FIN, else the error number.
     func readAll() -> (bytes: [UInt8], end: CInt) {

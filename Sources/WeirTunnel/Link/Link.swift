@@ -296,16 +296,14 @@ final class Link: ChannelInboundHandler {
     private func pump() {
         guard !isPumping, let context, end == nil else { return }
         isPumping = true
-        var hasWritten = false
-        while true {
+        // What the kernel takes at once makes the channel writable again, within the flush: so it is looked at anew.
+        repeat {
             outgoing.clear(minimumCapacity: Self.gatherMost + YamuxHeader.byteCount)
             for frame in session.takeControl() { frame.write(to: &outgoing) }
             if context.channel.isWritable { gather() }
             guard outgoing.readableBytes > 0 else { break }
-            context.write(wrapOutboundOut(outgoing), promise: nil)
-            hasWritten = true
-        }
-        if hasWritten { context.flush() }
+            context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
+        } while !session.control.isEmpty || (!ready.isEmpty && context.channel.isWritable)
         isPumping = false
     }
 

@@ -26,6 +26,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var isReadPending = false
     private var hasInputEnded = false
     private var hasOutputEnded = false
+    private var hasFailed = false
     /// From the stream, before there was a socket.
     private var early: [ByteBuffer] = []
     /// From the stream, to be written: the last of this turn, kept back for the promise.
@@ -83,18 +84,24 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The channel closes by itself after an error; what it was decides nothing.
+        hasFailed = true
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if !isOver, !(hasInputEnded && hasOutputEnded) {
-            link.reset(stream, .socketReset)
-            over(.socketReset, byPeer: false)
-        } else if !isOver {
-            over(nil, byPeer: false)
-        }
         self.context = nil
+        if !isOver {
+            // NIO closes a socket whose both directions have ended without telling of the second end.
+            if hasFailed || !hasOutputEnded {
+                link.reset(stream, .socketReset)
+                over(.socketReset, byPeer: false)
+            } else {
+                if !hasInputEnded { meter.finishSent() }
+                hasInputEnded = true
+                link.hasMore(stream)
+                if pending.isEmpty { over(nil, byPeer: false) }
+            }
+        }
         context.fireChannelInactive()
     }
 
@@ -121,7 +128,9 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
             return part
         }
         meter.sent(bytes.readableBytes)
-        if pending.isEmpty { read() }
+        if pending.isEmpty {
+            if context == nil, hasInputEnded { over(nil, byPeer: false) } else { read() }
+        }
         return bytes
     }
 

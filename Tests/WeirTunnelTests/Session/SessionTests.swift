@@ -46,11 +46,12 @@ struct SessionTests {
     @Test("opens streams from both sides, odd and even")
     func opens() throws {
         var wire = Wire()
-        #expect(try [wire.client.open(at: .zero), wire.client.open(at: .zero)] == [1, 3])
-        #expect(try [wire.server.open(at: .zero), wire.server.open(at: .zero)] == [2, 4])
+        let odd = [try wire.client.open(at: .zero), try wire.client.open(at: .zero)]
+        let even = [try wire.server.open(at: .zero), try wire.server.open(at: .zero)]
+        #expect(odd == [1, 3] && even == [2, 4])
         let seen = try wire.exchange()
         #expect(seen.server.map(\.stream) == [1, 3] && seen.client.map(\.stream) == [2, 4])
-        #expect(seen.server.allSatisfy(\.isOpened))
+        #expect(seen.server.map(\.isOpened) == [true, true])
     }
 
     @Test("grants 256 KiB, no byte more, and again when half of it was taken")
@@ -181,7 +182,8 @@ struct SessionTests {
         wire.client.reset(id, .idle)
         let received = try wire.client.received(YamuxHeader(.data, stream: id, length: 9), at: .zero)
         #expect(received.isDiscarded && received.payload == 9 && wire.client.unread == 0)
-        #expect(try wire.client.received(YamuxHeader(.window, stream: id, length: 9), at: .zero).isDiscarded)
+        let late = try wire.client.received(YamuxHeader(.window, stream: id, length: 9), at: .zero)
+        #expect(late.isDiscarded)
     }
 
     @Test("widens a window that is used up within four round trips, within its memory")
