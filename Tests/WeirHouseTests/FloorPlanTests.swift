@@ -27,6 +27,7 @@ enum FloorPlan {
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
         ],
+        "WeirTunnel": ["WeirWorld", "WeirGates", "WeirSettings", "WeirStore", "WeirWires"],
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",

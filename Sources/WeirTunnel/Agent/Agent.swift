@@ -148,11 +148,12 @@ package final class Agent: Sendable {
     /// Dials what the hub asked for, if this agent serves it. On the link's event loop.
     func dial(_ request: OpenRequest, _ end: DialingEnd, on link: Link, stream: UInt32) {
         guard let target = settings.targets[request.connector] else { return end.failed(.notAllowed) }
-        guard state.withLock({ state in
-            guard state.streams < settings.streamsMost else { return false }
-            state.streams += 1
-            return true
-        }), let loop = link.loop
+        guard
+            state.withLock({ state in
+                guard state.streams < settings.streamsMost else { return false }
+                state.streams += 1
+                return true
+            }), let loop = link.loop
         else { return end.failed(.busy) }
         let meter = observer.meter(request.connector) { [weak self] in self?.state.withLock { $0.streams -= 1 } }
         let socket = SocketEnd(link: link, stream: stream, meter: meter)

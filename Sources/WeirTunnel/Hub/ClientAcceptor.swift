@@ -117,7 +117,10 @@ package final class ClientAcceptor: Sendable {
             }
             guard descriptor >= 0 else {
                 // No descriptors left: the clients wait in the backlog; others may give theirs back meanwhile.
-                if errno == EMFILE || errno == ENFILE { usleep(10_000) }
+                if errno == EMFILE || errno == ENFILE {
+                    var stop = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
+                    _ = poll(&stop, 1, 10)
+                }
                 return
             }
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)

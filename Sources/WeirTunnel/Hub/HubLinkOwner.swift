@@ -51,7 +51,8 @@ final class HubLinkOwner: Link.Owner {
         guard agent == nil, let handle else { return }
         guard hello.agent == identity.agent else {
             return refuse(
-                link, "agent_mismatch", "This is `\(identity.agent)` by its \(identity.proof), but says `\(hello.agent)`.")
+                link, "agent_mismatch",
+                "This is `\(identity.agent)` by its \(identity.proof), but says `\(hello.agent)`.")
         }
         let connectors = identity.allowed(hello.connectors)
         guard !connectors.isEmpty || hello.connectors.isEmpty else {

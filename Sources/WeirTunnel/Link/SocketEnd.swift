@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import NIOCore
+
 #if canImport(Glibc)
     internal import Glibc
 #endif

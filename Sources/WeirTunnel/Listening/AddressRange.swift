@@ -8,7 +8,8 @@ package struct AddressRange: Sendable, Hashable, CustomStringConvertible {
     private var prefix: Int
     private var isIPv4: Bool
 
-    /// - Returns: `nil` when the text is no range, has bits beyond its prefix, or a prefix that its family does not have.
+    /// - Returns: `nil` when the text is no range, has bits beyond its prefix, or a prefix that its family does not
+    ///   have.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let address = AddressBits(first) else { return nil }
@@ -64,8 +65,9 @@ package struct AddressBits: Sendable, Hashable, CustomStringConvertible {
             return
         }
         guard let groups = Self.eight(plain) else { return nil }
-        high = groups[0..<4].reduce(0) { $0 << 16 | UInt64($1) }
-        low = groups[4..<8].reduce(0) { $0 << 16 | UInt64($1) }
+        self.init(
+            high: groups[0..<4].reduce(0) { $0 << 16 | UInt64($1) },
+            low: groups[4..<8].reduce(0) { $0 << 16 | UInt64($1) })
     }
 
     private static func four(_ text: some StringProtocol) -> UInt32? {
@@ -112,7 +114,8 @@ package struct AddressBits: Sendable, Hashable, CustomStringConvertible {
                 guard let bits = four(part) else { return nil }
                 found += [UInt16(bits >> 16), UInt16(truncatingIfNeeded: bits)]
             } else {
-                guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
+                guard (1...4).contains(part.utf8.count),
+                    part.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
                     let group = UInt16(part, radix: 16)
                 else { return nil }
                 found.append(group)

@@ -47,7 +47,8 @@ package struct ListenerRules: Sendable {
         perListener = Array(repeating: 0, count: limits.count)
     }
 
-    package mutating func enter(_ listener: Int, connector: String, from address: AddressBits?) throws(Refusal) -> Pass {
+    package mutating func enter(_ listener: Int, connector: String, from address: AddressBits?) throws(Refusal) -> Pass
+    {
         let limit = limits[listener]
         if !limit.allow.isEmpty {
             // What is not known is not allowed.

@@ -1,15 +1,15 @@
-internal import AsyncHTTPClient
+package import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
-internal import NIOFoundationCompat
+internal import NIOHTTP1
 import Synchronization
 package import WeirWorld
 
 /// Asks a decision point by AuthZEN 1.0 before each connection: `POST /access/v1/evaluation`.
 ///
-/// Only a 200 with a Boolean `decision` decides. A timeout, another status, anything else in the body and a breaker that
-/// is open are errors: they are counted as errors, and what follows is what `onError` says. Questions that are the same
-/// and come while one of them is under way share its answer.
+/// Only a 200 with a Boolean `decision` decides. A timeout, another status, anything else in the body and a breaker
+/// that is open are errors: they are counted as errors, and what follows is what `onError` says. Questions that are the
+/// same and come while one of them is under way share its answer.
 package final class AuthZENPolicy: OpenPolicy {
     package struct Settings: Sendable {
         /// `https://pdp.example/access/v1/evaluation`.
@@ -37,7 +37,7 @@ package final class AuthZENPolicy: OpenPolicy {
     private struct State {
         var cache: DecisionCache
         var breaker = PolicyBreaker()
-        var underWay: [DecisionCache.Key: [CheckedContinuation<OpenDecision, Never>]] = [:]
+        var underWay: [DecisionCache.Key: [CheckedContinuation<OpenDecision?, Never>]] = [:]
     }
 
     /// - Parameter observed: is told the connector and the time of each question that was asked.
@@ -54,38 +54,40 @@ package final class AuthZENPolicy: OpenPolicy {
 
     package func decide(_ question: OpenQuestion) async -> OpenDecision {
         let key = DecisionCache.Key(question)
-        enum Way {
-            case known(OpenDecision), ask, broken
-        }
         let now = world.time.now
-        let way = state.withLock { state -> Way? in
-            if let decision = state.cache.decision(key, at: now) { return .known(decision) }
-            if state.underWay[key] != nil { return nil }
-            guard state.breaker.mayAsk(at: now) else { return .broken }
-            state.underWay[key] = []
-            return .ask
+        // Looked up and joined under one lock: between the two nobody may answer.
+        let answer = await withCheckedContinuation { (done: CheckedContinuation<OpenDecision?, Never>) in
+            let way = state.withLock { state -> Way in
+                if let decision = state.cache.decision(key, at: now) { return .known(decision) }
+                if state.underWay[key] != nil {
+                    state.underWay[key]?.append(done)
+                    return .joined
+                }
+                guard state.breaker.mayAsk(at: now) else { return .resting }
+                state.underWay[key] = []
+                return .ask
+            }
+            switch way {
+            case .known(let decision): done.resume(returning: decision)
+            case .joined: break
+            case .resting:
+                done.resume(
+                    returning: failed(
+                        "It failed \(PolicyBreaker.failuresMost) times in a row; it is left alone for a while."
+                    ))
+            case .ask: done.resume(returning: nil)
+            }
         }
-        switch way {
-        case .known(let decision): return decision
-        case .broken: return failed("The decision point did not answer \(PolicyBreaker.failuresMost) times; it has a rest.")
-        case .ask: return await askFor(question, key)
-        case nil: return await join(question, key)
-        }
+        if let answer { return answer }
+        return await askFor(question, key)
     }
 
-    // The same question is under way: its answer is ours.
-    private func join(_ question: OpenQuestion, _ key: DecisionCache.Key) async -> OpenDecision {
-        let decision: OpenDecision? = await withCheckedContinuation { (done: CheckedContinuation<OpenDecision, Never>) in
-            let isJoined = state.withLock { state in
-                guard state.underWay[key] != nil else { return false }
-                state.underWay[key]?.append(done)
-                return true
-            }
-            // It was answered between the look and now, so it is in the cache, or asked anew.
-            if !isJoined { done.resume(returning: OpenDecision(.error, .default, isAllowed: false, reason: "again")) }
-        }
-        guard let decision, decision.reason != "again" else { return await decide(question) }
-        return decision
+    private enum Way {
+        case known(OpenDecision)
+        /// The same question is under way; its answer is this one's too.
+        case joined
+        case resting
+        case ask
     }
 
     private func askFor(_ question: OpenQuestion, _ key: DecisionCache.Key) async -> OpenDecision {

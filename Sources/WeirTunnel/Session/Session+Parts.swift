@@ -1,5 +1,5 @@
-package import WeirWorld
 internal import WeirWires
+package import WeirWorld
 
 extension Session {
     /// One stream's bookkeeping.

@@ -6,8 +6,9 @@ package import WeirWorld
 ///
 /// Credit, which is what the tunnel's gate measures:
 ///
-/// - A stream begins with a window of 256 KiB in each direction (yamux). What the peer sent and the target has not taken
-///   is `unread`; it is granted again only when it was taken, so a slow target holds its own sender and nobody else.
+/// - A stream begins with a window of 256 KiB in each direction (yamux). What the peer sent and the target has not
+///   taken is `unread`; it is granted again only when it was taken, so a slow target holds its own sender and nobody
+///   else.
 /// - A window that was used up within four round trips is doubled, up to `windowMost`, as long as the growth of all
 ///   streams fits `memory`.
 /// - `unread` of all streams together is never more than `memory` and one first window: past `memory`,
@@ -118,7 +119,8 @@ package struct Session: Sendable {
 
     // MARK: Sending
 
-    /// Takes credit for one frame of `wanted` bytes or less: write a data frame of as many. Zero means: wait for credit.
+    /// Takes credit for one frame of `wanted` bytes or less: write a data frame of as many. Zero means: wait for
+    /// credit.
     package mutating func take(_ wanted: Int, of id: UInt32, at now: Moment) -> Int {
         guard var stream = streams[id], !stream.hasFinished else { return 0 }
         let amount = min(wanted, stream.credit, settings.frameMost)

@@ -87,7 +87,9 @@ package struct ProxyHeader: Sendable, Hashable {
     // Whether it really is an address, the reader of rules finds out.
     private static func isPlausible(_ address: String, _ family: String) -> Bool {
         !address.isEmpty && address.contains(family == "TCP4" ? "." : ":")
-            && address.utf8.allSatisfy { ($0 >= 48 && $0 <= 58) || $0 == 46 || (($0 | 0x20) >= 97 && ($0 | 0x20) <= 102) }
+            && address.utf8.allSatisfy {
+                ($0 >= 48 && $0 <= 58) || $0 == 46 || (($0 | 0x20) >= 97 && ($0 | 0x20) <= 102)
+            }
     }
 
     // MARK: Version 2
@@ -157,6 +159,7 @@ package struct ProxyHeader: Sendable, Hashable {
             }
         }
         let length = UInt16(clamping: body.count)
-        return signature + [family == 0 ? 0x20 : 0x21, family, UInt8(length >> 8), UInt8(truncatingIfNeeded: length)] + body
+        return signature + [family == 0 ? 0x20 : 0x21, family, UInt8(length >> 8), UInt8(truncatingIfNeeded: length)]
+            + body
     }
 }

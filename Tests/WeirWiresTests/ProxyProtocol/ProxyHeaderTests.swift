@@ -26,7 +26,8 @@ struct ProxyHeaderTests {
     @Test("of version 2 comes back as it was written")
     func binary() {
         let additions = [ProxyHeader.Addition(type: 0xE0, value: Array("decision-7".utf8))]
-        let four = ProxyHeader.binary(client: ([10, 0, 0, 9], 50_000), server: ([10, 0, 0, 1], 389), additions: additions)
+        let four = ProxyHeader.binary(
+            client: ([10, 0, 0, 9], 50_000), server: ([10, 0, 0, 1], 389), additions: additions)
         #expect(
             ProxyHeader.read(four + [1, 2, 3])
                 == .whole(
@@ -34,7 +35,8 @@ struct ProxyHeaderTests {
                         client: .init(address: "10.0.0.9", port: 50_000), server: .init(address: "10.0.0.1", port: 389),
                         additions: additions), length: four.count))
         let six = [UInt8](repeating: 0, count: 15) + [1]
-        guard case .whole(let header, _) = ProxyHeader.read(ProxyHeader.binary(client: (six, 1), server: (six, 2))) else {
+        guard case .whole(let header, _) = ProxyHeader.read(ProxyHeader.binary(client: (six, 1), server: (six, 2)))
+        else {
             Issue.record("no header")
             return
         }
@@ -45,7 +47,8 @@ struct ProxyHeaderTests {
     @Test(
         "that is none is told as a mistake, never guessed",
         arguments: [
-            "GET / HTTP/1.1\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 65536\r\n",
+            "GET / HTTP/1.1\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 56324\r\n",
+            "PROXY TCP4 192.0.2.1 192.0.2.2 56324 65536\r\n",
             "PROXY TCP4 192.0.2.1 192.0.2.2 056 443\r\n", "PROXY TCP4 2001:db8::1 192.0.2.2 1 2\r\n",
             "PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n", "PROXY TCP4 192.0.2.1  192.0.2.2 1 2\r\n", "PROXY UNKNOWN\n",
             "PROXY UNKNOWN " + String(repeating: "x", count: 120), "PROXYTCP4", "\r\n\r\nX",
