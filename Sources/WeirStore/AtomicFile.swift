@@ -1,15 +1,21 @@
-import NIOCore
-import WeirWorld
+package import NIOCore
+package import WeirWorld
 
 /// A small file that is replaced whole: written beside, synced, renamed over, and the directory synced. Readers see
 /// the old or the new one.
-struct AtomicFile: Sendable {
+package struct AtomicFile: Sendable {
     let path: String
     let files: any FileSystem
+
     /// Twice what anybody keeps in such a file; more is not read.
     static let lengthMost: Int64 = 64 << 20
 
-    func write(_ bytes: [UInt8]) throws(StoreFailure) {
+    package init(path: String, files: any FileSystem) {
+        self.path = path
+        self.files = files
+    }
+
+    package func write(_ bytes: [UInt8]) throws(StoreFailure) {
         let beside = path + ".new"
         try attempt { () throws(FileFailure) in
             let file = try files.open(beside, .write(create: true, exclusive: false))
@@ -28,7 +34,7 @@ struct AtomicFile: Sendable {
     }
 
     /// `nil` when there is no file.
-    func read() throws(StoreFailure) -> ByteBuffer? {
+    package func read() throws(StoreFailure) -> ByteBuffer? {
         try attempt { () throws(FileFailure) in
             guard let status = try files.status(path) else { return nil }
             let file = try files.open(path, .read)

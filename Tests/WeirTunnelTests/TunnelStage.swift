@@ -37,9 +37,8 @@ final class TunnelStage: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let (link, _) = hub.link(
-                        for: AgentIdentity(agent: id, proof: "trust"), address: nil, at: channel.eventLoop.now)
-                    try channel.pipeline.syncOperations.addHandler(link)
+                    try channel.pipeline.syncOperations.addHandler(
+                        hub.link(for: .success(nil), address: nil, at: channel.eventLoop.now))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()

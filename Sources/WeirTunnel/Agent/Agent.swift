@@ -21,6 +21,8 @@ package final class Agent: Sendable {
         /// Streams at the same time; 2,000 as in the original (`max_inflight_cids`). More are answered `busy`.
         package var streamsMost = 2_000
         package var session = Session.Settings(role: .client)
+        /// For what is open when the agent stops; 30 s.
+        package var drainMost = Duration.seconds(30)
         /// Between two attempts; full jitter, forgotten after 10 s of a good link.
         package var backoff = Backoff(first: .seconds(1), most: .seconds(30))
 
@@ -40,6 +42,9 @@ package final class Agent: Sendable {
     package let settings: Settings
     let world: World
     let observer: any TunnelObserver
+    /// `nil`: nobody asks who this is (tests).
+    let trust: AgentTrust?
+    let errands = Errands()
     private let dialler: any LinkDialler
     private let group: any EventLoopGroup
     private let state = Mutex(State())
@@ -50,13 +55,24 @@ package final class Agent: Sendable {
         var streams = 0
         /// Names that the hub lets it serve.
         var served: Set<String> = []
+        var refusal: TunnelFailure?
+        /// By the number of their link: told when the hub drains it.
+        var draining: [Int: AsyncStream<LinkEvent>.Continuation] = [:]
+    }
+
+    /// What the keeper of a link waits for.
+    private enum LinkEvent: Sendable {
+        /// The hub goes away or wants the link renewed: the next one is dialled while this one's streams go on.
+        case drains(String)
+        case ended(LinkEnd)
     }
 
     package init(
-        _ settings: Settings, dialler: any LinkDialler, observer: any TunnelObserver, world: World,
-        eventLoops: any EventLoopGroup
+        _ settings: Settings, dialler: any LinkDialler, trust: AgentTrust? = nil, observer: any TunnelObserver,
+        world: World, eventLoops: any EventLoopGroup
     ) {
         self.settings = settings
+        self.trust = trust
         self.dialler = dialler
         self.observer = observer
         self.world = world
@@ -66,15 +82,21 @@ package final class Agent: Sendable {
     /// True while at least one link is up: ready.
     package var isConnected: Bool { state.withLock { !$0.links.isEmpty } }
     package var served: [String] { state.withLock { $0.served.sorted() } }
+    /// Why the hub does not take this agent; `nil` when it does, or was not asked yet.
+    package var refusal: TunnelFailure? { state.withLock { $0.refusal } }
 
     // MARK: Links
 
-    /// Keeps the links up until the task is cancelled; then drains them.
+    /// Keeps the links up until the task is cancelled; then drains them, and gives what is open `drainMost` to end.
     package func run() async {
         await withDiscardingTaskGroup { group in
-            for number in 0..<max(1, min(4, settings.links)) {
-                group.addTask { await self.keep(number) }
+            group.addTask { await self.errands.run() }
+            await withDiscardingTaskGroup { links in
+                for number in 0..<max(1, min(4, settings.links)) {
+                    links.addTask { await self.keep(number) }
+                }
             }
+            errands.stop()
         }
     }
 
@@ -85,41 +107,73 @@ package final class Agent: Sendable {
             let end = await once(number)
             guard !Task.isCancelled else { return }
             // A hub that takes and drops is not hammered: only a link that stood for a while ends the back-off.
-            if world.time.now - began >= backoff.stable {
-                backoff = settings.backoff
-            }
+            if world.time.now - began >= backoff.stable { backoff = settings.backoff }
+            if case .ordered("enrolled")? = end.link { continue }
             let wait = backoff.failed(at: world.time.now, random: world.random)
-            world.log.warning(
-                "The link to the hub is down; it is dialled again.",
+            world.log.log(
+                level: end.draining == nil ? .warning : .notice,
+                end.draining == nil
+                    ? "The link to the hub is down; it is dialled again."
+                    : "The hub lets go of a link; the next one is dialled.",
                 metadata: ["link": "\(number)", "reason": "\(end)", "retry.after": "\(wait.shortText)"])
             try? await world.time.sleep(for: wait)
         }
     }
 
-    /// One link from its dial to its end.
-    private func once(_ number: Int) async -> String {
-        let ended = AsyncStream<LinkEnd>.makeStream()
+    /// Why a link has to be dialled anew.
+    private struct Ending: CustomStringConvertible {
+        var link: LinkEnd?
+        var failure: TunnelFailure?
+        /// The link still stands; its streams go on.
+        var draining: String?
+        var description: String { failure?.description ?? draining ?? link.map { "\($0)" } ?? "" }
+    }
+
+    /// One link from its dial to its end, or to the beginning of its drain: what is open on it then goes on.
+    private func once(_ number: Int) async -> Ending {
+        let (events, into) = AsyncStream<LinkEvent>.makeStream()
         let loop = group.next()
         do throws(TunnelFailure) {
+            let bearer = try await trust?.bearer()
             let channel = try await dialler.dial(on: loop) { channel in
-                let owner = AgentLinkOwner(number: number, agent: self) { end in
-                    ended.continuation.yield(end)
-                    ended.continuation.finish()
-                }
+                let owner = AgentLinkOwner(number: number, agent: self, bearer: bearer) { into.yield(.ended($0)) }
                 let link = Link(
                     self.settings.session, owner: owner, random: self.world.random, at: channel.eventLoop.now)
                 owner.link = link
                 try channel.pipeline.syncOperations.addHandler(link)
             }
+            state.withLock { $0.draining[number] = into }
             return await withTaskCancellationHandler {
-                for await end in ended.stream { return "\(end)" }
-                return "closed"
+                for await event in events {
+                    switch event {
+                    case .ended(let end): return Ending(link: end)
+                    case .drains(let reason): return Ending(draining: reason)
+                    }
+                }
+                // Cancelled: what is open has its time to end.
+                try? await channel.closeFuture.get()
+                return Ending(link: .drained)
             } onCancel: {
-                channel.close(promise: nil)
+                let most = TimeAmount.nanoseconds(settings.drainMost.nanoseconds)
+                channel.eventLoop.execute {
+                    try? channel.pipeline.syncOperations.handler(type: Link.self).drain()
+                    channel.eventLoop.assumeIsolated().scheduleTask(in: most) { channel.close(promise: nil) }
+                }
             }
         } catch {
-            return error.description
+            return Ending(failure: error)
         }
+    }
+
+    /// The hub lets go of a link: the next one is dialled while the streams of this one go on.
+    func hubDrains(_ reason: String, number: Int) {
+        _ = state.withLock { $0.draining.removeValue(forKey: number) }?.yield(.drains(reason))
+    }
+
+    func refused(_ failure: TunnelFailure) {
+        state.withLock { $0.refusal = failure }
+        world.log.error(
+            "The hub refuses this agent.", metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"])
     }
 
     func joined(_ link: Link, loop: any EventLoop, connectors: [String]) -> UInt64 {
@@ -128,6 +182,7 @@ package final class Agent: Sendable {
             state.nextLink += 1
             state.links[id] = LinkHandle(link, loop: loop, id: id)
             state.served = Set(connectors)
+            state.refusal = nil
             return id
         }
         observer.agentJoined(settings.id, connectors: connectors, link: id)

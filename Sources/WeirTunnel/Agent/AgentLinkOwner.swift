@@ -1,39 +1,51 @@
+internal import Logging
 internal import NIOCore
+internal import WeirWorld
 
-/// The agent's side of one link: says hello, and dials for the streams that the hub opens. On the link's event loop.
+/// The agent's side of one link: enrols or says hello, renews what proves who it is, and dials for the streams that the
+/// hub opens. On the link's event loop.
 final class AgentLinkOwner: Link.Owner {
     private let number: Int
     private let agent: Agent
+    /// For the hello, where neither a certificate nor the upgrade says who this is.
+    private let bearer: String?
     private let ended: (LinkEnd) -> Void
     weak var link: Link?
     private var talk: Talk?
     private var id: UInt64?
-    private var refusal: String?
-    private var deadline: Scheduled<Void>?
+    private var refusal: TunnelFailure?
+    /// For the first answer, then for the next renewal.
+    private var timer: Scheduled<Void>?
+    /// Set while this link is only there to enrol, or a certificate was asked for.
+    private var isAsking = false
 
-    init(number: Int, agent: Agent, ended: @escaping (LinkEnd) -> Void) {
+    init(number: Int, agent: Agent, bearer: String?, ended: @escaping (LinkEnd) -> Void) {
         self.number = number
         self.agent = agent
+        self.bearer = bearer
         self.ended = ended
     }
 
     func linkIsUp(_ link: Link) {
-        guard let loop = link.loop else { return }
         do throws(Session.OpenRefusal) {
             talk = try Talk(opensOn: link) { [weak self] message in self?.heard(message) }
         } catch {
             return link.close(.failed("no stream for the conversation"))
         }
+        after(.seconds(10)) { owner in
+            guard owner.id == nil else { return }
+            owner.link?.close(.ordered("the hub said nothing within 10 s"))
+        }
+        if let trust = agent.trust, trust.mustEnrol { enrol(trust, link) } else { greet() }
+    }
+
+    private func greet() {
         var hello = ControlMessage.Hello(
-            agent: agent.settings.id, version: agent.settings.version,
-            connectors: agent.settings.targets.keys.sorted())
+            agent: agent.settings.id, version: agent.settings.version, connectors: agent.settings.targets.keys.sorted())
         hello.link = number
         hello.links = agent.settings.links
+        hello.bearer = bearer
         talk?.say(.hello(hello))
-        deadline = loop.assumeIsolated().scheduleTask(in: .seconds(10)) { [weak self] in
-            guard self?.id == nil else { return }
-            self?.link?.close(.ordered("the hub said no welcome within 10 s"))
-        }
     }
 
     private func heard(_ message: ControlMessage?) {
@@ -41,15 +53,112 @@ final class AgentLinkOwner: Link.Owner {
         switch message {
         case .welcome(let welcome):
             guard id == nil else { return }
-            deadline?.cancel()
             id = agent.joined(link, loop: loop, connectors: welcome.connectors)
-        case .refused(let refused):
-            refusal = refused.message
-        case .drain: link.drain()
-        case nil: link.close(.ordered(refusal ?? "the hub ended the conversation"))
-        case .hello, .certify, .certificate, .unknown: break
+            renewLater()
+        case .certificate(let certificate): accept(certificate, link)
+        case .refused(let refused): hear(refused, link)
+        case .drain(let drain): agent.hubDrains(drain.reason, number: number)
+        case nil: link.close(.ordered(refusal?.message ?? "the hub ended the conversation"))
+        case .hello, .enrol, .bearer, .certify, .unknown: break
         }
     }
+
+    private func hear(_ refused: ControlMessage.Refused, _ link: Link) {
+        let failure = TunnelFailure(refused.code, refused.message)
+        guard id != nil else {
+            refusal = failure
+            agent.refused(failure)
+            return
+        }
+        // Of a renewal: what was shown before is still good. It is tried again.
+        agent.world.log.warning(
+            "The hub did not renew what the agent shows.",
+            metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"])
+        isAsking = false
+        after(.seconds(300)) { $0.renewLater() }
+    }
+
+    // MARK: Proofs
+
+    private func enrol(_ trust: AgentTrust, _ link: Link) {
+        do throws(TunnelFailure) {
+            let wish = ControlMessage.Enrol(
+                agent: agent.settings.id, secret: trust.settings.token?.secret ?? "", request: try trust.request())
+            isAsking = true
+            talk?.say(.enrol(wish))
+        } catch {
+            link.close(.ordered(error.message))
+        }
+    }
+
+    private func accept(_ certificate: ControlMessage.Certificate, _ link: Link) {
+        guard isAsking, let trust = agent.trust else { return }
+        timer?.cancel()
+        errand(link, { () async throws(TunnelFailure) in try await trust.accept(certificate) }) { owner, result in
+            owner.isAsking = false
+            switch result {
+            case .success where owner.id == nil: link.close(.ordered("enrolled"))
+            // The streams of this link go on; the next link shows the new certificate.
+            case .success: owner.renewLater()
+            case .failure(let failure) where owner.id == nil: link.close(.ordered(failure.message))
+            case .failure(let failure):
+                owner.agent.world.log.warning(
+                    "The new certificate could not be kept.", metadata: ["detail": "\(failure.message)"])
+                owner.after(.seconds(300)) { $0.renewLater() }
+            }
+        }
+    }
+
+    // A certificate at two thirds of its life, by the first link; a bearer token when the file has another one.
+    private func renewLater() {
+        guard let trust = agent.trust, number == 0 || trust.settings.bearerFile != nil else { return }
+        guard trust.settings.bearerFile == nil else { return after(.seconds(60)) { $0.renewBearer(trust) } }
+        guard let due = trust.renewal else { return }
+        // At most an hour ahead: the calendar may be set.
+        let wait = max(.zero, min(due - agent.world.time.wall, .seconds(3_600)))
+        after(.nanoseconds(wait.nanoseconds)) { owner in
+            guard owner.agent.world.time.wall >= due else { return owner.renewLater() }
+            do throws(TunnelFailure) {
+                let request = try trust.request()
+                owner.isAsking = true
+                owner.talk?.say(.certify(.init(request: request)))
+            } catch {
+                owner.after(.seconds(300)) { $0.renewLater() }
+            }
+        }
+    }
+
+    private func renewBearer(_ trust: AgentTrust) {
+        guard let link else { return }
+        errand(link, { () async throws(TunnelFailure) in try await trust.bearer() }) { owner, result in
+            if case .success(let token?) = result, token != owner.shown ?? owner.bearer {
+                owner.shown = token
+                owner.talk?.say(.bearer(.init(token: token)))
+            }
+            owner.after(.seconds(60)) { $0.renewBearer(trust) }
+        }
+    }
+
+    private var shown: String?
+
+    // MARK: Time and errands
+
+    private func after(_ time: TimeAmount, _ body: @escaping (AgentLinkOwner) -> Void) {
+        timer?.cancel()
+        timer = link?.loop?.assumeIsolated().scheduleTask(in: time) { [weak self] in
+            if let self { body(self) }
+        }
+    }
+
+    private func errand<Value: Sendable>(
+        _ link: Link, _ work: @escaping @Sendable () async throws(TunnelFailure) -> Value,
+        then: @escaping (AgentLinkOwner, Result<Value, TunnelFailure>) -> Void
+    ) {
+        guard let loop = link.loop else { return }
+        agent.errands.run(work, on: loop, with: self, then: then)
+    }
+
+    // MARK: Streams
 
     func opened(_ stream: UInt32, on link: Link) {
         _ = DialingEnd(on: link, stream: stream) { [agent, weak link] request, end in
@@ -58,11 +167,11 @@ final class AgentLinkOwner: Link.Owner {
         }
     }
 
-    func peerDrains(_ link: Link) {}
+    func peerDrains(_ link: Link) { agent.hubDrains("the hub takes no more streams on this link", number: number) }
 
     func linkIsDown(_ link: Link, _ end: LinkEnd) {
-        deadline?.cancel()
+        timer?.cancel()
         if let id { agent.left(id, end) }
-        ended(refusal.map { .ordered($0) } ?? end)
+        ended(refusal.map { .ordered($0.message) } ?? end)
     }
 }

@@ -35,6 +35,8 @@ package struct AgentRoster: Sendable {
         agents[agent.id] = known
     }
 
+    package mutating func renewed(_ id: String, until expiry: WallTime) { agents[id]?.certificateExpiry = expiry }
+
     /// - Returns: true when it was the agent's last link.
     package mutating func left(_ link: UInt64, of id: String) -> Bool {
         guard var agent = agents[id] else { return false }

@@ -13,7 +13,8 @@ package final class Hub: Sendable {
     package let settings: Settings
     let world: World
     private let policy: any OpenPolicy
-    private let authority: (any AgentAuthority)?
+    /// Who agents are; `nil` takes everybody at his word (tests, and nothing else).
+    package let trust: HubTrust?
     let observer: any TunnelObserver
     private let state = Mutex(State())
     private let clients: AsyncStream<AcceptedClient>
@@ -25,17 +26,20 @@ package final class Hub: Sendable {
         var lane: (any BlockingLane)?
         var nextLink: UInt64 = 1
         var ports: [Int] = []
-        var open = 0
+        /// All links that were welcomed and have not ended, those that drain included.
+        var links: [UInt64: LinkHandle] = [:]
         var isStopping = false
+        /// Resumed when the last link has ended.
+        var idle: CheckedContinuation<Void, Never>?
     }
 
     package init(
-        _ settings: Settings, policy: any OpenPolicy = OpenToAll(), authority: (any AgentAuthority)? = nil,
+        _ settings: Settings, policy: any OpenPolicy = OpenToAll(), trust: HubTrust? = nil,
         observer: any TunnelObserver, world: World
     ) {
         self.settings = settings
         self.policy = policy
-        self.authority = authority
+        self.trust = trust
         self.observer = observer
         self.world = world
         // Bounded by `connectionsMost`: the acceptor pauses before.
@@ -49,20 +53,29 @@ package final class Hub: Sendable {
 
     // MARK: Links
 
-    /// The handler for a link whose agent has proven who it is. Add it last to the link's channel.
-    func link(for identity: AgentIdentity, address: String?, at now: NIODeadline) -> (Link, HubLinkOwner) {
+    /// The handler for a link. Add it last to the link's channel.
+    /// - Parameter proof: who TLS or the upgrade say the agent is; `nil` when it has to say so itself; a failure when
+    ///   what it has shown is not good.
+    func link(
+        for proof: Result<AgentIdentity?, TunnelFailure>, address: String?, at now: NIODeadline
+    ) -> Link {
         let id = state.withLock { state in
             defer { state.nextLink += 1 }
             return state.nextLink
         }
-        let owner = HubLinkOwner(identity, address: address, id: id, hub: self)
+        let owner = HubLinkOwner(proof, address: address, id: id, hub: self)
         var session = settings.session
         session.role = .server
-        return (Link(session, owner: owner, random: world.random, at: now), owner)
+        return Link(session, owner: owner, random: world.random, at: now)
     }
 
     func joined(_ agent: AgentRoster.Agent, _ link: LinkHandle) {
-        state.withLock { $0.roster.joined(agent, link) }
+        let isStopping = state.withLock { state in
+            state.links[link.id] = link
+            if !state.isStopping { state.roster.joined(agent, link) }
+            return state.isStopping
+        }
+        if isStopping { link.drain() }
         observer.agentJoined(agent.id, connectors: agent.connectors.sorted(), link: link.id)
         world.log.notice(
             "An agent has connected.",
@@ -70,7 +83,15 @@ package final class Hub: Sendable {
     }
 
     func left(_ agent: String, link: UInt64, _ end: LinkEnd) {
-        let wasLast = state.withLock { $0.roster.left(link, of: agent) }
+        let wasLast = state.withLock { state in
+            _ = state.roster.left(link, of: agent)
+            state.links[link] = nil
+            if state.links.isEmpty {
+                state.idle?.resume()
+                state.idle = nil
+            }
+            return state.roster.agents[agent] == nil
+        }
         observer.agentLeft(agent, link: link, end, wasLast: wasLast)
         world.log.notice(
             wasLast ? "An agent has gone." : "A link of an agent has ended.",
@@ -80,31 +101,27 @@ package final class Hub: Sendable {
     /// The link takes no new streams; those that are open go on.
     func drains(_ agent: String, link: UInt64) { _ = state.withLock { $0.roster.left(link, of: agent) } }
 
-    func refused(_ agent: AgentIdentity, code: String, message: String) {
-        observer.agentRefused(code)
+    func refused(_ agent: String, _ failure: TunnelFailure) {
+        observer.agentRefused(failure.code)
+        // The name is the agent's word only.
+        let name = AgentIdentity.isName(agent) ? agent : "?"
         world.log.warning(
-            "An agent was refused.", metadata: ["agent": "\(agent.agent)", "reason": "\(code)", "detail": "\(message)"])
+            "An agent was refused.",
+            metadata: ["agent": "\(name)", "reason": "\(failure.code)", "detail": "\(failure.message)"])
     }
 
-    func certify(
-        _ request: String, for agent: AgentIdentity,
-        answer: @escaping @Sendable (Result<ControlMessage.Certificate, TunnelFailure>) -> Void
-    ) {
-        guard let authority else {
-            return answer(.failure(TunnelFailure("no_authority", "This hub issues no certificates.")))
-        }
-        errands.add {
-            do throws(TunnelFailure) {
-                answer(.success(try await authority.certify(request, for: agent)))
-            } catch {
-                answer(.failure(error))
-            }
-        }
+    func renewed(_ agent: String, until expiry: WallTime) { state.withLock { $0.roster.renewed(agent, until: expiry) } }
+
+    /// Strikes an agent out and closes its links with all their streams.
+    package func revoke(_ agent: String, by who: String, why: String) async throws(TunnelFailure) {
+        guard let trust else { throw TunnelFailure("no_enrolment", "This hub knows no enrolled agents.") }
+        try await trust.revoke(agent, by: who, why: why)
+        for link in roster.agents[agent]?.links ?? [] { link.close(.ordered("the agent was revoked")) }
     }
 
     // MARK: Running
 
-    private let errands = Errands()
+    let errands = Errands()
 
     /// Listens for clients.
     package func open() throws(TunnelFailure) {
@@ -142,6 +159,7 @@ package final class Hub: Sendable {
                 for await client in self.clients {
                     group.addTask { await self.serve(client) }
                 }
+                await self.drained()
                 self.errands.stop()
             }
         } onCancel: {
@@ -150,14 +168,28 @@ package final class Hub: Sendable {
     }
 
     private func stop() {
-        let (acceptor, lane, agents) = state.withLock { state in
+        let (acceptor, lane, links) = state.withLock { state in
             state.isStopping = true
-            return (state.acceptor, state.lane, state.roster.agents)
+            return (state.acceptor, state.lane, state.links.values.map(\.self))
         }
         acceptor?.stop()
         lane?.close()
         clientsIn.finish()
-        for agent in agents.values { for link in agent.links { link.drain() } }
+        let most = TimeAmount.nanoseconds(settings.drainMost.nanoseconds)
+        for link in links {
+            link.drain()
+            link.loop.scheduleTask(in: most) { link.close(.ordered("the hub has stopped")) }
+        }
+    }
+
+    private func drained() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let isIdle = state.withLock { state in
+                if !state.links.isEmpty { state.idle = done }
+                return state.links.isEmpty
+            }
+            if isIdle { done.resume() }
+        }
     }
 
     private func serve(_ client: AcceptedClient) async {
@@ -194,22 +226,5 @@ package final class Hub: Sendable {
         }
         observer.connection(listener.connector, .refused)
         ClientAcceptor.refuse(client.descriptor)
-    }
-}
-
-/// Errands of links that need async calls; run by `Hub.run`.
-final class Errands: Sendable {
-    private let stream: AsyncStream<@Sendable () async -> Void>
-    private let into: AsyncStream<@Sendable () async -> Void>.Continuation
-
-    init() { (stream, into) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(10_000)) }
-
-    func add(_ errand: @escaping @Sendable () async -> Void) { into.yield(errand) }
-    func stop() { into.finish() }
-
-    func run() async {
-        await withDiscardingTaskGroup { group in
-            for await errand in stream { group.addTask { await errand() } }
-        }
     }
 }

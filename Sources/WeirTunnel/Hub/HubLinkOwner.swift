@@ -1,19 +1,29 @@
 internal import NIOCore
 internal import WeirWorld
 
-/// The hub's side of one link: the conversation with the agent, from `hello` to its end. On the link's event loop.
+/// The hub's side of one link: the conversation with the agent, from its first word to its end. On the link's event
+/// loop.
 final class HubLinkOwner: Link.Owner {
-    private let identity: AgentIdentity
+    /// What TLS or the upgrade has said about the agent; `nil` when it must say itself who it is.
+    private var identity: AgentIdentity?
+    /// Why what it has shown is not good: said to it, and the end.
+    private let refusal: TunnelFailure?
     private let address: String?
     private let hub: Hub
     private let id: UInt64
     private var talk: Talk?
     private var handle: LinkHandle?
     private var agent: String?
+    /// For the first word, then for the end of the proof.
     private var deadline: Scheduled<Void>?
+    /// An errand is under way: whoever asks more meanwhile has lost his way.
+    private var isBusy = false
 
-    init(_ identity: AgentIdentity, address: String?, id: UInt64, hub: Hub) {
-        self.identity = identity
+    init(_ proof: Result<AgentIdentity?, TunnelFailure>, address: String?, id: UInt64, hub: Hub) {
+        switch proof {
+        case .success(let identity): (self.identity, refusal) = (identity, nil)
+        case .failure(let failure): (identity, refusal) = (nil, failure)
+        }
         self.address = address
         self.id = id
         self.hub = hub
@@ -40,54 +50,148 @@ final class HubLinkOwner: Link.Owner {
     private func heard(_ message: ControlMessage?, _ link: Link) {
         switch message {
         case .hello(let hello): greet(hello, link)
-        case .certify(let wish): certify(wish)
+        case .enrol(let wish): enrol(wish, link)
+        case .certify(let wish): certify(wish, link)
+        case .bearer(let bearer): renew(bearer, link)
         case .drain: if let agent { hub.drains(agent, link: id) }
         case nil: link.close(.ordered("the agent ended the conversation"))
         case .welcome, .certificate, .refused, .unknown: break
         }
     }
 
+    // MARK: Who is there
+
     private func greet(_ hello: ControlMessage.Hello, _ link: Link) {
+        guard agent == nil else { return }
+        if let refusal { return refuse(link, hello.agent, refusal) }
+        if let identity { return admit(hello, as: identity, link) }
+        guard let trust = hub.trust else {
+            return admit(hello, as: AgentIdentity(agent: hello.agent, proof: .none), link)
+        }
+        guard let bearer = hello.bearer else {
+            let failure = TunnelFailure("no_proof", "The agent shows neither a certificate nor a token.")
+            return refuse(link, hello.agent, failure)
+        }
+        errand(link, { () async throws(TunnelFailure) in try await trust.identify(bearer: bearer) }) { owner, result in
+            switch result {
+            case .success(let identity): owner.admit(hello, as: identity, link)
+            case .failure(let failure): owner.refuse(link, hello.agent, failure)
+            }
+        }
+    }
+
+    private func admit(_ hello: ControlMessage.Hello, as identity: AgentIdentity, _ link: Link) {
         guard agent == nil, let handle else { return }
-        guard hello.agent == identity.agent else {
-            return refuse(
-                link, "agent_mismatch",
-                "This is `\(identity.agent)` by its \(identity.proof), but says `\(hello.agent)`.")
+        guard hello.agent == identity.agent, AgentIdentity.isName(hello.agent) else {
+            let failure = TunnelFailure(
+                "agent_mismatch",
+                "This is `\(identity.agent)` by its \(identity.proof.rawValue), but says `\(hello.agent)`.")
+            return refuse(link, hello.agent, failure)
         }
         let connectors = identity.allowed(hello.connectors)
         guard !connectors.isEmpty || hello.connectors.isEmpty else {
-            return refuse(
-                link, "connector_not_allowed",
+            let failure = TunnelFailure(
+                "connector_not_allowed",
                 "`\(hello.agent)` may serve none of \(hello.connectors.map { "`\($0)`" }.joined(separator: ", ")).")
+            return refuse(link, hello.agent, failure)
         }
+        self.identity = identity
         agent = hello.agent
-        deadline?.cancel()
         hub.joined(
             AgentRoster.Agent(
                 id: hello.agent, version: hello.version, connectors: Set(connectors), since: hub.world.time.wall,
                 links: [], certificateExpiry: identity.expiry, address: address), handle)
         talk?.say(.welcome(.init(hub: hub.settings.name, version: hub.settings.version, connectors: connectors)))
+        watch(link)
     }
 
-    private func refuse(_ link: Link, _ code: String, _ message: String) {
-        hub.refused(identity, code: code, message: message)
-        talk?.say(.refused(.init(code: code, message: message)))
+    private func refuse(_ link: Link, _ name: String, _ failure: TunnelFailure) {
+        hub.refused(name, failure)
+        talk?.say(.refused(.init(code: failure.code, message: failure.message)))
         // Time for the message to leave.
-        _ = link.loop?.assumeIsolated().scheduleTask(in: .milliseconds(200)) { link.close(.ordered(message)) }
+        _ = link.loop?.assumeIsolated().scheduleTask(in: .milliseconds(200)) { link.close(.ordered(failure.message)) }
     }
 
-    private func certify(_ wish: ControlMessage.Certify) {
-        guard agent != nil, let loop = handle?.loop else { return }
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let identity = identity
-        hub.certify(wish.request, for: identity) { result in
-            loop.execute {
-                switch result {
-                case .success(let certificate): bound.value.talk?.say(.certificate(certificate))
-                case .failure(let failure):
-                    bound.value.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
-                }
+    // MARK: Proofs
+
+    private func enrol(_ wish: ControlMessage.Enrol, _ link: Link) {
+        guard agent == nil, let trust = hub.trust else {
+            return refuse(link, wish.agent, TunnelFailure("no_enrolment", "No agent can enrol here."))
+        }
+        errand(link, { () async throws(TunnelFailure) in try await trust.enrol(wish) }) { owner, result in
+            switch result {
+            case .success(let certificate): owner.talk?.say(.certificate(certificate))
+            case .failure(let failure): owner.refuse(link, wish.agent, failure)
             }
+        }
+    }
+
+    private func certify(_ wish: ControlMessage.Certify, _ link: Link) {
+        guard agent != nil, let identity, let trust = hub.trust else { return }
+        errand(
+            link,
+            { () async throws(TunnelFailure) in
+                try await trust.certify(wish.request, for: identity)
+            }
+        ) { owner, result in
+            switch result {
+            case .success(let certificate):
+                owner.talk?.say(.certificate(certificate))
+                if let expiry = trust.expiry(of: identity) { owner.hub.renewed(identity.agent, until: expiry) }
+            case .failure(let failure):
+                owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
+            }
+        }
+    }
+
+    private func renew(_ bearer: ControlMessage.Bearer, _ link: Link) {
+        guard let agent, identity?.proof == .jwt, let trust = hub.trust else { return }
+        errand(
+            link,
+            { () async throws(TunnelFailure) in
+                try await trust.identify(bearer: bearer.token)
+            }
+        ) { owner, result in
+            switch result {
+            case .success(let identity) where identity.agent == agent:
+                owner.identity = identity
+                if let expiry = identity.expiry { owner.hub.renewed(agent, until: expiry) }
+                owner.watch(link)
+            case .success:
+                owner.refuse(link, agent, TunnelFailure("agent_mismatch", "The new token is another agent's."))
+            // What was shown before is still good until its end.
+            case .failure(let failure):
+                owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
+            }
+        }
+    }
+
+    /// Closes the link when the proof ends and was not renewed, or was taken back.
+    private func watch(_ link: Link) {
+        deadline?.cancel()
+        guard let identity, identity.expiry != nil else { return }
+        guard let expiry = hub.trust.map({ $0.expiry(of: identity) }) ?? identity.expiry else {
+            return link.close(.ordered("the agent was revoked"))
+        }
+        let left = expiry - hub.world.time.wall
+        guard left > .zero else { return link.close(.ordered("the agent's \(identity.proof.rawValue) has expired")) }
+        deadline = link.loop?.assumeIsolated().scheduleTask(
+            in: .nanoseconds(min(left, .seconds(3_600)).nanoseconds)
+        ) { [weak self, weak link] in
+            if let self, let link { watch(link) }
+        }
+    }
+
+    /// One at a time, away from the event loop and back.
+    private func errand<Value: Sendable>(
+        _ link: Link, _ work: @escaping @Sendable () async throws(TunnelFailure) -> Value,
+        then: @escaping (HubLinkOwner, Result<Value, TunnelFailure>) -> Void
+    ) {
+        guard let loop = link.loop, !isBusy else { return }
+        isBusy = true
+        hub.errands.run(work, on: loop, with: self) { owner, result in
+            owner.isBusy = false
+            then(owner, result)
         }
     }
 

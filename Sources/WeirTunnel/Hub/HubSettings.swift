@@ -6,6 +6,8 @@ extension Hub {
         package var listeners: [Listener] = []
         /// For the agent's answer to an open, the dial included.
         package var connectTimeout = Duration.seconds(5)
+        /// For what is open when the hub stops; 30 s.
+        package var drainMost = Duration.seconds(30)
         package var session = Session.Settings(role: .server)
 
         package init() {}

@@ -49,6 +49,8 @@ final class Link: ChannelInboundHandler {
     private var isReading = false
     private var ticks: RepeatedTask?
     private var end: LinkEnd?
+    /// The control stream, which does not keep a drained link open.
+    var conversation: UInt32?
 
     init(_ settings: Session.Settings, owner: any Owner, random: any RandomSource, at now: NIODeadline) {
         session = Session(settings, at: Moment(now))
@@ -204,7 +206,9 @@ final class Link: ChannelInboundHandler {
     }
 
     private func closeIfDrained() {
-        guard session.isDraining, session.streamCount == 0, session.control.isEmpty else { return }
+        guard session.isDraining, session.control.isEmpty else { return }
+        let talks = conversation.map { !session.isForgotten($0) } ?? false
+        guard session.streamCount == (talks ? 1 : 0) else { return }
         close(.drained)
     }
 

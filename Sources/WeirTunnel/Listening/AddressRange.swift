@@ -54,6 +54,12 @@ package struct AddressBits: Sendable, Hashable, CustomStringConvertible {
         self.low = low
     }
 
+    /// 4 or 16 bytes, in network order.
+    package var bytes: [UInt8] {
+        let all = [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) } }
+        return isIPv4 ? Array(all.suffix(4)) : all
+    }
+
     package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
     /// Numbers only; names are not looked up. A zone (`%eth0`) is dropped.

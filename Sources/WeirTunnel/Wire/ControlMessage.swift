@@ -6,6 +6,10 @@ package enum ControlMessage: Sendable, Hashable, Codable {
     case welcome(Welcome)
     /// The sender goes away soon: connect anew before `seconds` have passed.
     case drain(Drain)
+    /// An agent that has a one-time token asks for its first certificate; nothing else follows on this link.
+    case enrol(Enrol)
+    /// A newer bearer token of an agent that has shown one before.
+    case bearer(Bearer)
     /// An agent asks for a certificate for the key in a PKCS #10 request (PEM).
     case certify(Certify)
     case certificate(Certificate)
@@ -21,6 +25,8 @@ package enum ControlMessage: Sendable, Hashable, Codable {
         package var link = 0
         package var links = 1
         package var capabilities: [String] = []
+        /// A bearer token (JWT), where neither TLS nor the upgrade has said who this is.
+        package var bearer: String?
 
         package init(agent: String, version: String, connectors: [String]) {
             self.agent = agent
@@ -50,6 +56,24 @@ package enum ControlMessage: Sendable, Hashable, Codable {
             self.seconds = seconds
             self.reason = reason
         }
+    }
+
+    package struct Enrol: Sendable, Hashable, Codable {
+        package var agent: String
+        package var secret: String
+        /// PKCS #10, PEM.
+        package var request: String
+
+        package init(agent: String, secret: String, request: String) {
+            self.agent = agent
+            self.secret = secret
+            self.request = request
+        }
+    }
+
+    package struct Bearer: Sendable, Hashable, Codable {
+        package var token: String
+        package init(token: String) { self.token = token }
     }
 
     package struct Certify: Sendable, Hashable, Codable {
@@ -90,6 +114,8 @@ package enum ControlMessage: Sendable, Hashable, Codable {
             case "hello": .hello(try Hello(from: decoder))
             case "welcome": .welcome(try Welcome(from: decoder))
             case "drain": .drain(try Drain(from: decoder))
+            case "enrol": .enrol(try Enrol(from: decoder))
+            case "bearer": .bearer(try Bearer(from: decoder))
             case "certify": .certify(try Certify(from: decoder))
             case "certificate": .certificate(try Certificate(from: decoder))
             case "refused": .refused(try Refused(from: decoder))
@@ -103,6 +129,8 @@ package enum ControlMessage: Sendable, Hashable, Codable {
         case .hello(let message): try write("hello", message)
         case .welcome(let message): try write("welcome", message)
         case .drain(let message): try write("drain", message)
+        case .enrol(let message): try write("enrol", message)
+        case .bearer(let message): try write("bearer", message)
         case .certify(let message): try write("certify", message)
         case .certificate(let message): try write("certificate", message)
         case .refused(let message): try write("refused", message)

@@ -16,6 +16,7 @@ final class Talk: StreamEnd {
         self.link = link
         self.stream = stream
         self.heard = heard
+        link.conversation = stream
         link.attach(self, to: stream)
         link.accept(stream)
     }
@@ -25,6 +26,7 @@ final class Talk: StreamEnd {
         self.link = link
         self.heard = heard
         stream = try link.open(self)
+        link.conversation = stream
     }
 
     func say(_ message: ControlMessage) {
