@@ -13,20 +13,23 @@ final class TunnelStage: Sendable {
     let observer = CountingObserver()
     private let meeting = Mutex<(any Channel)?>(nil)
 
-    init(targets: [String: Int], listeners: [String], change: (inout Hub.Settings) -> Void = { _ in }) throws {
+    init(
+        targets: [String: Int], listeners: [String], auditor: (any ConnectionAuditor)? = nil,
+        change: (inout Hub.Settings) -> Void = { _ in }
+    ) throws {
         var logger = Logger(label: "tunnel", factory: { _ in SwiftLogNoOpLogHandler() })
         logger.logLevel = .critical
         world = World.live(log: logger)
         var settings = Hub.Settings()
         settings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
         change(&settings)
-        hub = Hub(settings, observer: observer, world: world)
+        hub = Hub(settings, observer: observer, auditor: auditor, world: world)
         try hub.open()
     }
 
     /// Runs hub and agent, and `body` as soon as the agent serves.
     func run(
-        targets: [String: Int], links: Int = 1, agent id: String = "site-01",
+        targets: [String: Int], links: Int = 1, agent id: String = "site-01", tellsClient: Bool = false,
         _ body: @escaping @Sendable (Agent) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
@@ -45,6 +48,7 @@ final class TunnelStage: Sendable {
         var settings = Agent.Settings(id: id)
         settings.targets = targets.mapValues { .init(host: "127.0.0.1", port: $0) }
         settings.links = links
+        if tellsClient { for name in targets.keys { settings.targets[name]?.tellsClient = true } }
         let agent = Agent(
             settings, dialler: PlainDialler(port: listening.localAddress?.port ?? 0), observer: CountingObserver(),
             world: world, eventLoops: group)
@@ -97,15 +101,11 @@ final class CountingObserver: TunnelObserver {
         counts.withLock { $0.connections[result.rawValue, default: 0] += 1 }
     }
     func dialled(_ connector: String, _ reason: StreamReason?, after: Duration) {}
-    func meter(_ connector: String, over: @escaping () -> Void) -> any StreamMeter { Meter(self, over) }
+    func meter(_ connector: String) -> any StreamMeter { Meter(self) }
 
     final class Meter: StreamMeter {
         let observer: CountingObserver
-        let over: () -> Void
-        init(_ observer: CountingObserver, _ over: @escaping () -> Void) {
-            self.observer = observer
-            self.over = over
-        }
+        init(_ observer: CountingObserver) { self.observer = observer }
         func sent(_ bytes: Int) { observer.counts.withLock { $0.sent += bytes } }
         func received(_ bytes: Int) { observer.counts.withLock { $0.received += bytes } }
         func writes(_ bytes: Int) -> StreamWrite { StreamWrite(received: .now(), written: .now()) }
@@ -115,7 +115,6 @@ final class CountingObserver: TunnelObserver {
         func finishReceived() {}
         func ended(_ reason: StreamReason?, byPeer: Bool) {
             observer.counts.withLock { $0.ends[reason?.name ?? "fin", default: 0] += 1 }
-            over()
         }
     }
 }

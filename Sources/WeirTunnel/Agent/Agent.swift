@@ -32,6 +32,8 @@ package final class Agent: Sendable {
     package struct Target: Sendable, Hashable {
         package var host: String
         package var port: Int
+        /// Say to it who the client is, by the PROXY protocol, version 2, before the client's first byte.
+        package var tellsClient = false
 
         package init(host: String, port: Int) {
             self.host = host
@@ -210,8 +212,9 @@ package final class Agent: Sendable {
                 return true
             }), let loop = link.loop
         else { return end.failed(.busy) }
-        let meter = observer.meter(request.connector) { [weak self] in self?.state.withLock { $0.streams -= 1 } }
-        let socket = SocketEnd(link: link, stream: stream, meter: meter)
+        let socket = SocketEnd(link: link, stream: stream, meter: observer.meter(request.connector)) { [weak self] _ in
+            self?.state.withLock { $0.streams -= 1 }
+        }
         let began = world.time.now
         SocketEnd.options(ClientBootstrap(group: loop))
             .connectTimeout(.nanoseconds(settings.connectTimeout.nanoseconds))
@@ -222,15 +225,19 @@ package final class Agent: Sendable {
                 case .success(let channel):
                     observer.dialled(request.connector, nil, after: world.time.now - began)
                     guard !end.isGone else {
-                        meter.ended(.socketReset, byPeer: true)
+                        socket.reset(.socketReset)
                         return channel.close(promise: nil)
+                    }
+                    if target.tellsClient {
+                        let header = ByteBuffer(bytes: request.proxyHeader)
+                        channel.writeAndFlush(header, promise: nil)
                     }
                     end.connected(socket)
                     try? channel.pipeline.syncOperations.addHandler(socket)
                 case .failure(let error):
                     let status = DialStatus(error)
                     observer.dialled(request.connector, status.reason, after: world.time.now - began)
-                    meter.ended(status.reason, byPeer: false)
+                    socket.reset(status.reason ?? .unreachable)
                     end.failed(status)
                 }
             }

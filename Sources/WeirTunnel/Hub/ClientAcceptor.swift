@@ -4,15 +4,6 @@ package import NIOCore
 internal import Synchronization
 package import WeirWorld
 
-/// A client's connection before anything was read from it.
-package struct AcceptedClient: Sendable {
-    /// Whoever gets it closes it.
-    package var descriptor: CInt
-    /// Number of the listener that it came to.
-    package var listener: Int
-    package var address: SocketAddress?
-}
-
 /// Accepts clients on a thread of its own, and hands over bare descriptors.
 ///
 /// NIO's server channel would bind a client to an event loop before it is known which link takes it; a stream whose two
@@ -20,6 +11,8 @@ package struct AcceptedClient: Sendable {
 package final class ClientAcceptor: Sendable {
     private let descriptors: [CInt]
     private let wake: (read: CInt, write: CInt)
+    private let balancers: [[AddressRange]]
+    private let time: any TimeSource
     private let accepted: @Sendable (AcceptedClient) -> Void
     private let state = Mutex(State())
 
@@ -29,11 +22,17 @@ package final class ClientAcceptor: Sendable {
     }
 
     /// - Parameter descriptors: listening sockets, non-blocking. The acceptor owns them.
+    /// - Parameter balancers: by listener, who must say by the PROXY protocol for whom it speaks.
     /// - Parameter accepted: called on the acceptor's thread; must be quick.
-    package init(_ descriptors: [CInt], accepted: @escaping @Sendable (AcceptedClient) -> Void) throws(TunnelFailure) {
+    package init(
+        _ descriptors: [CInt], balancers: [[AddressRange]], time: any TimeSource,
+        accepted: @escaping @Sendable (AcceptedClient) -> Void
+    ) throws(TunnelFailure) {
         var ends: [CInt] = [0, 0]
         guard weir_pipe(&ends) == 0 else { throw TunnelFailure("no_descriptors", "No pipe could be made.") }
         self.descriptors = descriptors
+        self.balancers = balancers
+        self.time = time
         wake = (ends[0], ends[1])
         self.accepted = accepted
     }
@@ -57,13 +56,15 @@ package final class ClientAcceptor: Sendable {
     }
 
     /// The port that a listening socket was given.
-    package static func port(of descriptor: CInt) -> Int {
+    package static func port(of descriptor: CInt) -> Int { own(descriptor)?.port ?? 0 }
+
+    private static func own(_ descriptor: CInt) -> SocketAddress? {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let isNamed = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) } == 0
         }
-        return isNamed ? address(storage)?.port ?? 0 : 0
+        return isNamed ? address(storage) : nil
     }
 
     /// Accepts on the lane's thread until `stop`.
@@ -88,6 +89,7 @@ package final class ClientAcceptor: Sendable {
     }
 
     private func loop() {
+        var waiting: [HeaderWaiting] = []
         while true {
             let (isStopped, paused) = state.withLock { ($0.isStopped, $0.paused) }
             if isStopped { break }
@@ -95,20 +97,28 @@ package final class ClientAcceptor: Sendable {
             var all = (open.map { descriptors[$0] } + [wake.read]).map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
-            guard poll(&all, nfds_t(all.count), -1) >= 0 else { continue }
-            if all[all.count - 1].revents != 0 {
+            all += waiting.map {
+                pollfd(fd: $0.client.descriptor, events: $0.isPartial ? 0 : Int16(POLLIN), revents: 0)
+            }
+            let most: CInt = waiting.isEmpty ? -1 : waiting.contains(where: \.isPartial) ? 10 : 250
+            guard poll(&all, nfds_t(all.count), most) >= 0 else { continue }
+            if all[open.count].revents != 0 {
                 var bytes = [UInt8](repeating: 0, count: 64)
                 _ = read(wake.read, &bytes, bytes.count)
             }
-            for place in open.indices where all[place].revents != 0 { drain(open[place]) }
+            waiting = zip(waiting, all[(open.count + 1)...]).compactMap { client, event in
+                resume(client, isReady: event.revents != 0)
+            }
+            for place in open.indices where all[place].revents != 0 { drain(open[place], &waiting) }
         }
+        for client in waiting { Self.refuse(client.client.descriptor) }
         for descriptor in descriptors { close(descriptor) }
         close(wake.read)
         close(wake.write)
     }
 
     // Up to 64 of one listener, so that a flood at one does not keep the others waiting.
-    private func drain(_ listener: Int) {
+    private func drain(_ listener: Int, _ waiting: inout [HeaderWaiting]) {
         for _ in 0..<64 {
             var storage = sockaddr_storage()
             var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -124,8 +134,37 @@ package final class ClientAcceptor: Sendable {
                 return
             }
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-            accepted(AcceptedClient(descriptor: descriptor, listener: listener, address: Self.address(storage)))
+            let client = AcceptedClient(
+                descriptor: descriptor, listener: listener, client: ClientAddress(Self.address(storage)),
+                server: ClientAddress(Self.own(descriptor)))
+            guard let bits = client.bits, balancers[listener].contains(where: { $0.contains(bits) }) else {
+                accepted(client)
+                continue
+            }
+            if waiting.count < HeaderWaiting.most {
+                waiting.append(HeaderWaiting(client: client, until: time.now + HeaderWaiting.patience))
+            } else {
+                Self.refuse(descriptor)
+            }
         }
+    }
+
+    /// - Returns: `nil` when it is settled.
+    private func resume(_ waiting: HeaderWaiting, isReady: Bool) -> HeaderWaiting? {
+        guard isReady || waiting.isPartial else {
+            if time.now < waiting.until { return waiting }
+            Self.refuse(waiting.client.descriptor)
+            return nil
+        }
+        switch waiting.read() {
+        case .partial where time.now < waiting.until:
+            var waiting = waiting
+            waiting.isPartial = true
+            return waiting
+        case .client(let client): accepted(client)
+        case .partial, .mistake: Self.refuse(waiting.client.descriptor)
+        }
+        return nil
     }
 
     private static func address(_ storage: sockaddr_storage) -> SocketAddress? {

@@ -8,6 +8,8 @@ struct StreamOpening: Sendable {
     var connector: String
     var descriptor: CInt
     var hub: Hub
+    /// Told once, when a stream that was opened is over.
+    var atEnd: @Sendable (SocketEnd.Outcome) -> Void
 
     /// - Returns: `nil` when client and target are joined: the descriptor is the stream's then. Else why not.
     func run(on handle: LinkHandle) async -> StreamReason? {
@@ -27,8 +29,10 @@ struct StreamOpening: Sendable {
             switch result {
             case .failure(let failure): done.resume(returning: failure.reason)
             case .success(let stream):
-                let meter = hub.observer.meter(connector) { handle.load.less() }
-                let end = SocketEnd(link: link, stream: stream, meter: meter)
+                let end = SocketEnd(link: link, stream: stream, meter: hub.observer.meter(connector)) { outcome in
+                    handle.load.less()
+                    atEnd(outcome)
+                }
                 link.attach(end, to: stream)
                 join(end, on: link, stream)
                 done.resume(returning: nil)
@@ -47,7 +51,10 @@ struct StreamOpening: Sendable {
                 }
             }
             .withConnectedSocket(descriptor)
-            .whenFailure { _ in linkBound.value.reset(stream, .socketReset) }
+            .whenFailure { _ in
+                linkBound.value.reset(stream, .socketReset)
+                bound.value.reset(.socketReset)
+            }
     }
 }
 

@@ -189,6 +189,8 @@ final class Link: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         ticks?.cancel()
         self.context = nil
+        // Before the ends are told: they may have an opinion of their own on why.
+        if end == nil { end = session.isDraining || session.isPeerDraining ? .drained : .closed }
         let ends = ends.sorted { $0.key < $1.key }
         self.ends = [:]
         for (_, end) in ends { end.reset(.sessionLost) }

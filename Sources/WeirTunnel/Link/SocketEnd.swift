@@ -19,6 +19,10 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
 
     /// What is measured while it runs and told at its end, on the event loop.
     let meter: any StreamMeter
+    /// Told once, at the end.
+    private let atEnd: (Outcome) -> Void
+    private var bytesSent: Int64 = 0
+    private var bytesReceived: Int64 = 0
     private let link: Link
     let stream: UInt32
     private var context: ChannelHandlerContext?
@@ -37,7 +41,20 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var isFinishing = false
     private var isOver = false
 
-    init(link: Link, stream: UInt32, meter: any StreamMeter) {
+    /// What is left to say of a stream when it is over.
+    struct Outcome: Sendable, Hashable {
+        /// `nil` when both directions ended as they should.
+        var reason: StreamReason?
+        /// The other side has ended it.
+        var byPeer: Bool
+        /// From the socket to the stream, in bytes.
+        var sent: Int64
+        /// From the stream to the socket, in bytes.
+        var received: Int64
+    }
+
+    init(link: Link, stream: UInt32, meter: any StreamMeter, atEnd: @escaping (Outcome) -> Void) {
+        self.atEnd = atEnd
         self.link = link
         self.stream = stream
         self.meter = meter
@@ -125,19 +142,25 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         if bytes.readableBytes > most {
             let part = bytes.readSlice(length: most)
             pending.prepend(bytes)
-            meter.sent(most)
+            count(sent: most)
             return part
         }
-        meter.sent(bytes.readableBytes)
+        count(sent: bytes.readableBytes)
         if pending.isEmpty {
             if context == nil, hasInputEnded { over(nil, byPeer: false) } else { read() }
         }
         return bytes
     }
 
+    private func count(sent bytes: Int) {
+        bytesSent += Int64(bytes)
+        meter.sent(bytes)
+    }
+
     func waitsForCredit(_ waits: Bool) { meter.waitsForCredit(waits) }
 
     func received(_ bytes: ByteBuffer) {
+        bytesReceived += Int64(bytes.readableBytes)
         meter.received(bytes.readableBytes)
         guard !isOver else { return link.taken(bytes.readableBytes, of: stream) }
         guard let context else { return early.append(bytes) }
@@ -212,6 +235,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         early = []
         last = nil
         meter.ended(reason, byPeer: byPeer)
+        atEnd(Outcome(reason: reason, byPeer: byPeer, sent: bytesSent, received: bytesReceived))
     }
 }
 

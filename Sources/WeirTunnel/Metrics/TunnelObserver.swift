@@ -16,6 +16,6 @@ package protocol TunnelObserver: Sendable {
     func connection(_ connector: String, _ result: ConnectionResult)
     /// - Parameter reason: `nil` when the target answered.
     func dialled(_ connector: String, _ reason: StreamReason?, after: Duration)
-    /// A meter for one stream, used on its event loop. `over` is to be called at its end.
-    func meter(_ connector: String, over: @escaping () -> Void) -> any StreamMeter
+    /// A meter for one stream, used on its event loop.
+    func meter(_ connector: String) -> any StreamMeter
 }

@@ -1,0 +1,22 @@
+internal import NIOCore
+
+/// A client's connection before anything was read from it.
+package struct AcceptedClient: Sendable {
+    /// Whoever gets it closes it.
+    package var descriptor: CInt
+    /// Number of the listener that it came to.
+    package var listener: Int
+    /// Who it is: the peer of the connection, or whom a balancer speaks for.
+    package var client: ClientAddress?
+    /// Where it came to.
+    package var server: ClientAddress?
+
+    var bits: AddressBits? { client.flatMap { AddressBits($0.host) } }
+}
+
+extension ClientAddress {
+    init?(_ address: SocketAddress?) {
+        guard let host = address?.ipAddress, let port = address?.port else { return nil }
+        self.init(host: host, port: port)
+    }
+}
