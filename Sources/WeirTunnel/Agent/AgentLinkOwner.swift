@@ -94,19 +94,21 @@ final class AgentLinkOwner: Link.Owner {
     private func accept(_ certificate: ControlMessage.Certificate, _ link: Link) {
         guard isAsking, let trust = agent.trust else { return }
         timer?.cancel()
-        errand(link, { () async throws(TunnelFailure) in try await trust.accept(certificate) }) { owner, result in
-            owner.isAsking = false
-            switch result {
-            case .success where owner.id == nil: link.close(.ordered("enrolled"))
-            // The streams of this link go on; the next link shows the new certificate.
-            case .success: owner.renewLater()
-            case .failure(let failure) where owner.id == nil: link.close(.ordered(failure.message))
-            case .failure(let failure):
-                owner.agent.world.log.warning(
-                    "The new certificate could not be kept.", metadata: ["detail": "\(failure.message)"])
-                owner.after(.seconds(300)) { $0.renewLater() }
-            }
-        }
+        errand(
+            link, { () async throws(TunnelFailure) in try await trust.accept(certificate) },
+            then: { owner, result in
+                owner.isAsking = false
+                switch result {
+                case .success where owner.id == nil: link.close(.ordered("enrolled"))
+                // The streams of this link go on; the next link shows the new certificate.
+                case .success: owner.renewLater()
+                case .failure(let failure) where owner.id == nil: link.close(.ordered(failure.message))
+                case .failure(let failure):
+                    owner.agent.world.log.warning(
+                        "The new certificate could not be kept.", metadata: ["detail": "\(failure.message)"])
+                    owner.after(.seconds(300)) { $0.renewLater() }
+                }
+            })
     }
 
     // A certificate at two thirds of its life, by the first link; a bearer token when the file has another one.
@@ -130,13 +132,15 @@ final class AgentLinkOwner: Link.Owner {
 
     private func renewBearer(_ trust: AgentTrust) {
         guard let link else { return }
-        errand(link, { () async throws(TunnelFailure) in try await trust.bearer() }) { owner, result in
-            if case .success(let token?) = result, token != owner.shown ?? owner.bearer {
-                owner.shown = token
-                owner.talk?.say(.bearer(.init(token: token)))
-            }
-            owner.after(.seconds(60)) { $0.renewBearer(trust) }
-        }
+        errand(
+            link, { () async throws(TunnelFailure) in try await trust.bearer() },
+            then: { owner, result in
+                if case .success(let token?) = result, token != owner.shown ?? owner.bearer {
+                    owner.shown = token
+                    owner.talk?.say(.bearer(.init(token: token)))
+                }
+                owner.after(.seconds(60)) { $0.renewBearer(trust) }
+            })
     }
 
     private var shown: String?

@@ -12,16 +12,16 @@ package import WeirWorld
 package final class Hub: Sendable {
     package let settings: Settings
     let world: World
-    private let policy: any OpenPolicy
+    let policy: any OpenPolicy
     /// Who agents are; `nil` takes everybody at his word (tests, and nothing else).
     package let trust: HubTrust?
     let observer: any TunnelObserver
-    private let auditor: (any ConnectionAuditor)?
-    private let state: Mutex<State>
-    private let clients: AsyncStream<AcceptedClient>
-    private let clientsIn: AsyncStream<AcceptedClient>.Continuation
+    let auditor: (any ConnectionAuditor)?
+    let state: Mutex<State>
+    let clients: AsyncStream<Admitted>
+    let clientsIn: AsyncStream<Admitted>.Continuation
 
-    private struct State {
+    struct State {
         var roster = AgentRoster()
         var rules: ListenerRules
         var acceptor: ClientAcceptor?
@@ -51,7 +51,7 @@ package final class Hub: Sendable {
                     settings.listeners.map(\.limits), totalMost: settings.connectionsMost,
                     connectorMost: settings.connectorMost)))
         self.world = world
-        // Bounded by `connectionsMost`: the acceptor pauses before.
+        // Bounded by `connectionsMost`: the rules are asked before.
         (clients, clientsIn) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
 
@@ -148,10 +148,10 @@ package final class Hub: Sendable {
                     ?? TunnelFailure("listen", "`\(listener.name)`: \(listener.host) is no address: \(error)")
             }
         }
-        let clientsIn = clientsIn
         let acceptor = try ClientAcceptor(descriptors, balancers: settings.listeners.map(\.balancers), time: world.time)
         {
-            clientsIn.yield($0)
+            [weak self] client in
+            if let self { admit(client) } else { ClientAcceptor.refuse(client.descriptor) }
         }
         let lane = world.blocking.lane("tunnel-accept")
         state.withLock { state in
@@ -202,93 +202,5 @@ package final class Hub: Sendable {
             }
             if isIdle { done.resume() }
         }
-    }
-
-    // MARK: A client
-
-    private func serve(_ client: AcceptedClient) async {
-        let listener = settings.listeners[client.listener]
-        var record = ConnectionRecord(
-            id: state.withLock { state in
-                defer { state.nextConnection += 1 }
-                return state.nextConnection
-            }, time: world.time.wall, hub: settings.name, listener: listener.name, connector: listener.connector,
-            client: client.client)
-        let pass: ListenerRules.Pass
-        do throws(ListenerRules.Refusal) {
-            pass = try state.withLock { state throws(ListenerRules.Refusal) in
-                try state.rules.enter(client.listener, connector: listener.connector, from: client.bits)
-            }
-        } catch {
-            record.result = error == .address ? .denied : .limit
-            record.reason = error.rawValue
-            return refuse(client, record)
-        }
-        await open(client, listener, pass, &record)
-        guard record.result != .opened else { return }
-        state.withLock { $0.rules.leave(pass) }
-        refuse(client, record)
-    }
-
-    private func refuse(_ client: AcceptedClient, _ record: ConnectionRecord) {
-        ClientAcceptor.refuse(client.descriptor)
-        observer.connection(record.connector, record.result)
-        auditor?.record(record)
-    }
-
-    /// Joins a client with a target, or says in the record why not.
-    private func open(
-        _ client: AcceptedClient, _ listener: Listener, _ pass: ListenerRules.Pass, _ record: inout ConnectionRecord
-    ) async {
-        let question = OpenQuestion(
-            connector: listener.connector, listener: listener.name, clientAddress: client.client?.host,
-            clientPort: client.client?.port)
-        let decision = await policy.decide(question)
-        observer.decided(decision, connector: listener.connector)
-        (record.decision, record.reason) = (decision.id, decision.reason)
-        guard decision.isAllowed else {
-            record.result = decision.result == .error ? .pdpError : .denied
-            return
-        }
-        let candidates = roster.links(for: listener.connector, at: world.time.now)
-        record.result = .noAgent
-        // A second agent is asked when the first could not take it; what its target refused, it refused.
-        for (agent, link) in candidates.prefix(2) {
-            record.agent = agent
-            let opened = record.opened(by: agent)
-            let began = world.time.now
-            let outcome = await StreamOpening(
-                request: OpenRequest(
-                    connector: listener.connector, client: client.client?.description,
-                    listener: client.server?.description, decision: decision.id),
-                connector: listener.connector, descriptor: client.descriptor, hub: self
-            ) { [self] in ended(opened, pass, began, $0) }.run(on: link)
-            observer.dialled(listener.connector, outcome, after: world.time.now - began)
-            state.withLock {
-                $0.roster.dialled(listener.connector, by: agent, isWell: outcome == nil, at: world.time.now)
-            }
-            guard let reason = outcome else {
-                record.result = .opened
-                observer.connection(listener.connector, .opened)
-                auditor?.record(opened)
-                return
-            }
-            record.result = .refused
-            record.reason = reason.name
-            guard reason == .busy || reason == .draining || reason == .sessionLost else { return }
-        }
-    }
-
-    private func ended(
-        _ opened: ConnectionRecord, _ pass: ListenerRules.Pass, _ began: Moment, _ outcome: SocketEnd.Outcome
-    ) {
-        state.withLock { $0.rules.leave(pass) }
-        guard let auditor else { return }
-        var record = opened
-        record.time = world.time.wall
-        record.end = ConnectionRecord.End(
-            reason: outcome.reason?.name ?? "fin", byTarget: outcome.byPeer, toTarget: outcome.sent,
-            toClient: outcome.received, duration: world.time.now - began)
-        auditor.record(record)
     }
 }

@@ -72,12 +72,14 @@ final class HubLinkOwner: Link.Owner {
             let failure = TunnelFailure("no_proof", "The agent shows neither a certificate nor a token.")
             return refuse(link, hello.agent, failure)
         }
-        errand(link, { () async throws(TunnelFailure) in try await trust.identify(bearer: bearer) }) { owner, result in
-            switch result {
-            case .success(let identity): owner.admit(hello, as: identity, link)
-            case .failure(let failure): owner.refuse(link, hello.agent, failure)
-            }
-        }
+        errand(
+            link, { () async throws(TunnelFailure) in try await trust.identify(bearer: bearer) },
+            then: { owner, result in
+                switch result {
+                case .success(let identity): owner.admit(hello, as: identity, link)
+                case .failure(let failure): owner.refuse(link, hello.agent, failure)
+                }
+            })
     }
 
     private func admit(_ hello: ControlMessage.Hello, as identity: AgentIdentity, _ link: Link) {
@@ -118,12 +120,14 @@ final class HubLinkOwner: Link.Owner {
         guard agent == nil, let trust = hub.trust else {
             return refuse(link, wish.agent, TunnelFailure("no_enrolment", "No agent can enrol here."))
         }
-        errand(link, { () async throws(TunnelFailure) in try await trust.enrol(wish) }) { owner, result in
-            switch result {
-            case .success(let certificate): owner.talk?.say(.certificate(certificate))
-            case .failure(let failure): owner.refuse(link, wish.agent, failure)
-            }
-        }
+        errand(
+            link, { () async throws(TunnelFailure) in try await trust.enrol(wish) },
+            then: { owner, result in
+                switch result {
+                case .success(let certificate): owner.talk?.say(.certificate(certificate))
+                case .failure(let failure): owner.refuse(link, wish.agent, failure)
+                }
+            })
     }
 
     private func certify(_ wish: ControlMessage.Certify, _ link: Link) {
@@ -132,16 +136,16 @@ final class HubLinkOwner: Link.Owner {
             link,
             { () async throws(TunnelFailure) in
                 try await trust.certify(wish.request, for: identity)
-            }
-        ) { owner, result in
-            switch result {
-            case .success(let certificate):
-                owner.talk?.say(.certificate(certificate))
-                if let expiry = trust.expiry(of: identity) { owner.hub.renewed(identity.agent, until: expiry) }
-            case .failure(let failure):
-                owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
-            }
-        }
+            },
+            then: { owner, result in
+                switch result {
+                case .success(let certificate):
+                    owner.talk?.say(.certificate(certificate))
+                    if let expiry = trust.expiry(of: identity) { owner.hub.renewed(identity.agent, until: expiry) }
+                case .failure(let failure):
+                    owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
+                }
+            })
     }
 
     private func renew(_ bearer: ControlMessage.Bearer, _ link: Link) {
@@ -150,20 +154,20 @@ final class HubLinkOwner: Link.Owner {
             link,
             { () async throws(TunnelFailure) in
                 try await trust.identify(bearer: bearer.token)
-            }
-        ) { owner, result in
-            switch result {
-            case .success(let identity) where identity.agent == agent:
-                owner.identity = identity
-                if let expiry = identity.expiry { owner.hub.renewed(agent, until: expiry) }
-                owner.watch(link)
-            case .success:
-                owner.refuse(link, agent, TunnelFailure("agent_mismatch", "The new token is another agent's."))
-            // What was shown before is still good until its end.
-            case .failure(let failure):
-                owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
-            }
-        }
+            },
+            then: { owner, result in
+                switch result {
+                case .success(let identity) where identity.agent == agent:
+                    owner.identity = identity
+                    if let expiry = identity.expiry { owner.hub.renewed(agent, until: expiry) }
+                    owner.watch(link)
+                case .success:
+                    owner.refuse(link, agent, TunnelFailure("agent_mismatch", "The new token is another agent's."))
+                // What was shown before is still good until its end.
+                case .failure(let failure):
+                    owner.talk?.say(.refused(.init(code: failure.code, message: failure.message)))
+                }
+            })
     }
 
     /// Closes the link when the proof ends and was not renewed, or was taken back.
@@ -189,10 +193,12 @@ final class HubLinkOwner: Link.Owner {
     ) {
         guard let loop = link.loop, !isBusy else { return }
         isBusy = true
-        hub.errands.run(work, on: loop, with: self) { owner, result in
-            owner.isBusy = false
-            then(owner, result)
-        }
+        hub.errands.run(
+            work, on: loop, with: self,
+            then: { owner, result in
+                owner.isBusy = false
+                then(owner, result)
+            })
     }
 
     func peerDrains(_ link: Link) { if let agent { hub.drains(agent, link: id) } }

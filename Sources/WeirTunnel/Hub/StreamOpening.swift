@@ -8,6 +8,8 @@ struct StreamOpening: Sendable {
     var connector: String
     var descriptor: CInt
     var hub: Hub
+    /// Told on the event loop when client and target are about to be joined: before anything can end.
+    var atStart: @Sendable () -> Void
     /// Told once, when a stream that was opened is over.
     var atEnd: @Sendable (SocketEnd.Outcome) -> Void
 
@@ -33,6 +35,7 @@ struct StreamOpening: Sendable {
                     handle.load.less()
                     atEnd(outcome)
                 }
+                atStart()
                 link.attach(end, to: stream)
                 join(end, on: link, stream)
                 done.resume(returning: nil)

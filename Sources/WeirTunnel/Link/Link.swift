@@ -49,6 +49,8 @@ final class Link: ChannelInboundHandler {
     private var isReading = false
     private var ticks: RepeatedTask?
     private var end: LinkEnd?
+    /// All streams have ended after a drain; what was written last is on its way out.
+    private var isLeaving = false
     /// The control stream, which does not keep a drained link open.
     var conversation: UInt32?
 
@@ -208,10 +210,12 @@ final class Link: ChannelInboundHandler {
     }
 
     private func closeIfDrained() {
-        guard session.isDraining, session.control.isEmpty else { return }
+        guard session.isDraining, session.control.isEmpty, !isLeaving, let context else { return }
         let talks = conversation.map { !session.isForgotten($0) } ?? false
         guard session.streamCount == (talks ? 1 : 0) else { return }
-        close(.drained)
+        isLeaving = true
+        // After all that was written before it.
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in self.close(.drained) }
     }
 
     // MARK: In
@@ -311,6 +315,7 @@ final class Link: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
         } while !session.control.isEmpty || (!ready.isEmpty && context.channel.isWritable)
         isPumping = false
+        closeIfDrained()
     }
 
     private func gather() {

@@ -41,18 +41,18 @@ final class HubUpgrade: Sendable {
         door.hub.errands.run(
             { () async throws(TunnelFailure) in
                 try await trust.identify(bearer: bearer)
-            }, on: loop, with: self
-        ) { upgrade, result in
-            switch result {
-            case .success(let identity):
-                upgrade.state.withLock { $0.proof = .success(identity) }
-                promise.succeed(answer)
-            case .failure(let failure):
-                upgrade.state.withLock { $0.status = .unauthorized }
-                upgrade.door.hub.refused("?", failure)
-                promise.succeed(nil)
-            }
-        }
+            }, on: loop, with: self,
+            then: { upgrade, result in
+                switch result {
+                case .success(let identity):
+                    upgrade.state.withLock { $0.proof = .success(identity) }
+                    promise.succeed(answer)
+                case .failure(let failure):
+                    upgrade.state.withLock { $0.status = .unauthorized }
+                    upgrade.door.hub.refused("?", failure)
+                    promise.succeed(nil)
+                }
+            })
         return promise.futureResult
     }
 

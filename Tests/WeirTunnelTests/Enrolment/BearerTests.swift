@@ -18,9 +18,15 @@ struct Provider {
     struct Claims: JWTPayload {
         var exp = ExpirationClaim(value: Date().addingTimeInterval(600))
         var aud = AudienceClaim(value: ["nowconnect"])
-        var agent_id = "site-01"
+        var agent = "site-01"
         var connectors: [String]?
         var scope: String?
+
+        enum CodingKeys: String, CodingKey {
+            case exp, aud, connectors, scope
+            case agent = "agent_id"
+        }
+
         func verify(using algorithm: some JWTAlgorithm) {}
     }
 
@@ -73,7 +79,7 @@ struct BearerTests {
         }
         #expect(await code(try await provider.token { $0.aud = "other" }) == "token_audience")
         #expect(await code(try await provider.token { $0.exp = .init(value: Date()) }) == "token_expired")
-        #expect(await code(try await provider.token { $0.agent_id = "../x" }) == "agent_name")
+        #expect(await code(try await provider.token { $0.agent = "../x" }) == "agent_name")
         let stranger = try await Provider()
         #expect(await code(try await stranger.token()) == "token_signature")
         let good = try await provider.token()

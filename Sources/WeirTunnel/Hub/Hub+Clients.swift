@@ -1,0 +1,106 @@
+import Synchronization
+internal import WeirWorld
+
+/// What happens to one client, from the rules to the record of its end.
+extension Hub {
+    /// A client that the rules have let in.
+    struct Admitted: Sendable {
+        var client: AcceptedClient
+        var pass: ListenerRules.Pass
+        var record: ConnectionRecord
+    }
+
+    /// Asks the rules, on the acceptor's thread: who waits for more is counted already, so their number is bounded.
+    func admit(_ client: AcceptedClient) {
+        let listener = settings.listeners[client.listener]
+        var record = ConnectionRecord(
+            id: state.withLock { state in
+                defer { state.nextConnection += 1 }
+                return state.nextConnection
+            }, time: world.time.wall, hub: settings.name, listener: listener.name, connector: listener.connector,
+            client: client.client)
+        do throws(ListenerRules.Refusal) {
+            let pass = try state.withLock { state throws(ListenerRules.Refusal) in
+                try state.rules.enter(client.listener, connector: listener.connector, from: client.bits)
+            }
+            clientsIn.yield(Admitted(client: client, pass: pass, record: record))
+        } catch {
+            record.result = error == .address ? .denied : .limit
+            record.reason = error.rawValue
+            refuse(client, record)
+        }
+    }
+
+    func serve(_ admitted: Admitted) async {
+        var record = admitted.record
+        await open(admitted.client, settings.listeners[admitted.client.listener], admitted.pass, &record)
+        guard record.result != .opened else { return }
+        state.withLock { $0.rules.leave(admitted.pass) }
+        refuse(admitted.client, record)
+    }
+
+    private func refuse(_ client: AcceptedClient, _ record: ConnectionRecord) {
+        ClientAcceptor.refuse(client.descriptor)
+        observer.connection(record.connector, record.result)
+        auditor?.record(record)
+    }
+
+    /// Joins a client with a target, or says in the record why not.
+    private func open(
+        _ client: AcceptedClient, _ listener: Listener, _ pass: ListenerRules.Pass, _ record: inout ConnectionRecord
+    ) async {
+        let question = OpenQuestion(
+            connector: listener.connector, listener: listener.name, clientAddress: client.client?.host,
+            clientPort: client.client?.port)
+        let decision = await policy.decide(question)
+        observer.decided(decision, connector: listener.connector)
+        (record.decision, record.reason) = (decision.id, decision.reason)
+        guard decision.isAllowed else {
+            record.result = decision.result == .error ? .pdpError : .denied
+            return
+        }
+        let candidates = roster.links(for: listener.connector, at: world.time.now)
+        record.result = .noAgent
+        // A second agent is asked when the first could not take it; what its target refused, it refused.
+        for (agent, link) in candidates.prefix(2) {
+            record.agent = agent
+            let opened = record.opened(by: agent)
+            let began = world.time.now
+            let outcome = await StreamOpening(
+                request: OpenRequest(
+                    connector: listener.connector, client: client.client?.description,
+                    listener: client.server?.description, decision: decision.id),
+                connector: listener.connector, descriptor: client.descriptor, hub: self,
+                atStart: { [self] in
+                    observer.connection(listener.connector, .opened)
+                    auditor?.record(opened)
+                },
+                atEnd: { [self] in ended(opened, pass, began, $0) }
+            ).run(on: link)
+            observer.dialled(listener.connector, outcome, after: world.time.now - began)
+            state.withLock {
+                $0.roster.dialled(listener.connector, by: agent, isWell: outcome == nil, at: world.time.now)
+            }
+            guard let reason = outcome else {
+                record.result = .opened
+                return
+            }
+            record.result = .refused
+            record.reason = reason.name
+            guard reason == .busy || reason == .draining || reason == .sessionLost else { return }
+        }
+    }
+
+    private func ended(
+        _ opened: ConnectionRecord, _ pass: ListenerRules.Pass, _ began: Moment, _ outcome: SocketEnd.Outcome
+    ) {
+        state.withLock { $0.rules.leave(pass) }
+        guard let auditor else { return }
+        var record = opened
+        record.time = world.time.wall
+        record.end = ConnectionRecord.End(
+            reason: outcome.reason?.name ?? "fin", byTarget: outcome.byPeer, toTarget: outcome.sent,
+            toClient: outcome.received, duration: world.time.now - began)
+        auditor.record(record)
+    }
+}
