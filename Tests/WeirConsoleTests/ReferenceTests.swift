@@ -131,18 +131,18 @@ struct ReferenceTests {
         try compare("docs/reference/metrics.md", text)
     }
 
-    @Test("Every alert has its section on the metrics page")
-    func alerts() throws {
+    @Test("Every alert leads to a section of a page", arguments: ["weir.rules.yml", "nowconnect.rules.yml"])
+    func alerts(_ rules: String) throws {
         let file = { (path: String) in
             String(decoding: try Data(contentsOf: Self.root.appendingPathComponent(path)), as: UTF8.self)
         }
-        let rules = try file("deploy/prometheus/weir.rules.yml")
-        let page = try file("docs/reference/metrics.md")
-        let names = rules.matches(of: /- alert: (\w+)/).map { String($0.1) }
-        #expect(names.count == 8)
-        for name in names {
-            #expect(page.contains("### \(name)\n"))
-            #expect(rules.contains("runbook: docs/reference/metrics.md#\(name.lowercased())"))
+        let text = try file("deploy/prometheus/\(rules)")
+        let names = text.matches(of: /- alert: (\w+)/)
+        let pages = text.matches(of: /runbook: (docs\/[a-z\/]+\.md)#(\w+)/)
+        #expect(!names.isEmpty && names.count == pages.count)
+        for page in pages {
+            let sections = try file(String(page.1)).matches(of: /\n##+ (\w+)\n/).map { $0.1.lowercased() }
+            #expect(sections.contains(String(page.2)), "\(page.1) has no section \(page.2)")
         }
     }
 
@@ -154,7 +154,7 @@ struct ReferenceTests {
     func rules() throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/promtool")
-        process.arguments = ["test", "rules", "weir.rules.test.yml"]
+        process.arguments = ["test", "rules", "weir.rules.test.yml", "nowconnect.rules.test.yml"]
         process.currentDirectoryURL = Self.root.appendingPathComponent("deploy/prometheus")
         let output = Pipe()
         (process.standardOutput, process.standardError) = (output, output)

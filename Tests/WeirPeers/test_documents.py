@@ -1,4 +1,5 @@
 """What is printed in README, docs and examples is true: configurations pass `weir check`, shell blocks name real commands."""
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from processes import program
 from weir import weir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,3 +97,20 @@ def test_reference_is_fresh(name, arguments):
     page = ROOT / "docs/reference" / name
     assert page.exists(), "run `make docs`"
     assert page.read_text() == weir("schema", *arguments).stdout, "stale: run `make docs`"
+
+
+@pytest.mark.parametrize("board", sorted((ROOT / "deploy/grafana").glob("*.json")), ids=lambda board: board.name)
+def test_dashboard(board, tmp_path):
+    """Every question of a dashboard is one that Prometheus understands, about series that Weir has."""
+    content = json.loads(board.read_text())
+    asked = [target["expr"] for panel in content["panels"] for target in panel.get("targets", [])]
+    variables = [variable["query"]["query"] for variable in content["templating"]["list"] if variable["type"] == "query"]
+    assert asked and variables
+    rules = [{"record": f"asked:{number}", "expr": text.replace("$__rate_interval", "1m").replace("$__range", "1h")}
+             for number, text in enumerate(asked)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "board", "rules": rules}]}))
+    done = subprocess.run([program("promtool"), "check", "rules", "rules.yml"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    known = (ROOT / "docs/reference/metrics.md").read_text()
+    for name in set(re.findall(r"\b(weir_[a-z_]+)", " ".join(asked + variables))):
+        assert f"`{re.sub('_(bucket|sum|count)$', '', name)}`" in known, f"{name} is not in docs/reference/metrics.md"
