@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from processes import program
+from daemons import program
 from weir import weir
 
 ROOT = Path(__file__).resolve().parents[2]
