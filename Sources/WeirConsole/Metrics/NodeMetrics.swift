@@ -146,7 +146,7 @@ enum NodeMetrics {
         out.family("weir_delivery_seconds", .histogram, "Time from taking a batch to its delivery.") { samples in
             for gate in gates {
                 let buckets = gate.latencyBuckets
-                samples.histogram(LatencyBuckets.bounds, buckets.counts, sum: buckets.sum, label: "gate", gate.id)
+                samples.histogram(buckets.bounds, buckets.counts, sum: buckets.sum, label: "gate", gate.id)
             }
         }
         out.family("weir_delivery_attempts_total", .counter, "Batches sent to the receiver, repeats included.") {

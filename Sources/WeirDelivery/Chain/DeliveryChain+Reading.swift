@@ -180,18 +180,8 @@ extension DeliveryChain.Shared {
     }
 
     private var latency: (median: Double, high: Double)? {
-        let total = state.latency.total
-        guard total > 0 else { return nil }
-        func quantile(_ part: Double) -> Double {
-            let rank = UInt64(Double(total) * part)
-            var seen: UInt64 = 0
-            for (place, count) in state.latency.counts.enumerated() {
-                seen += count
-                if seen > rank { return place < LatencyBuckets.bounds.count ? LatencyBuckets.bounds[place] : 60 }
-            }
-            return 60
-        }
-        return (quantile(0.5), quantile(0.95))
+        guard let median = state.latency.quantile(0.5), let high = state.latency.quantile(0.95) else { return nil }
+        return (min(median, 60), min(high, 60))
     }
 
     func reopens(at now: Moment) -> String {
