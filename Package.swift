@@ -125,12 +125,13 @@ let package = Package(
         // Fourth floor: putting it together.
         room("WeirNode", [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
-            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", .nioCore, .nioPosix, .lifecycle, .signals,
+            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", .nioCore, .nioPosix,
+            .lifecycle, .signals,
             .httpClient, .yams, .logging,
         ]),
         room("WeirConsole", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirNode",
-            .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirTunnel",
+            "WeirNode", .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
         ]),
         room("WeirDemo", [
             "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,

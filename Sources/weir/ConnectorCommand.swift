@@ -125,7 +125,12 @@ struct ConnectorTarget: ParsableArguments {
     @OptionGroup var node: NodeOptions
 
     /// For the audit.
-    var note: Tree {
+    var note: Tree { AuditNote.body(why: why) }
+}
+
+/// What is written down with an order: who gave it, and why.
+enum AuditNote {
+    static func body(why: String) -> Tree {
         // Nobody signs in to the API: the name is what this machine calls the user.
         .object(["who": .string(ProcessInfo.processInfo.userName), "why": .string(why)])
     }

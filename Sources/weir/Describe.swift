@@ -4,15 +4,17 @@ import WeirConsole
 
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show all that is known of one gate, source, destination, route, queue or connector.",
+        abstract: "Show all that is known of one gate, source, destination, route, queue, connector, tunnel or agent.",
         discussion: """
             EXAMPLES:
               weir describe gate siem
               weir describe destination siem
               weir describe connector kev
+              weir describe tunnel addomain
+              weir describe agent site-01
             """)
 
-    @Argument(help: "gate, source, destination, route, queue or connector.")
+    @Argument(help: "gate, source, destination, route, queue, connector, tunnel or agent.")
     var kind: String
 
     @Argument(help: "Its name; a connector's may be its id.")
@@ -39,6 +41,13 @@ struct Describe: AsyncParsableCommand {
                 for line in Listing.why(WhyText(view), hasColours: out.hasColours) { out.line(line) }
                 out.line("")
             }
+            if kind == .tunnels {
+                let view = try JSONText.decode(TunnelView.self, from: Data(tree.json.utf8))
+                for line in Listing.why(Listing.why(view), hasColours: out.hasColours) { out.line(line) }
+                out.line("")
+                out.table(Listing.connections(view.open ?? []))
+                return
+            }
             if kind == .connectors {
                 let view = try JSONText.decode(ConnectorView.self, from: Data(tree.json.utf8))
                 for line in ConnectorDescription(view).lines(width: out.size?.columns, hasColours: out.hasColours) {
@@ -54,7 +63,7 @@ struct Describe: AsyncParsableCommand {
 
     private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {
         switch kind {
-        case .gates, .connectors: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
+        case .gates, .connectors, .tunnels, .agents: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
         case .sources, .destinations, .routes, .queues: return try await find(kind, client)
         }
     }

@@ -5,7 +5,7 @@ import WeirSettings
 
 /// What can be listed.
 enum Kind: String, CaseIterable, Sendable {
-    case gates, sources, destinations, routes, queues, connectors
+    case gates, sources, destinations, routes, queues, connectors, tunnels, agents
 
     var singular: String { String(rawValue.dropLast()) }
 
@@ -30,6 +30,8 @@ enum Kind: String, CaseIterable, Sendable {
         case .destinations: "No destinations: events go nowhere. Add one under `destinations` in the configuration."
         case .routes: "No routes: a single destination, or `default`, takes everything."
         case .queues: "No queues: a destination has one with `on_backpressure: queue`."
+        case .tunnels: "No tunnels: declare connectors under `tunnel` in the configuration."
+        case .agents: "No agents: `weir tunnel token` makes a token with which one enrols."
         case .connectors: "No connectors: declare one under `connectors`, or open the door with `opencti`."
         }
     }
@@ -37,12 +39,18 @@ enum Kind: String, CaseIterable, Sendable {
     var path: String { "/api/v1/\(rawValue)" }
 
     /// By which its elements are named.
-    var key: String { self == .gates ? "id" : "name" }
+    var key: String {
+        switch self {
+        case .gates: "id"
+        case .tunnels: "connector"
+        default: "name"
+        }
+    }
 }
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List gates, sources, destinations, routes, queues or connectors of a running node.",
+        abstract: "List gates, sources, destinations, routes, queues, connectors, tunnels or agents of a running node.",
         discussion: """
             EXAMPLES:
               weir get gates                    most pressed first
@@ -52,9 +60,11 @@ struct Get: AsyncParsableCommand {
               weir get connectors --state trouble
               weir get connectors --search cisa --sort size --limit 20
               weir get connectors --watch       again every 2 s, until Ctrl-C
+              weir get tunnels                  connections to systems behind a firewall
+              weir get agents
             """)
 
-    @Argument(help: "gates, sources, destinations, routes, queues or connectors.")
+    @Argument(help: "gates, sources, destinations, routes, queues, connectors, tunnels or agents.")
     var kind: String
 
     @Argument(help: "Only these names.")
@@ -141,6 +151,8 @@ struct Get: AsyncParsableCommand {
             case .destinations: Listing.destinations(try JSONText.decode([DestinationView].self, from: data))
             case .routes: Listing.routes(try JSONText.decode([RouteView].self, from: data))
             case .queues: Listing.queues(try JSONText.decode([StoredQueueView].self, from: data))
+            case .tunnels: Listing.tunnels(try JSONText.decode([TunnelView].self, from: data))
+            case .agents: Listing.agents(try JSONText.decode([AgentView].self, from: data))
             case .connectors: Listing.connectors(try JSONText.decode([ConnectorView].self, from: data))
             }
         if table.isEmpty {

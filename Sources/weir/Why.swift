@@ -12,9 +12,10 @@ struct Why: AsyncParsableCommand {
               weir why siem
               weir why siem -o json
               weir why kev                  a connector, by its name or id
+              weir why tunnel/addomain      connections to a system behind a firewall
             """)
 
-    @Argument(help: "The gate, which has the name of its destination; or a connector.")
+    @Argument(help: "The gate, which has the name of its destination; or a connector; or tunnel/CONNECTOR.")
     var gate: String
 
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
@@ -24,6 +25,7 @@ struct Why: AsyncParsableCommand {
 
     func run() async throws {
         try await node.withClient { client in
+            if gate.hasPrefix("tunnel/") { return try await tunnel(String(gate.dropFirst(7)), client) }
             let path = "/api/v1/gates/\(PathSegment.encode(try await id(client)))"
             if output == .table {
                 let view = try await client.get(GateView.self, path)
@@ -32,6 +34,17 @@ struct Why: AsyncParsableCommand {
             } else if let text = output.text(try await client.tree(path)) {
                 Terminal.out.line(text)
             }
+        }
+    }
+
+    private func tunnel(_ connector: String, _ client: APIClient) async throws {
+        let path = "/api/v1/tunnels/\(PathSegment.encode(connector))"
+        if output == .table {
+            let why = Listing.why(try await client.get(TunnelView.self, path))
+            let out = Terminal.out
+            for line in Listing.why(why, hasColours: out.hasColours) { out.line(line) }
+        } else if let text = output.text(try await client.tree(path)) {
+            Terminal.out.line(text)
         }
     }
 

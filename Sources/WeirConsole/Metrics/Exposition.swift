@@ -1,3 +1,5 @@
+import WeirGates
+
 /// Writes metrics in the Prometheus text format, version 0.0.4: one family after the other, HELP and TYPE first,
 /// samples next. Source: prometheus.io/docs/instrumenting/exposition_formats.
 struct Exposition {
@@ -26,21 +28,22 @@ struct Exposition {
         mutating func add(_ value: Int, _ labels: Labels = [:]) { line(name, labels, String(value)) }
         mutating func add(_ value: Double, _ labels: Labels = [:]) { line(name, labels, Self.number(value)) }
 
-        /// The series of one histogram, from counts that are not cumulative, one more than there are bounds.
-        mutating func histogram(
-            _ bounds: [Double], _ counts: [UInt64], sum: Double, label: StaticString, _ value: String
-        ) {
+        /// The series of one histogram.
+        mutating func histogram(_ buckets: LatencyBuckets, _ labels: Labels) {
+            let own = Array(labels)
             var running: UInt64 = 0
-            for (place, count) in counts.enumerated() {
+            for (place, count) in buckets.counts.enumerated() {
                 running &+= count
-                let bound = place < bounds.count ? Self.number(bounds[place]) : "+Inf"
-                line(name + "_bucket", [label: value, "le": bound], String(running))
+                let bound = place < buckets.bounds.count ? Self.number(buckets.bounds[place]) : "+Inf"
+                line(name + "_bucket", own + [("le", bound)], String(running))
             }
-            line(name + "_sum", [label: value], Self.number(sum))
-            line(name + "_count", [label: value], String(running))
+            line(name + "_sum", own, Self.number(buckets.sum))
+            line(name + "_count", own, String(running))
         }
 
-        private mutating func line(_ name: String, _ labels: Labels, _ value: String) {
+        private mutating func line(
+            _ name: String, _ labels: some Collection<(key: StaticString, value: String)>, _ value: String
+        ) {
             text += name
             if !labels.isEmpty {
                 text += "{"

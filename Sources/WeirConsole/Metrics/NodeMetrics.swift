@@ -23,6 +23,11 @@ enum NodeMetrics {
         addRoutes(node.routes, &out)
         addDestinations(node.destinations, &out)
         connectors?.add(to: &out)
+        if let tunnel = node.tunnel {
+            let metrics = TunnelMetrics(tunnel)
+            metrics.add(to: &out)
+            if tunnel.givesNowConnectNames { metrics.addNowConnect(to: &out) }
+        }
         addNode(node, process, now, &out)
         return out.text
     }
@@ -144,10 +149,7 @@ enum NodeMetrics {
 
     private static func addDelivery(_ gates: [GateReading], _ out: inout Exposition) {
         out.family("weir_delivery_seconds", .histogram, "Time from taking a batch to its delivery.") { samples in
-            for gate in gates {
-                let buckets = gate.latencyBuckets
-                samples.histogram(buckets.bounds, buckets.counts, sum: buckets.sum, label: "gate", gate.id)
-            }
+            for gate in gates { samples.histogram(gate.latencyBuckets, ["gate": gate.id]) }
         }
         out.family("weir_delivery_attempts_total", .counter, "Batches sent to the receiver, repeats included.") {
             samples in

@@ -11,7 +11,7 @@ struct Frame: Sendable {
 
     /// Which entry of the navigation is this page's own.
     enum Place: Sendable {
-        case overview, connectors, other
+        case overview, connectors, tunnels, other
     }
 
     func markup(@MarkupBuilder _ content: () -> Markup) -> Markup {
@@ -35,6 +35,7 @@ struct Frame: Sendable {
                     tag("nav", ["aria-label": "Main"]) {
                         entry("/", "Overview", isHere: place == .overview)
                         entry("/connectors", "Connectors", isHere: place == .connectors)
+                        entry("/tunnels", "Tunnels", isHere: place == .tunnels)
                         tag("a", ["href": "/metrics"]) { "Metrics" }
                         tag("a", ["href": "/api/v1/openapi.json"]) { "API" }
                     }

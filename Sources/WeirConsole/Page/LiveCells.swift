@@ -111,6 +111,24 @@ struct LiveCells: Sendable {
         }
     }
 
+    /// Of the page of the tunnel.
+    init(_ seen: TunnelListing) {
+        structure = seen.structure
+        order = []
+        for tile in seen.tiles { cells["tile:\(tile.key)"] = Cell(t: tile.value) }
+        for face in seen.tunnels.map(TunnelFace.init) { add(face, "t") }
+        for face in seen.agents.map(TunnelFace.init) { add(face, "a") }
+    }
+
+    private mutating func add(_ face: TunnelFace, _ kind: String) {
+        let id = "\(kind)/\(face.id)"
+        cells["chip:\(id)"] = Cell(a: ["class": "st \(face.state.tone)"])
+        cells["icon:\(id)"] = Cell(a: ["d": face.state.path])
+        cells["word:\(id)"] = Cell(t: face.state.word)
+        cells["\(kind)trouble:\(face.id)"] = Cell(t: face.trouble)
+        for cell in face.cells { cells["\(cell.key):\(face.id)"] = Cell(t: cell.text, a: ["class": cell.tone]) }
+    }
+
     private mutating func add(_ status: ConnectorStatus, at now: WallTime) {
         let face = ConnectorFace(status, at: now)
         let id = status.id

@@ -89,6 +89,18 @@ enum Runbook {
         return section.map { "\(folder)connectors.md#\($0)" }
     }
 
+    /// Sections of the tunnel's page, by code.
+    static let tunnelSections: [String: String] = [
+        "no_agent": "weirtunnelnoagent", "policy_error": "weirtunnelpolicyerrors",
+        "dial_failed": "weirtunnellistenererrors", "slow_receiver": "weirtunnelqueuefills",
+        "connection_limit": "weirtunnellistenererrors", "certificate_expires": "weirtunnelcertificateexpires",
+        "stalled": "weirtunnelstalled",
+    ]
+
+    static func tunnel(_ code: String) -> String? {
+        tunnelSections[code].map { "\(folder)tunnel.md#\($0)" }
+    }
+
     /// Of a gate as it is now; `nil` while nothing is held.
     static func gate(_ reading: GateReading) -> String? {
         if reading.kind == .connector { return connector(reading.reason.code) }

@@ -1,3 +1,4 @@
+package import WeirGates
 package import WeirWorld
 
 /// What was counted for agents. An agent that left is forgotten an hour later, so that names that come and go do not
@@ -13,6 +14,8 @@ package struct AgentFigures: Sendable {
     package var left: WallTime?
     /// The last ends, newest first, ten at the most.
     package var lastEnds: [(at: WallTime, reason: String)] = []
+    /// Round trips of its pings.
+    package var roundTrips = LatencyBuckets(ConnectorFigures.writes)
 
     package struct Book: Sendable {
         package private(set) var agents: [String: AgentFigures] = [:]

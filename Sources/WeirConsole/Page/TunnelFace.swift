@@ -1,0 +1,67 @@
+import WeirGates
+
+/// What the page says of tunnels and agents: page and live updates are made from the same values.
+struct TunnelFace: Sendable {
+    struct Cell: Sendable {
+        var key: String
+        var label: String
+        var text: String
+        /// Class: `plain` or `full`.
+        var tone = "plain"
+    }
+
+    let id: String
+    let state: StateFace
+    let trouble: String
+    let cells: [Cell]
+
+    init(_ view: TunnelView) {
+        id = view.connector
+        var state = view.agents.isEmpty ? StateFace.failed : StateFace(view.blocked > 0 ? .filling : .open)
+        state.word = TunnelText.state(view)
+        self.state = state
+        trouble = view.troubles.first?.sentence ?? ""
+        let isFilling = view.queueLimitBytes > 0 && view.queueBytes * 4 > view.queueLimitBytes * 3
+        cells = [
+            Cell(key: "tlisten", label: "Listens", text: view.listeners.joined(separator: ", ")),
+            Cell(key: "tagents", label: "Agents", text: view.agents.joined(separator: ", ")),
+            Cell(key: "topen", label: "Open", text: "\(view.connections)"),
+            Cell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
+            Cell(key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view), tone: isFilling ? "full" : "plain"),
+            Cell(key: "twrite", label: "Write p50 / p95", text: TunnelText.quantiles(view.write)),
+            Cell(key: "tdrain", label: "Drain p50 / p95", text: TunnelText.quantiles(view.drain)),
+            Cell(
+                key: "tends", label: "FIN / RST",
+                text: "\(view.finSent + view.finReceived) / \(view.rstSent + view.rstReceived)"),
+            Cell(key: "tdecide", label: "Decisions", text: TunnelText.decisions(view)),
+            Cell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
+        ]
+    }
+
+    init(_ view: AgentView) {
+        id = view.name
+        var state = view.connected ? StateFace(.open) : StateFace.failed
+        state.word = TunnelText.state(view)
+        self.state = state
+        trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link ended: \($0.reason)." } ?? ""
+        cells = [
+            Cell(key: "aversion", label: "Version", text: view.version ?? ""),
+            Cell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
+            Cell(
+                key: "asince", label: view.connected ? "Connected since" : "Away since",
+                text: TunnelText.at(view.connected ? view.connectedSince : view.awaySince)),
+            Cell(key: "acert", label: "Certificate ends", text: TunnelText.at(view.certificateExpiry)),
+            Cell(key: "astreams", label: "Links / streams", text: "\(view.links) / \(view.streams)"),
+            Cell(key: "artt", label: "Round trip", text: view.connected ? TunnelText.roundTrip(view) : ""),
+            Cell(key: "aback", label: "Came back", text: "\(view.reconnects)"),
+        ]
+    }
+
+    static let tunnelColumns = [
+        "Tunnel", "State", "Listens", "Agents", "Open", "Wait", "Fullest queue", "Write p50 / p95", "Drain p50 / p95",
+        "FIN / RST", "Decisions", "Refused",
+    ]
+    static let agentColumns = [
+        "Agent", "State", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip", "Came back",
+    ]
+}
