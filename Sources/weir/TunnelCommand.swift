@@ -70,13 +70,14 @@ struct TunnelCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await node.withClient { client in
-                let view = try await client.post(
-                    ProbeView.self, "/api/v1/tunnels/\(PathSegment.encode(connector))/probe",
+                let tree = try await client.post(
+                    Tree.self, "/api/v1/tunnels/\(PathSegment.encode(connector))/probe",
                     body: AuditNote.body(why: ""))
-                if output == .table {
-                    Terminal.out.table(Listing.probe(view))
-                } else if let text = output.text(try Tree(json: JSONText.encode(view))) {
+                let view = try JSONText.decode(ProbeView.self, from: Data(tree.json.utf8))
+                if let text = output.text(tree) {
                     Terminal.out.line(text)
+                } else {
+                    Terminal.out.table(Listing.probe(view))
                 }
                 if !view.well { throw ExitCode.held }
             }
