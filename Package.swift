@@ -118,8 +118,8 @@ let package = Package(
         ]),
 
         room("WeirTunnel", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "CWeirSystem", .nioCore, .nioPosix,
-            .nioHTTP1, .nioSSL, .nioTLS, .nioWebSocket, .httpClient, .x509, .asn1, .crypto, .jwt, .logging, .collections,
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem", .nioCore,
+            .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioWebSocket, .httpClient, .x509, .asn1, .crypto, .jwt, .logging, .collections,
         ]),
 
         // Fourth floor: putting it together.
@@ -175,7 +175,8 @@ let package = Package(
         tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
         tests("WeirTunnelTests", [
-            "WeirTunnel", "WeirWires", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirTestKit", "CWeirSystem",
+            "WeirTunnel", "WeirWires", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWorld",
+            "WeirTestKit", "CWeirSystem",
             .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .nioHTTP1, .httpClient, .x509, .asn1, .crypto, .jwt, .logging,
         ]),
         tests("WeirDeliveryTests", [

@@ -27,7 +27,7 @@ enum FloorPlan {
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
         ],
-        "WeirTunnel": ["WeirWorld", "WeirGates", "WeirSettings", "WeirStore", "WeirWires"],
+        "WeirTunnel": ["WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires"],
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",

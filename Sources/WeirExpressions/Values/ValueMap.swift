@@ -14,6 +14,11 @@ package struct ValueMap: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         for (key, value) in elements { self[key] = value }
     }
 
+    /// With names as keys.
+    package init(_ fields: KeyValuePairs<String, Value>) {
+        for (name, value) in fields { self[.string(name)] = value }
+    }
+
     package var count: Int { keys.count }
     package var isEmpty: Bool { keys.isEmpty }
 
