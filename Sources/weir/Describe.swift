@@ -63,7 +63,8 @@ struct Describe: AsyncParsableCommand {
 
     private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {
         switch kind {
-        case .gates, .connectors, .tunnels, .agents: return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
+        case .gates, .connectors, .tunnels, .agents:
+            return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
         case .sources, .destinations, .routes, .queues: return try await find(kind, client)
         }
     }

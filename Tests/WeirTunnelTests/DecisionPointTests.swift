@@ -10,9 +10,13 @@ import WeirWorld
 struct DecisionPointTests {
     /// The fixture's eight decisions.
     static let fixture: [(name: String, when: String, isAllowing: Bool)] = [
-        ("admins", #"action.name == "write" && has(subject.properties.role) && subject.properties.role == "admin""#, true),
         (
-            "archived", #"action.name == "write" && has(resource.properties.status) "#
+            "admins", #"action.name == "write" && has(subject.properties.role) && subject.properties.role == "admin""#,
+            true
+        ),
+        (
+            "archived",
+            #"action.name == "write" && has(resource.properties.status) "#
                 + #"&& resource.properties.status == "archived""#, false
         ),
         ("readers", #"action.name == "read" && subject.id in ["alice", "bob"]"#, true),
@@ -53,16 +57,46 @@ struct DecisionPointTests {
     }
 
     static let questions: [(body: String, expected: Bool)] = [
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, true),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#, true),
-        (#"{"subject":{"type":"user","id":"bob"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, true),
-        (#"{"subject":{"type":"user","id":"bob"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#, false),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#, false),
-        (#"{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#, true),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":true}},"resource":{"type":"record","id":"record-1"}}"#, true),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":false}},"resource":{"type":"record","id":"record-1"}}"#, false),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"ip":"192.168.1.1"}}"#, true),
-        (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"foo":"bar","futureField":{"nested":true}}"#, true),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"bob"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"bob"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#,
+            false
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#,
+            false
+        ),
+        (
+            #"{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":true}},"resource":{"type":"record","id":"record-1"}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":false}},"resource":{"type":"record","id":"record-1"}}"#,
+            false
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"ip":"192.168.1.1"}}"#,
+            true
+        ),
+        (
+            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"foo":"bar","futureField":{"nested":true}}"#,
+            true
+        ),
     ]
 
     @Test("The fixture's decisions hold, each time", arguments: questions)
@@ -78,15 +112,39 @@ struct DecisionPointTests {
         "What is missing or of another type is refused with 400 and a sentence",
         arguments: [
             (#"{"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, "`subject` is missing."),
-            (#"{"subject":{"type":"user","id":"alice"},"resource":{"type":"record","id":"record-1"}}"#, "`action` is missing."),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"resource":{"type":"record","id":"record-1"}}"#,
+                "`action` is missing."
+            ),
             (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"}}"#, "`resource` is missing."),
-            (#"{"subject":{"id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, "`subject.type` is missing."),
-            (#"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, "`subject.id` is missing."),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{},"resource":{"type":"record","id":"record-1"}}"#, "`action.name` is missing."),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"id":"record-1"}}"#, "`resource.type` is missing."),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record"}}"#, "`resource.id` is missing."),
-            (#"{"subject":"alice","action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#, "`subject` is no object."),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":123},"resource":{"type":"record","id":"record-1"}}"#, "`action.name` is no string."),
+            (
+                #"{"subject":{"id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+                "`subject.type` is missing."
+            ),
+            (
+                #"{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+                "`subject.id` is missing."
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{},"resource":{"type":"record","id":"record-1"}}"#,
+                "`action.name` is missing."
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"id":"record-1"}}"#,
+                "`resource.type` is missing."
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record"}}"#,
+                "`resource.id` is missing."
+            ),
+            (
+                #"{"subject":"alice","action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+                "`subject` is no object."
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":123},"resource":{"type":"record","id":"record-1"}}"#,
+                "`action.name` is no string."
+            ),
             ("{", "The body is no JSON object."), ("", "The body is empty."), ("[]", "The body is no JSON object."),
         ])
     func refusals(_ body: String, _ sentence: String) throws {
@@ -104,13 +162,34 @@ struct DecisionPointTests {
     @Test(
         "A batch gives a decision for each question, in order, with what stands above as the default",
         arguments: [
-            (#"{"subject":{"type":"user","id":"bob"},"resource":{"type":"record","id":"record-1"},"evaluations":[{"action":{"name":"read"}},{"action":{"name":"write"}}]}"#, [true, false]),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"evaluations":[{"resource":{"type":"record","id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#, [true, false]),
-            (#"{"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}},"evaluations":[{"subject":{"type":"user","id":"alice"}},{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}}}]}"#, [false, true]),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record"},"evaluations":[{"resource":{"id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#, [true, false]),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#, [true, false]),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{"resource":{"type":"record","id":"record-1"}}]}"#, [false]),
-            (#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#, [true]),
+            (
+                #"{"subject":{"type":"user","id":"bob"},"resource":{"type":"record","id":"record-1"},"evaluations":[{"action":{"name":"read"}},{"action":{"name":"write"}}]}"#,
+                [true, false]
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"evaluations":[{"resource":{"type":"record","id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#,
+                [true, false]
+            ),
+            (
+                #"{"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}},"evaluations":[{"subject":{"type":"user","id":"alice"}},{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}}}]}"#,
+                [false, true]
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record"},"evaluations":[{"resource":{"id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#,
+                [true, false]
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#,
+                [true, false]
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{"resource":{"type":"record","id":"record-1"}}]}"#,
+                [false]
+            ),
+            (
+                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#,
+                [true]
+            ),
         ])
     func batch(_ body: String, _ expected: [Bool]) throws {
         let (status, value) = try ask(body, batch: true)
@@ -150,7 +229,8 @@ struct DecisionPointTests {
                 "resource": .map(ValueMap(["type": .string("d"), "id": .string("e")])),
             ]))
         let denying = DecisionPoint([
-            .init(name: "broken", condition: broken, isAllowing: false), .init(name: "all", condition: all, isAllowing: true),
+            .init(name: "broken", condition: broken, isAllowing: false),
+            .init(name: "all", condition: all, isAllowing: true),
         ])
         #expect(!denying.decide(question).isAllowed)
         #expect(denying.decide(question).rule == "broken")

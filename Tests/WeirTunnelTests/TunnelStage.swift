@@ -96,12 +96,13 @@ final class CountingObserver: TunnelObserver {
     func agentJoined(_ agent: String, connectors: [String], link: UInt64) {}
     func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool) {}
     func agentRefused(_ code: String) {}
-    func decided(_ decision: OpenDecision, connector: String) {}
+    func decided(_ decision: OpenDecision, connector: String, after: Duration) {}
+    func failedToAccept(_ connector: String) {}
     func connection(_ connector: String, _ result: ConnectionResult) {
         counts.withLock { $0.connections[result.rawValue, default: 0] += 1 }
     }
     func dialled(_ connector: String, _ reason: StreamReason?, after: Duration) {}
-    func meter(_ connector: String) -> any StreamMeter { Meter(self) }
+    func meter(_ opening: ConnectionOpening) -> any StreamMeter { Meter(self) }
 
     final class Meter: StreamMeter {
         let observer: CountingObserver
@@ -110,7 +111,9 @@ final class CountingObserver: TunnelObserver {
         func received(_ bytes: Int) { observer.counts.withLock { $0.received += bytes } }
         func writes(_ bytes: Int) -> StreamWrite { StreamWrite(received: .now(), written: .now()) }
         func drained(_ bytes: Int, _ began: StreamWrite) {}
-        func waitsForCredit(_ waits: Bool) { if waits { observer.counts.withLock { $0.blocked += 1 } } }
+        func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool) {
+            if waits, cause == .credit { observer.counts.withLock { $0.blocked += 1 } }
+        }
         func finishSent() {}
         func finishReceived() {}
         func ended(_ reason: StreamReason?, byPeer: Bool) {

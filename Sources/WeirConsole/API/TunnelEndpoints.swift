@@ -77,7 +77,8 @@ struct TunnelEndpoints: Sendable {
     private var probe: Endpoint {
         Endpoint(
             method: .post, path: "/api/v1/tunnels/{connector}/probe", operation: "probe_tunnel",
-            summary: "Opens one connection as a client would, and says how long each hop takes. The target gets no byte.",
+            summary:
+                "Opens one connection as a client would, and says how long each hop takes. The target gets no byte.",
             answer: .json(Schema(ProbeView.self)), problems: [404]
         ) { _, context in
             let status = try tunnel(try APIEndpoints.name("connector", context))
@@ -119,8 +120,7 @@ struct TunnelEndpoints: Sendable {
             query: [Self.connectors, Self.life], answer: .json(Schema(TokenView.self)), problems: [400, 409, 503]
         ) { request, context in
             let name = try APIEndpoints.name("name", context)
-            let served = (try Endpoint.text(Self.connectors, of: request) ?? "").split(separator: ",")
-                .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            let served = (try Endpoint.text(Self.connectors, of: request) ?? "").split(separator: ",").map(String.init)
             guard !served.isEmpty else {
                 throw APIProblem(
                     400, "bad_parameter", "No connector was named.",

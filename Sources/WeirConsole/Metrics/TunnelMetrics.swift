@@ -108,7 +108,8 @@ struct TunnelMetrics {
                     tunnel.figures.bytesToClient, ["connector": tunnel.connector, "direction": "to_client"])
             }
         }
-        out.family("weir_tunnel_listener_errors_total", .counter, "What went wrong at a listener, by type.") { samples in
+        out.family("weir_tunnel_listener_errors_total", .counter, "What went wrong at a listener, by type.") {
+            samples in
             for tunnel in tunnels {
                 for type in ConnectorFigures.ErrorType.allCases {
                     samples.add(

@@ -27,7 +27,8 @@ struct TunnelFace: Sendable {
             Cell(key: "tagents", label: "Agents", text: view.agents.joined(separator: ", ")),
             Cell(key: "topen", label: "Open", text: "\(view.connections)"),
             Cell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
-            Cell(key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view), tone: isFilling ? "full" : "plain"),
+            Cell(
+                key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view), tone: isFilling ? "full" : "plain"),
             Cell(key: "twrite", label: "Write p50 / p95", text: TunnelText.quantiles(view.write)),
             Cell(key: "tdrain", label: "Drain p50 / p95", text: TunnelText.quantiles(view.drain)),
             Cell(
@@ -62,6 +63,7 @@ struct TunnelFace: Sendable {
         "FIN / RST", "Decisions", "Refused",
     ]
     static let agentColumns = [
-        "Agent", "State", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip", "Came back",
+        "Agent", "State", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip",
+        "Came back",
     ]
 }

@@ -20,8 +20,10 @@ enum TunnelText {
     /// Of those that came and were not carried.
     static func refused(_ view: TunnelView) -> String {
         let parts = view.results.filter { $0.key != "opened" && $0.value > 0 }.sorted { $0.key < $1.key }
-        return parts.isEmpty ? "none" : parts.map { "\(Figures.count(Int64(clamping: $0.value))) \($0.key)" }
-            .joined(separator: ", ")
+        return parts.isEmpty
+            ? "none"
+            : parts.map { "\(Figures.count(Int64(clamping: $0.value))) \($0.key)" }
+                .joined(separator: ", ")
     }
 
     static func decisions(_ view: TunnelView) -> String {
@@ -120,8 +122,10 @@ extension Listing {
         var lines = [
             WhyText.Line("listens", tunnel.listeners.joined(separator: ", ")),
             WhyText.Line(
-                "agents", tunnel.agents.isEmpty ? "none" : tunnel.agents.joined(separator: ", "), note: "weir get agents"),
-            WhyText.Line("open", "\(tunnel.connections)", note: tunnel.blocked > 0 ? "\(tunnel.blocked) wait for credit" : ""),
+                "agents", tunnel.agents.isEmpty ? "none" : tunnel.agents.joined(separator: ", "),
+                note: "weir get agents"),
+            WhyText.Line(
+                "open", "\(tunnel.connections)", note: tunnel.blocked > 0 ? "\(tunnel.blocked) wait for credit" : ""),
             WhyText.Line("fullest queue", TunnelText.queue(tunnel)),
             WhyText.Line("write p50/p95", TunnelText.quantiles(tunnel.write)),
             WhyText.Line("drain p50/p95", TunnelText.quantiles(tunnel.drain)),

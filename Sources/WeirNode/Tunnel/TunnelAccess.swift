@@ -1,5 +1,4 @@
 package import WeirTunnel
-package import WeirWorld
 
 /// What API, page, metrics and command line may see of a hub and ask of it. Looks are snapshots and do not block.
 package protocol TunnelAccess: Sendable {

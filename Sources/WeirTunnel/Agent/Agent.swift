@@ -212,7 +212,10 @@ package final class Agent: Sendable {
                 return true
             }), let loop = link.loop
         else { return end.failed(.busy) }
-        let socket = SocketEnd(link: link, stream: stream, meter: observer.meter(request.connector)) { [weak self] _ in
+        let opening = ConnectionOpening(
+            connector: request.connector, listener: request.listener ?? "", client: request.client, agent: settings.id,
+            since: world.time.wall, decision: request.decision)
+        let socket = SocketEnd(link: link, stream: stream, meter: observer.meter(opening)) { [weak self] _ in
             self?.state.withLock { $0.streams -= 1 }
         }
         let began = world.time.now

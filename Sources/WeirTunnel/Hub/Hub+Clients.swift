@@ -52,8 +52,9 @@ extension Hub {
         let question = OpenQuestion(
             connector: listener.connector, listener: listener.name, clientAddress: client.client?.host,
             clientPort: client.client?.port)
+        let asked = world.time.now
         let decision = await policy.decide(question)
-        observer.decided(decision, connector: listener.connector)
+        observer.decided(decision, connector: listener.connector, after: world.time.now - asked)
         (record.decision, record.reason) = (decision.id, decision.reason)
         guard decision.isAllowed else {
             record.result = decision.result == .error ? .pdpError : .denied
@@ -65,12 +66,15 @@ extension Hub {
         for (agent, link) in candidates.prefix(2) {
             record.agent = agent
             let opened = record.opened(by: agent)
+            let opening = ConnectionOpening(
+                connector: listener.connector, listener: listener.name, client: client.client?.description, agent: agent,
+                since: world.time.wall, decision: decision.id)
             let began = world.time.now
             let outcome = await StreamOpening(
                 request: OpenRequest(
                     connector: listener.connector, client: client.client?.description,
                     listener: client.server?.description, decision: decision.id),
-                connector: listener.connector, descriptor: client.descriptor, hub: self,
+                opening: opening, descriptor: client.descriptor, hub: self,
                 atStart: { [self] in
                     observer.connection(listener.connector, .opened)
                     auditor?.record(opened)

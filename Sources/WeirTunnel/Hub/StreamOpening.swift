@@ -5,7 +5,7 @@ internal import WeirWorld
 /// Opens a stream on a link and joins a client's descriptor to it.
 struct StreamOpening: Sendable {
     var request: OpenRequest
-    var connector: String
+    var opening: ConnectionOpening
     var descriptor: CInt
     var hub: Hub
     /// Told on the event loop when client and target are about to be joined: before anything can end.
@@ -31,7 +31,7 @@ struct StreamOpening: Sendable {
             switch result {
             case .failure(let failure): done.resume(returning: failure.reason)
             case .success(let stream):
-                let end = SocketEnd(link: link, stream: stream, meter: hub.observer.meter(connector)) { outcome in
+                let end = SocketEnd(link: link, stream: stream, meter: hub.observer.meter(opening)) { outcome in
                     handle.load.less()
                     atEnd(outcome)
                 }

@@ -368,6 +368,18 @@ package enum LinkEnd: Error, Sendable, Hashable {
     case failed(String)
     /// By order: a newer link of the same agent, a revoked certificate, the end of the process.
     case ordered(String)
+
+    /// As metrics and people read it: from a small set.
+    package var name: String {
+        switch self {
+        case .closed: "closed"
+        case .drained: "drain"
+        case .silent: "dead_peer"
+        case .mistake: "protocol"
+        case .failed: "failed"
+        case .ordered: "ordered"
+        }
+    }
 }
 
 extension Moment {

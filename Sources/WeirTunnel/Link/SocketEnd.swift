@@ -38,6 +38,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var last: ByteBuffer?
     private var gathered = 0
     private var unwritten = 0
+    private var isReceiverSlow = false
     private var isFinishing = false
     private var isOver = false
 
@@ -157,7 +158,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         meter.sent(bytes)
     }
 
-    func waitsForCredit(_ waits: Bool) { meter.waitsForCredit(waits) }
+    func waitsForCredit(_ waits: Bool) { meter.waits(.toTarget, .credit, waits) }
 
     func received(_ bytes: ByteBuffer) {
         bytesReceived += Int64(bytes.readableBytes)
@@ -183,10 +184,19 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         let began = meter.writes(amount)
         written.futureResult.assumeIsolated().whenComplete { result in self.wrote(amount, began, result) }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
+        // Mostly the kernel has taken it by now.
+        if unwritten > 0, !isReceiverSlow {
+            isReceiverSlow = true
+            meter.waits(.toClient, .receiver, true)
+        }
     }
 
     private func wrote(_ amount: Int, _ began: StreamWrite, _ result: Result<Void, any Error>) {
         unwritten -= amount
+        if unwritten == 0, isReceiverSlow {
+            isReceiverSlow = false
+            meter.waits(.toClient, .receiver, false)
+        }
         switch result {
         case .success:
             meter.drained(amount, began)
@@ -253,7 +263,8 @@ package protocol StreamMeter: AnyObject {
     func writes(_ bytes: Int) -> StreamWrite
     /// The kernel has taken it.
     func drained(_ bytes: Int, _ began: StreamWrite)
-    func waitsForCredit(_ waits: Bool)
+    /// From now on it waits for that, or no longer does. Told again and again; only a change counts.
+    func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool)
     func finishSent()
     func finishReceived()
     /// - Parameter reason: `nil` when both directions ended as they should.

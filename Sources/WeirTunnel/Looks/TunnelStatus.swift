@@ -1,4 +1,3 @@
-package import WeirGates
 package import WeirWorld
 
 /// A connector as a hub sees it now: who serves it, what is open, what is held and why. Made from snapshots.

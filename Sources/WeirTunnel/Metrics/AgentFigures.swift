@@ -26,7 +26,10 @@ package struct AgentFigures: Sendable {
 
         mutating func joined(_ name: String, at now: WallTime) {
             agents = agents.filter { $0.value.left.map { now - $0 < AgentFigures.forgottenAfter } ?? true }
-            guard var agent = agents[name] else { return agents[name] = AgentFigures(joined: now) }
+            guard var agent = agents[name] else {
+                agents[name] = AgentFigures(joined: now)
+                return
+            }
             if agent.left != nil, let reason = agent.lastEnds.first?.reason {
                 agent.reconnects[reason, default: 0] += 1
             }

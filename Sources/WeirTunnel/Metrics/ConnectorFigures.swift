@@ -37,11 +37,21 @@ package struct ConnectorFigures: Sendable {
     package struct Wait: Sendable, Hashable {
         package var direction: Direction
         package var cause: Cause
+
+        package init(direction: Direction, cause: Cause) {
+            self.direction = direction
+            self.cause = cause
+        }
     }
 
     package struct Verdict: Sendable, Hashable {
         package var result: OpenDecision.Result
         package var source: OpenDecision.Source
+
+        package init(result: OpenDecision.Result, source: OpenDecision.Source) {
+            self.result = result
+            self.source = source
+        }
     }
 
     /// How connections ended.
@@ -51,6 +61,32 @@ package struct ConnectorFigures: Sendable {
         /// Who began it: `client`, `agent` or `hub`.
         package var side: String
         package var reason: String
+
+        package init(kind: String, side: String, reason: String) {
+            self.kind = kind
+            self.side = side
+            self.reason = reason
+        }
+
+        /// - Parameters:
+        ///   - reason: `nil` when both directions ended as they should.
+        ///   - byPeer: true when the agent's side has ended it.
+        init(_ reason: StreamReason?, byPeer: Bool) {
+            kind =
+                switch reason {
+                case nil: "fin"
+                case .idle, .finishWait, .connectTimeout, .durationLimit: "timeout"
+                case .draining: "drain"
+                default: "rst"
+                }
+            side =
+                switch reason {
+                case .socketReset, nil: byPeer ? "agent" : "client"
+                case .idle, .finishWait, .draining, .sessionLost, .durationLimit, .byteLimit, .denied: "hub"
+                default: byPeer ? "agent" : "hub"
+                }
+            self.reason = reason?.name ?? "none"
+        }
 
         package static func < (left: End, right: End) -> Bool {
             (left.kind, left.side, left.reason) < (right.kind, right.side, right.reason)

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import Synchronization
+internal import WeirGates
 package import WeirWorld
 
 /// Counts what a hub does, for metrics, page and command line. Counters have a lock for each connector, open connections
@@ -77,10 +78,8 @@ package final class TunnelMeters: TunnelObserver {
 
     package func failedToAccept(_ name: String) { connector(name).count { $0.errors[.accept, default: 0] += 1 } }
 
-    package func meter(_ opening: ConnectionOpening, over: @escaping @Sendable (ConnectionEnd) -> Void)
-        -> any StreamMeter
-    {
-        ConnectionMeter(opening, of: connector(opening.connector), time: time, over: over)
+    package func meter(_ opening: ConnectionOpening) -> any StreamMeter {
+        ConnectionMeter(opening, of: connector(opening.connector), time: time)
     }
 }
 
@@ -135,17 +134,12 @@ final class ConnectorMeter: Sendable {
 final class ConnectionMeter: StreamMeter, Sendable {
     private let connector: ConnectorMeter
     private let time: any TimeSource
-    private let over: @Sendable (ConnectionEnd) -> Void
     private let began: Moment
     private let state: Mutex<ConnectionFigures>
 
-    init(
-        _ opening: ConnectionOpening, of connector: ConnectorMeter, time: any TimeSource,
-        over: @escaping @Sendable (ConnectionEnd) -> Void
-    ) {
+    init(_ opening: ConnectionOpening, of connector: ConnectorMeter, time: any TimeSource) {
         self.connector = connector
         self.time = time
-        self.over = over
         began = time.now
         state = Mutex(ConnectionFigures(id: 0, opening: opening))
         let id = connector.opened(self)
@@ -194,22 +188,18 @@ final class ConnectionMeter: StreamMeter, Sendable {
     func ended(_ reason: StreamReason?, byPeer: Bool) {
         let last = figures
         let now = time.now
-        let end = ConnectionEnd(
-            opening: last.opening, after: now - began, bytesToTarget: last.bytesToTarget,
-            bytesToClient: last.bytesToClient, reason: reason, byPeer: byPeer)
         connector.ended(last.id)
         connector.count { figures in
             figures.bytesToTarget += last.bytesToTarget
             figures.bytesToClient += last.bytesToClient
             for (wait, since) in last.waits { figures.waited[wait, default: 0] += (now - since).nanoseconds }
             figures.durations.record((now - began).inSeconds)
-            figures.ends[.init(kind: end.kind, side: end.side, reason: reason?.name ?? "none"), default: 0] += 1
+            figures.ends[.init(reason, byPeer: byPeer), default: 0] += 1
             if reason != nil {
                 if byPeer { figures.resetsReceived += 1 } else { figures.resetsSent += 1 }
             }
             if reason == .sessionLost { figures.errors[.session, default: 0] += 1 }
             if reason == .writeFailed { figures.errors[.write, default: 0] += 1 }
         }
-        over(end)
     }
 }

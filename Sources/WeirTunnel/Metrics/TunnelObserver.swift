@@ -12,10 +12,13 @@ package protocol TunnelObserver: Sendable {
     func agentJoined(_ agent: String, connectors: [String], link: UInt64)
     func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool)
     func agentRefused(_ code: String)
-    func decided(_ decision: OpenDecision, connector: String)
+    /// - Parameter after: how long it took to decide.
+    func decided(_ decision: OpenDecision, connector: String, after: Duration)
     func connection(_ connector: String, _ result: ConnectionResult)
     /// - Parameter reason: `nil` when the target answered.
     func dialled(_ connector: String, _ reason: StreamReason?, after: Duration)
-    /// A meter for one stream, used on its event loop.
-    func meter(_ connector: String) -> any StreamMeter
+    /// A client could not be taken from the system.
+    func failedToAccept(_ connector: String)
+    /// A meter for one connection, used on its event loop.
+    func meter(_ opening: ConnectionOpening) -> any StreamMeter
 }

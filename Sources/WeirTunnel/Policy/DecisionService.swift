@@ -1,4 +1,4 @@
-package import WeirExpressions
+internal import WeirExpressions
 
 /// A decision point as AuthZEN's HTTP binding has it: bytes in, status and bytes out. Levels Basic and Batch of the
 /// certification scenario, and the document of its discovery. Source: OpenID AuthZEN Authorization API 1.0.
