@@ -80,6 +80,8 @@ extension Node {
 
     package var connectors: (any ConnectorAccess)? { connectorParts }
 
+    package var tunnel: (any TunnelAccess)? { tunnelParts }
+
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
         return [

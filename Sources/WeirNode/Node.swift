@@ -30,6 +30,8 @@ package final class Node: NodeAccess, Service {
     let storage: NodeStorage
     let orphans: OrphanQueues
     let connectorParts: NodeConnectors?
+    let tunnelParts: NodeTunnel?
+    private let ledger = Mutex<Ledger?>(nil)
     private let progress = Mutex(Progress())
 
     private struct Progress {
@@ -61,6 +63,7 @@ package final class Node: NodeAccess, Service {
         connectorParts = NodeConnectors(
             plan: plan, directory: storage.directory, intake: assembly.connectorIntake, gates: gates, means: means,
             environment: environment)
+        tunnelParts = NodeTunnel(plan: plan, means: means)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
@@ -77,7 +80,11 @@ package final class Node: NodeAccess, Service {
         for destination in composed { destination.publish() }
         await orphans.look()
         orphans.tell()
-        try await connectorParts?.open()
+        if connectorParts != nil || tunnelParts != nil {
+            let ledger = try await openLedger()
+            try await connectorParts?.open(ledger)
+            try await tunnelParts?.open(ledger)
+        }
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
@@ -88,7 +95,21 @@ package final class Node: NodeAccess, Service {
             progress.withLock { _ = $0.openSources.insert(name) }
         }
         try await connectorParts?.listen()
+        try await tunnelParts?.listen()
         progress.withLock { $0.isOpen = true }
+    }
+
+    private func openLedger() async throws(NodeFailure) -> Ledger {
+        let path = storage.directory + "/ledger"
+        do throws(StoreFailure) {
+            let opened = try await Ledger.open(path: path, world: world)
+            ledger.withLock { $0 = opened }
+            return opened
+        } catch {
+            throw NodeFailure(
+                "The ledger could not be opened: \(error).",
+                help: "It is \(path); give Weir's user the right to write there.")
+        }
     }
 
     /// Moves events until the service group shuts down or the task is cancelled.
@@ -99,6 +120,7 @@ package final class Node: NodeAccess, Service {
             await withTaskGroup(of: Void.self) { outer in
                 for chain in chains { outer.addTask { await chain.run() } }
                 if let connectorParts { outer.addTask { await connectorParts.run() } }
+                if let tunnelParts { outer.addTask { await tunnelParts.run() } }
                 // Cancelled as soon as the sources have stopped.
                 async let _ = orphans.run()
                 await withTaskGroup(of: Void.self) { inner in
@@ -107,13 +129,14 @@ package final class Node: NodeAccess, Service {
                     inner.addTask { await self.untilStopped() }
                 }
                 connectorParts?.stopTaking()
+                tunnelParts?.stop()
                 for chain in chains { outer.addTask { await chain.stop(drainWithin: stopWithin) } }
             }
         } onGracefulShutdown: {
             self.stopping.settle(.kept)
         }
         for destination in composed { destination.withdraw() }
-        await connectorParts?.close()
+        await ledger.withLock { $0 }?.close()
         await storage.close()
     }
 

@@ -130,6 +130,7 @@ package struct ConsoleServer: Service {
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
+        if let decisions = observatory.node.tunnel?.decisions { DecisionEndpoint(service: decisions).add(to: router) }
         openCTI?.add(to: router)
     }
 }

@@ -10,7 +10,7 @@ import WeirSources
 import WeirStore
 import WeirWorld
 
-/// The connectors of one node: ledger, work queues, doors and schedules. There is none of it where the configuration
+/// The connectors of one node: work queues, doors and schedules. There is none of it where the configuration
 /// names no connector and opens no door.
 ///
 ///     data/
@@ -68,11 +68,10 @@ package final class NodeConnectors: Sendable {
     /// `nil` until everything is open.
     var parts: Parts? { opened.withLock { $0 } }
 
-    /// Opens the ledger and the queues, so that what waited before a restart counts before anybody can push; the
+    /// Opens the queues, so that what waited before a restart counts before anybody can push; the
     /// doors come with `listen`.
-    func open() async throws(NodeFailure) {
+    func open(_ ledger: Ledger) async throws(NodeFailure) {
         do {
-            let ledger = try await Ledger.open(path: directory + "/ledger", world: world)
             let platform = try await Connectors.open(
                 directory: directory + "/connectors", ledger: ledger, intake: intake, gates: gates,
                 settings: plan.connectorsSettings, world: world)
@@ -169,7 +168,4 @@ package final class NodeConnectors: Sendable {
     }
 
     package func stopTaking() { stopping.settle(.kept) }
-
-    /// After `run` has returned.
-    func close() async { await parts?.ledger.close() }
 }

@@ -4,6 +4,7 @@ package import WeirExpressions
 package import WeirFlow
 import WeirGates
 package import WeirSettings
+package import WeirTunnel
 
 /// A configuration that was read and found to make sense: what a node is built from. Pure; nothing is opened.
 package struct NodePlan: Sendable {
@@ -46,6 +47,8 @@ package struct NodePlan: Sendable {
     package var thresholdOrigins: [String: String] = [:]
     /// Where that of connectors with processes of their own was set.
     package var openCTIThresholdOrigin = "default"
+    /// The tunnel's own rules; `nil` where it has none.
+    package var decisionPoint: DecisionPoint?
 
     package static func make(
         from loaded: ConfigurationLoader.Loaded, means: DestinationMeans
@@ -85,6 +88,7 @@ struct NodePlanner {
         }
         plan.openCTIThresholdOrigin = provenance.origin(of: "opencti.queue_threshold").description
         plan.rules = settings.routes.enumerated().compactMap { rule($1, at: "routes[\($0)]") }
+        plan.decisionPoint = decisionPoint()
         if plan.fallback == nil, settings.routes.isEmpty, let only = settings.destinations.entries.first,
             settings.destinations.entries.count == 1
         {
@@ -154,6 +158,21 @@ struct NodePlanner {
         }
     }
 
+    private mutating func decisionPoint() -> DecisionPoint? {
+        guard let rules = settings.tunnel?.policy?.rules, !rules.isEmpty else { return nil }
+        var compiled: [DecisionPoint.Rule] = []
+        for rule in rules {
+            do throws(ExpressionProblem) {
+                let condition = try Expression(rule.when.text, environment: DecisionPoint.environment)
+                compiled.append(
+                    DecisionPoint.Rule(name: rule.name, condition: condition, isAllowing: rule.decision == .allow))
+            } catch {
+                problems.append(rule.when.problem(error.message, offset: error.line == 1 ? error.column - 1 : nil))
+            }
+        }
+        return DecisionPoint(compiled)
+    }
+
     private mutating func checkNames(_ plan: NodePlan) {
         for (index, route) in settings.routes.enumerated() {
             for (place, name) in route.to.values.enumerated() where !names.contains(name) {
@@ -197,6 +216,7 @@ struct NodePlanner {
     }
 
     private mutating func checkUse(_ plan: NodePlan) {
+        if settings.tunnel != nil, settings.sources.isEmpty, settings.destinations.isEmpty { return }
         if settings.sources.entries.isEmpty, !settings.hasConnectors {
             note(
                 "there is no source and no connector, so no event will come in", at: "",

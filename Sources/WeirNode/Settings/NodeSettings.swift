@@ -16,6 +16,8 @@ package struct NodeSettings: Settings {
     package var fallback: String?
     package var connectors = SettingMap<ConnectorEntry>()
     package var openCTI: OpenCTISettings?
+    package var tunnel: TunnelSettings?
+    package var metrics = MetricsSettings()
 
     package init() {}
 
@@ -49,6 +51,10 @@ package struct NodeSettings: Settings {
         field(
             "opencti", \.openCTI,
             "Lets connectors written for OpenCTI in, at `/graphql` of the API's address. Absent: they are not."),
+        field(
+            "tunnel", \.tunnel,
+            "A hub through which clients reach systems behind firewalls, by agents that dial out to it. Absent: none."),
+        field("metrics", \.metrics, "What `/metrics` gives."),
     ]
 }
 

@@ -125,4 +125,6 @@ package struct ConnectionFigures: Sendable {
     package var queued = 0
     /// What it waits for now, and since when.
     package var waits: [ConnectorFigures.Wait: Moment] = [:]
+
+    package var waitsForCredit: Bool { waits.keys.contains { $0.cause == .credit } }
 }

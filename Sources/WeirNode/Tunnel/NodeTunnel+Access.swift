@@ -1,0 +1,125 @@
+internal import WeirGates
+internal import WeirSettings
+package import WeirTunnel
+internal import WeirWorld
+
+extension NodeTunnel: TunnelAccess {
+    package var givesNowConnectNames: Bool { plan.settings.metrics.tunnelNames == .nowconnect }
+
+    package var refusedAgents: [String: UInt64] { meters.agentFigures.refused }
+
+    package var tunnels: [TunnelStatus] {
+        let roster = hub?.roster
+        return settings.connectors.entries.map { entry in
+            let agents = (roster?.agents.values.filter { $0.connectors.contains(entry.name) }.map(\.id) ?? []).sorted()
+            let connections = meters.connections(of: entry.name)
+            let fullest = connections.max { $0.queued < $1.queued }
+            let most = settings.limits.queueDepth << 14
+            let figures = meters.figures(of: entry.name) ?? ConnectorFigures()
+            return TunnelStatus(
+                connector: entry.name, listeners: entry.value.listen.values, agents: agents,
+                connections: connections.count, blocked: connections.count { $0.waitsForCredit },
+                queued: fullest?.queued ?? 0, queueMost: most, figures: figures,
+                troubles: troubles(entry.name, agents: agents, fullest: fullest, most: most, figures))
+        }.sorted { $0.connector < $1.connector }
+    }
+
+    private func troubles(
+        _ connector: String, agents: [String], fullest: ConnectionFigures?, most: Int, _ figures: ConnectorFigures
+    ) -> [TunnelTrouble] {
+        var troubles: [TunnelTrouble] = []
+        if agents.isEmpty {
+            troubles.append(
+                TunnelTrouble(
+                    code: "no_agent", sentence: "No agent serves it: clients are refused.",
+                    advice: "`weir get agents` shows who is there; `weir tunnel token` lets one enrol."))
+        }
+        if let fullest, fullest.queued * 4 > most * 3 {
+            let client = fullest.opening.client ?? "a client"
+            troubles.append(
+                TunnelTrouble(
+                    code: "slow_receiver",
+                    sentence: "\(client) takes its data slowly: \(ByteCount(Int64(fullest.queued))) wait for it.",
+                    advice: "Nothing is lost and nobody else waits. Look at that client and its network.",
+                    since: fullest.opening.since))
+        }
+        let errors = OpenDecision.Source.allCases.reduce(0) {
+            $0 + figures.verdicts[.init(result: .error, source: $1), default: 0]
+        }
+        let decided = figures.verdicts.values.reduce(0, +)
+        if errors > 0, errors * 20 >= decided {
+            troubles.append(
+                TunnelTrouble(
+                    code: "policy_error", sentence: "\(errors) of \(decided) decisions could not be made.",
+                    advice: "`weir tunnel probe \(connector)` asks the decision point and says what it answered."))
+        }
+        return troubles
+    }
+
+    package var agents: [AgentStatus] {
+        let roster = hub?.roster.agents ?? [:]
+        let members = trust?.members ?? []
+        let figures = meters.agentFigures.agents
+        return Set(figures.keys).union(roster.keys).sorted().map { name in
+            var status = AgentStatus(name: name, figures: figures[name] ?? AgentFigures(joined: world.time.wall))
+            status.awaySince = status.figures.left
+            if let agent = roster[name] {
+                status.version = agent.version
+                status.connectors = agent.connectors.sorted()
+                status.address = agent.address
+                status.connectedSince = status.figures.joined
+                status.awaySince = nil
+                status.links = agent.links.count
+                status.streams = agent.links.reduce(0) { $0 + $1.streams }
+                status.roundTrip = agent.links.compactMap(\.roundTrip).min()
+                status.window = (
+                    agent.links.reduce(0) { $0 + $1.granted }, agent.links.count * Int(clamping: settings.memory.bytes)
+                )
+                status.certificateExpiry = agent.certificateExpiry
+            }
+            if let expiry = members.first(where: { $0.agent == name })?.expiry {
+                status.certificateExpiry = expiry
+                status.certificateRenewal = WallTime(nanoseconds: expiry.nanoseconds - (settings.certificateLife / 3).nanoseconds)
+            }
+            return status
+        }
+    }
+
+    package func connections(of connector: String, limit: Int) -> [ConnectionFigures]? {
+        guard settings.connectors[connector] != nil else { return nil }
+        let now = world.time.now
+        let all = meters.connections(of: connector).map { ($0, $0.waits.values.map { now - $0 }.max() ?? .zero) }
+        return all.sorted { $0.1 > $1.1 }.prefix(limit).map(\.0)
+    }
+
+    package func probe(_ connector: String) async -> TunnelProbe? {
+        guard settings.connectors[connector] != nil else { return nil }
+        return await hub?.probe(connector)
+    }
+
+    package func token(
+        agent: String, connectors: [String], life: Duration, by maker: String
+    ) async throws(TunnelFailure) -> String {
+        guard let trust else { throw Self.notOpen }
+        for connector in connectors where settings.connectors[connector] == nil {
+            let known = settings.connectors.names
+            throw TunnelFailure(
+                "connector_unknown", "There is no connector `\(connector)` under `tunnel.connectors`.",
+                help: Nearest.sentence(connector, among: known) ?? "There are: \(known.joined(separator: ", ")).")
+        }
+        return try await trust.makeToken(agent: agent, connectors: connectors, life: life, by: maker)
+    }
+
+    package func revoke(agent: String, by who: String, reason: String) async throws(TunnelFailure) -> Bool {
+        guard let hub, let trust else { throw Self.notOpen }
+        guard trust.members.contains(where: { $0.agent == agent }) else { return false }
+        try await hub.revoke(agent, by: who, why: reason)
+        return true
+    }
+
+    package func close(_ connector: String, client: String?, by who: String) -> Int {
+        hub?.close(connector, client: client, by: who) ?? 0
+    }
+
+    private static var notOpen: TunnelFailure { TunnelFailure("not_open", "The hub is not open yet.") }
+}
