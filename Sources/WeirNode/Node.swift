@@ -63,7 +63,7 @@ package final class Node: NodeAccess, Service {
         connectorParts = NodeConnectors(
             plan: plan, directory: storage.directory, intake: assembly.connectorIntake, gates: gates, means: means,
             environment: environment)
-        tunnelParts = NodeTunnel(plan: plan, means: means)
+        tunnelParts = NodeTunnel(plan: plan, directory: storage.directory, means: means)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves

@@ -2,6 +2,7 @@ internal import Logging
 internal import Synchronization
 internal import WeirDestinations
 internal import WeirExpressions
+internal import WeirFlow
 internal import WeirGates
 internal import WeirSettings
 internal import WeirStore
@@ -24,17 +25,19 @@ package final class NodeTunnel: Sendable {
     let meters: TunnelMeters
     /// Decides for hubs elsewhere too; `nil` unless the configuration has rules.
     package let decisions: DecisionService?
+    private let audit: AuditFile
     private let opened = Mutex<Parts?>(nil)
     private let stopping = Receipt()
 
     /// - Returns: `nil` when the configuration has no tunnel.
-    init?(plan: NodePlan, means: DestinationMeans) {
+    init?(plan: NodePlan, directory: String, means: DestinationMeans) {
         guard let settings = plan.settings.tunnel else { return nil }
         self.settings = settings
         self.plan = plan
         self.means = means
         world = means.world
         meters = TunnelMeters(connectors: settings.connectors.names, time: means.world.time)
+        audit = AuditFile(directory: directory + "/audit", world: means.world)
         decisions = plan.decisionPoint.map { DecisionService($0) }
     }
 
@@ -58,7 +61,8 @@ package final class NodeTunnel: Sendable {
             trusting.names = Array(Set(trusting.names + settings.names)).sorted()
             trusting.agentLife = settings.certificateLife
             let trust = try await HubTrust.open(trusting, ledger: ledger, bearer: bearer, world: world)
-            let hub = Hub(hubSettings, policy: policy, trust: trust, observer: meters, world: world)
+            let hub = Hub(
+                hubSettings, policy: policy, trust: trust, observer: meters, auditor: audit, world: world)
             let door = HubDoor(doorSettings, hub: hub, eventLoops: means.eventLoops, world: world)
             opened.withLock { $0 = Parts(trust: trust, hub: hub, door: door) }
         } catch {
@@ -82,6 +86,7 @@ package final class NodeTunnel: Sendable {
     func run() async {
         guard let parts = opened.withLock({ $0 }) else { return }
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.audit.run() }
             group.addTask { await parts.door.run() }
             group.addTask { await parts.hub.run() }
             await withTaskCancellationHandler {
@@ -106,11 +111,17 @@ package final class NodeTunnel: Sendable {
         hub.session.windowMost = settings.limits.queueDepth << 14
         hub.session.memory = Int(clamping: settings.memory.bytes)
         hub.session.idleTimeout = settings.limits.idleTimeout
+        hub.connectionsMost = settings.limits.connectionsMost
+        for entry in settings.connectors.entries { hub.connectorMost[entry.name] = entry.value.connectionsMost }
         hub.listeners = settings.connectors.entries.flatMap { entry in
             entry.value.listen.values.compactMap { text in
                 NetworkAddress(listening: text).map { address in
-                    Hub.Listener(
+                    var listener = Hub.Listener(
                         name: "\(address)", host: address.host, port: address.port, connector: entry.name)
+                    listener.limits.allow = entry.value.allow.compactMap { AddressRange($0) }
+                    listener.limits.perClientMost = entry.value.perClientMost
+                    listener.balancers = entry.value.balancers.compactMap { AddressRange($0) }
+                    return listener
                 }
             }
         }

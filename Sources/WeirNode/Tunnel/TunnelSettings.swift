@@ -1,6 +1,5 @@
 package import WeirGates
 package import WeirSettings
-package import WeirSources
 internal import WeirTunnel
 
 /// A hub: where agents behind firewalls come in, and where clients reach what they serve. Absent: there is none.
@@ -103,6 +102,7 @@ package struct TunnelConnectorSettings: Settings {
     package var allow: [String] = []
     package var connectionsMost: Int?
     package var perClientMost: Int?
+    package var balancers: [String] = []
 
     package init() {}
 
@@ -112,17 +112,22 @@ package struct TunnelConnectorSettings: Settings {
             check: { value in value.values.lazy.compactMap(TunnelSettings.listening).first },
             examples: ["127.0.0.1:1389"], "Where clients come in; one address or several."),
         field(
-            "allow", \.allow,
-            check: { texts in
-                texts.first { AddressRange($0) == nil }.map { "has `\($0)`, which is no address and no range (CIDR)" }
-            }, examples: ["[ 10.0.0.0/8, \"fd00::/8\" ]"], "Whose clients may come; everybody's when empty."),
+            "allow", \.allow, check: ranges, examples: ["[ 10.0.0.0/8, \"fd00::/8\" ]"], "Whose clients may come; everybody's when empty."),
         field(
             "max_connections", \.connectionsMost, range: 1...1_000_000,
             "At the same time; more are refused with a reset. No limit of its own unless set."),
         field(
             "max_connections_per_client", \.perClientMost, range: 1...1_000_000,
             "Of one address at the same time. No limit unless set."),
+        field(
+            "proxy_protocol_from", \.balancers, check: ranges, examples: ["[ 10.0.0.5 ]"],
+            "Balancers before this listener: connections of theirs begin with a PROXY header, version 1 or 2, that says "
+                + "who the client is."),
     ]
+
+    private static let ranges: @Sendable ([String]) -> String? = { texts in
+        texts.first { AddressRange($0) == nil }.map { "has `\($0)`, which is no address and no range (CIDR)" }
+    }
 }
 
 /// The limits of NowConnect's hub, under its names and with its meaning.

@@ -20,6 +20,7 @@ package final class Hub: Sendable {
     let state: Mutex<State>
     let clients: AsyncStream<Admitted>
     let clientsIn: AsyncStream<Admitted>.Continuation
+    let connections = OpenConnections()
 
     struct State {
         var roster = AgentRoster()

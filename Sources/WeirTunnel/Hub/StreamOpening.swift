@@ -31,7 +31,9 @@ struct StreamOpening: Sendable {
             switch result {
             case .failure(let failure): done.resume(returning: failure.reason)
             case .success(let stream):
+                let place = hub.connections.add(opening, handle, stream)
                 let end = SocketEnd(link: link, stream: stream, meter: hub.observer.meter(opening)) { outcome in
+                    hub.connections.remove(place)
                     handle.load.less()
                     atEnd(outcome)
                 }

@@ -51,6 +51,7 @@ final class Link: ChannelInboundHandler {
     private var end: LinkEnd?
     /// All streams have ended after a drain; what was written last is on its way out.
     private var isLeaving = false
+    let load = LinkLoad()
     /// The control stream, which does not keep a drained link open.
     var conversation: UInt32?
 
@@ -92,6 +93,13 @@ final class Link: ChannelInboundHandler {
         ends[stream] = nil
         isReady.remove(stream)
         pump()
+    }
+
+    /// Ends a stream on both sides: its end is told like of a reset by the peer.
+    func end(_ stream: UInt32, _ reason: StreamReason) {
+        guard let end = ends[stream] else { return }
+        reset(stream, reason)
+        end.reset(reason)
     }
 
     /// Received bytes have reached their receiver.
@@ -151,6 +159,8 @@ final class Link: ChannelInboundHandler {
     private func tick() {
         let tick = session.tick(at: now, fraction: random.fraction())
         if tick.isDead { return close(.silent) }
+        load.note(
+            roundTrip: session.roundTrip, granted: session.streamCount * YamuxHeader.windowFirst + session.growth)
         for ended in tick.ended {
             isReady.remove(ended.stream)
             ends.removeValue(forKey: ended.stream)?.reset(ended.reason)

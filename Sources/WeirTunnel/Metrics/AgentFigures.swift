@@ -17,6 +17,8 @@ package struct AgentFigures: Sendable {
     /// Round trips of its pings.
     package var roundTrips = LatencyBuckets(ConnectorFigures.writes)
 
+    package init(joined: WallTime) { self.joined = joined }
+
     package struct Book: Sendable {
         package private(set) var agents: [String: AgentFigures] = [:]
         /// Agents that were refused before they had a name that is theirs, by reason.

@@ -82,7 +82,7 @@ package struct ConnectorFigures: Sendable {
             side =
                 switch reason {
                 case .socketReset, nil: byPeer ? "agent" : "client"
-                case .idle, .finishWait, .draining, .sessionLost, .durationLimit, .byteLimit, .denied: "hub"
+                case .idle, .finishWait, .draining, .sessionLost, .durationLimit, .byteLimit, .denied, .ordered: "hub"
                 default: byPeer ? "agent" : "hub"
                 }
             self.reason = reason?.name ?? "none"

@@ -21,6 +21,8 @@ package enum StreamReason: UInt32, Sendable, Hashable, CaseIterable {
     case durationLimit = 13
     case byteLimit = 14
     case denied = 15
+    /// A person has ended it.
+    case ordered = 16
 
     /// As metrics and people read it.
     package var name: String {
@@ -41,6 +43,7 @@ package enum StreamReason: UInt32, Sendable, Hashable, CaseIterable {
         case .durationLimit: "duration_limit"
         case .byteLimit: "byte_limit"
         case .denied: "denied"
+        case .ordered: "ordered"
         }
     }
 }
