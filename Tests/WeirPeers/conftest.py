@@ -6,6 +6,7 @@ import pytest
 
 import daemons
 from receivers import HTTPReceiver, TCPReceiver
+from tunnel import Agent, Hub, Target
 from waiting import free_port, give_ports_back
 from weir import BINARY, Weir
 
@@ -51,6 +52,38 @@ def run_weir(tmp_path, stopping):
         stopping.append(server)
         return server.start(ready=ready)
     return run
+
+
+@pytest.fixture
+def run_hub(tmp_path, stopping):
+    """run_hub(connectors, …) starts a hub of the tunnel and waits until it is ready."""
+    def run(connectors=("echo",), name="hub", **more):
+        hub = Hub(tmp_path / name, connectors, **more)
+        stopping.append(hub)
+        return hub.start()
+    return run
+
+
+@pytest.fixture
+def run_agent(tmp_path, stopping):
+    """run_agent(hub, {"echo": port}, *options) starts an agent; it enrols unless it is told how else to prove itself."""
+    def run(hub, serve, *options, name="site-01", token=None, enrols=True, connected=True, **more):
+        token = (token or hub.token(name, *(key for key in serve if key in hub.ports))) if enrols else None
+        agent = Agent(tmp_path, hub, name, serve, options, token, **more)
+        stopping.append(agent)
+        agent.start()
+        return agent.until_connected() if connected else agent
+    return run
+
+
+@pytest.fixture
+def target(stopping):
+    """target(…) is a system behind an agent."""
+    def make(**more):
+        made = Target(**more)
+        stopping.append(made)
+        return made
+    return make
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ final class CountingObserver: TunnelObserver {
         init(_ observer: CountingObserver) { self.observer = observer }
         func sent(_ bytes: Int) { observer.counts.withLock { $0.sent += bytes } }
         func received(_ bytes: Int) { observer.counts.withLock { $0.received += bytes } }
+        func room(_ bytes: Int) {}
         func writes(_ bytes: Int) -> StreamWrite { StreamWrite(received: .now(), written: .now()) }
         func drained(_ bytes: Int, _ began: StreamWrite) {}
         func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool) {

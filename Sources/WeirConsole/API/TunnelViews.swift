@@ -11,9 +11,9 @@ package struct TunnelView: Codable, Sendable, Hashable {
     /// Connected agents that serve it.
     package var agents: [String]
     package var connections: Int
-    /// Connections that wait for credit.
+    /// Connections that wait for their receiver.
     package var blocked: Int
-    /// Come from an agent and not yet taken by its client, of the fullest connection.
+    /// Come from an agent and not yet taken by its client, of the connection with the fullest window.
     package var queueBytes: Int
     package var queueLimitBytes: Int
     package var bytesToTarget: UInt64
@@ -131,7 +131,7 @@ package struct AgentView: Codable, Sendable, Hashable {
     package var version: String?
     package var connectors: [String]
     package var address: String?
-    /// `certificate`, `token` or `jwt`.
+    /// `certificate`, `mtls` or `jwt`.
     package var proof: String?
     package var connectedSince: String?
     package var awaySince: String?

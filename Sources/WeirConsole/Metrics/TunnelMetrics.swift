@@ -49,20 +49,20 @@ struct TunnelMetrics {
     private func addPressure(_ out: inout Exposition) {
         out.family(
             "weir_tunnel_inbound_queue_frames", .gauge,
-            "Come from the agent and not taken by the client, in frames of 16 KiB; of the fullest connection."
+            "Come from the agent and not taken by the client, in frames of 16 KiB; of the connection with the fullest window."
         ) { samples in
             for tunnel in tunnels { samples.add(Self.frames(tunnel.queued), ["connector": tunnel.connector]) }
         }
-        out.family("weir_tunnel_inbound_queue_limit_frames", .gauge, "What that can be at the most.") { samples in
+        out.family("weir_tunnel_inbound_queue_limit_frames", .gauge, "That connection's window.") { samples in
             for tunnel in tunnels { samples.add(Self.frames(tunnel.queueMost), ["connector": tunnel.connector]) }
         }
         out.family("weir_tunnel_inbound_queue_bytes", .gauge, "The same in bytes.") { samples in
             for tunnel in tunnels { samples.add(tunnel.queued, ["connector": tunnel.connector]) }
         }
-        out.family("weir_tunnel_inbound_queue_limit_bytes", .gauge, "What that can be at the most.") { samples in
+        out.family("weir_tunnel_inbound_queue_limit_bytes", .gauge, "That connection's window.") { samples in
             for tunnel in tunnels { samples.add(tunnel.queueMost, ["connector": tunnel.connector]) }
         }
-        out.family("weir_tunnel_streams_blocked", .gauge, "Connections that wait for credit now.") { samples in
+        out.family("weir_tunnel_streams_blocked", .gauge, "Connections that wait for their receiver now.") { samples in
             for tunnel in tunnels { samples.add(tunnel.blocked, ["connector": tunnel.connector]) }
         }
         out.family(
@@ -176,7 +176,8 @@ struct TunnelMetrics {
             for tunnel in tunnels { samples.add(tunnel.agents.count, ["connector": tunnel.connector]) }
         }
         out.family("weir_tunnel_agents_refused_total", .counter, "Agents that were not let in, by reason.") { samples in
-            for (reason, count) in refused.merging(["token": 0], uniquingKeysWith: +).sorted(by: { $0.key < $1.key }) {
+            let none = Dictionary(RefusalAdvice.reasons.map { ($0, UInt64(0)) }) { first, _ in first }
+            for (reason, count) in refused.merging(none, uniquingKeysWith: +).sorted(by: { $0.key < $1.key }) {
                 samples.add(count, ["reason": reason])
             }
         }
@@ -238,9 +239,15 @@ extension TunnelMetrics {
             }
         }
         out.family(
-            "nowconnect_inbound_queue_size", .gauge, "Frames that came and were not taken; of the fullest session."
+            "nowconnect_inbound_queue_size", .gauge,
+            "How full the fullest session's window is, as frames of queue_depth_per_cid."
         ) { samples in
-            for tunnel in tunnels { samples.add(Self.frames(tunnel.queued), ["connector": tunnel.connector]) }
+            // Windows begin small and grow up to that depth: its alert at 75 % of the depth is meant to find a session
+            // whose client does not keep up, whatever its window is.
+            for tunnel in tunnels {
+                let frames = (tunnel.queueRatio * Double(tunnel.queueDepth >> 14)).rounded(.up)
+                samples.add(Int(frames), ["connector": tunnel.connector])
+            }
         }
         out.family("nowconnect_listener_errors_total", .counter, "Listener and session errors.") { samples in
             for tunnel in tunnels {

@@ -126,7 +126,9 @@ struct LiveCells: Sendable {
         cells["icon:\(id)"] = Cell(a: ["d": face.state.path])
         cells["word:\(id)"] = Cell(t: face.state.word)
         cells["\(kind)trouble:\(face.id)"] = Cell(t: face.trouble)
-        for cell in face.cells { cells["\(cell.key):\(face.id)"] = Cell(t: cell.text, a: ["class": cell.tone]) }
+        for cell in face.cells + face.more {
+            cells["\(cell.key):\(face.id)"] = Cell(t: cell.text, a: ["class": cell.tone])
+        }
     }
 
     private mutating func add(_ status: ConnectorStatus, at now: WallTime) {

@@ -14,6 +14,8 @@ struct TunnelFace: Sendable {
     let state: StateFace
     let trouble: String
     let cells: [Cell]
+    /// Of the second table: latency, ends, decisions.
+    var more: [Cell] = []
 
     init(_ view: TunnelView) {
         id = view.connector
@@ -24,18 +26,23 @@ struct TunnelFace: Sendable {
         let isFilling = view.queueLimitBytes > 0 && view.queueBytes * 4 > view.queueLimitBytes * 3
         cells = [
             Cell(key: "tlisten", label: "Listens", text: view.listeners.joined(separator: ", ")),
-            Cell(key: "tagents", label: "Agents", text: view.agents.joined(separator: ", ")),
+            Cell(
+                key: "tagents", label: "Agents",
+                text: view.agents.isEmpty ? "none" : view.agents.joined(separator: ", ")),
             Cell(key: "topen", label: "Open", text: "\(view.connections)"),
             Cell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
             Cell(
                 key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view), tone: isFilling ? "full" : "plain"),
+            Cell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
+        ]
+        more = [
             Cell(key: "twrite", label: "Write p50 / p95", text: TunnelText.quantiles(view.write)),
             Cell(key: "tdrain", label: "Drain p50 / p95", text: TunnelText.quantiles(view.drain)),
+            Cell(key: "tdial", label: "Dial p50 / p95", text: TunnelText.quantiles(view.dial)),
             Cell(
                 key: "tends", label: "FIN / RST",
                 text: "\(view.finSent + view.finReceived) / \(view.rstSent + view.rstReceived)"),
             Cell(key: "tdecide", label: "Decisions", text: TunnelText.decisions(view)),
-            Cell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
         ]
     }
 
@@ -59,8 +66,10 @@ struct TunnelFace: Sendable {
     }
 
     static let tunnelColumns = [
-        "Tunnel", "State", "Listens", "Agents", "Open", "Wait", "Fullest queue", "Write p50 / p95", "Drain p50 / p95",
-        "FIN / RST", "Decisions", "Refused",
+        "Tunnel", "State", "Listens", "Agents", "Open", "Wait", "Fullest queue", "Refused",
+    ]
+    static let figureColumns = [
+        "Tunnel", "Write p50 / p95", "Drain p50 / p95", "Dial p50 / p95", "FIN / RST", "Decisions",
     ]
     static let agentColumns = [
         "Agent", "State", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip",

@@ -64,6 +64,10 @@ struct TunnelsPage: Sendable {
                 tag("section", ["class": "panel", "aria-label": "Tunnels"]) {
                     table(TunnelFace.tunnelColumns, seen.tunnels.map(TunnelFace.init), "t")
                 }
+                tag("section", ["class": "panel", "aria-labelledby": "figures"]) {
+                    tag("h2", ["id": "figures"]) { "Latency, ends, decisions" }
+                    Self.figures(seen.tunnels.map(TunnelFace.init))
+                }
                 tag("section", ["class": "panel", "aria-labelledby": "agents"]) {
                     tag("h2", ["id": "agents"]) { "Agents" }
                     if seen.agents.isEmpty {
@@ -97,7 +101,7 @@ struct TunnelsPage: Sendable {
 
     static let yaml = """
         tunnel:
-          listen: 127.0.0.1:9476
+          listen: 127.0.0.1:8765
           connectors:
             addomain: { listen: 127.0.0.1:1389 }
         """
@@ -105,32 +109,51 @@ struct TunnelsPage: Sendable {
     static func commands(_ connector: String) -> String {
         """
         weir tunnel token --agent site-01 --connector \(connector) > token
-        weir agent --hub wss://127.0.0.1:9476/tunnel --token-file token --serve \(connector)=127.0.0.1:389
+        weir agent --hub wss://127.0.0.1:8765/tunnel --token-file token --serve \(connector)=127.0.0.1:389
         """
     }
 
     private func table(_ columns: [String], _ faces: [TunnelFace], _ kind: String) -> Markup {
+        Self.frame(columns) {
+            for face in faces {
+                tag("tr", ["role": "row"]) {
+                    tag("th", ["scope": "row", "role": "rowheader"]) {
+                        face.id
+                        tag("span", ["class": "shown trouble", "id": "\(kind)trouble:\(face.id)"]) { face.trouble }
+                    }
+                    tag("td", ["role": "cell"]) { Icon.chip(face.state, id: "\(kind)/\(face.id)") }
+                    Self.row(face.cells, of: face.id)
+                }
+            }
+        }
+    }
+
+    private static func figures(_ faces: [TunnelFace]) -> Markup {
+        frame(TunnelFace.figureColumns) {
+            for face in faces {
+                tag("tr", ["role": "row"]) {
+                    tag("th", ["scope": "row", "role": "rowheader"]) { face.id }
+                    row(face.more, of: face.id)
+                }
+            }
+        }
+    }
+
+    private static func frame(_ columns: [String], @MarkupBuilder rows: () -> Markup) -> Markup {
         tag("table", ["role": "table", "class": "stack"]) {
             tag("thead", ["role": "rowgroup"]) {
                 tag("tr", ["role": "row"]) {
                     for name in columns { tag("th", ["scope": "col", "role": "columnheader"]) { name } }
                 }
             }
-            tag("tbody", ["role": "rowgroup"]) {
-                for face in faces {
-                    tag("tr", ["role": "row"]) {
-                        tag("th", ["scope": "row", "role": "rowheader"]) {
-                            face.id
-                            tag("span", ["class": "shown trouble", "id": "\(kind)trouble:\(face.id)"]) { face.trouble }
-                        }
-                        tag("td", ["role": "cell"]) { Icon.chip(face.state, id: "\(kind)/\(face.id)") }
-                        for cell in face.cells {
-                            tag("td", ["role": "cell", "data-label": cell.label]) {
-                                tag("span", ["class": cell.tone, "id": "\(cell.key):\(face.id)"]) { cell.text }
-                            }
-                        }
-                    }
-                }
+            tag("tbody", ["role": "rowgroup"]) { rows() }
+        }
+    }
+
+    @MarkupBuilder private static func row(_ cells: [TunnelFace.Cell], of id: String) -> Markup {
+        for cell in cells {
+            tag("td", ["role": "cell", "data-label": cell.label]) {
+                tag("span", ["class": cell.tone, "id": "\(cell.key):\(id)"]) { cell.text }
             }
         }
     }

@@ -125,7 +125,8 @@ extension Listing {
                 "agents", tunnel.agents.isEmpty ? "none" : tunnel.agents.joined(separator: ", "),
                 note: "weir get agents"),
             WhyText.Line(
-                "open", "\(tunnel.connections)", note: tunnel.blocked > 0 ? "\(tunnel.blocked) wait for credit" : ""),
+                "open", "\(tunnel.connections)",
+                note: tunnel.blocked > 0 ? "\(tunnel.blocked) wait for their receiver" : ""),
             WhyText.Line("fullest queue", TunnelText.queue(tunnel)),
             WhyText.Line("write p50/p95", TunnelText.quantiles(tunnel.write)),
             WhyText.Line("drain p50/p95", TunnelText.quantiles(tunnel.drain)),

@@ -13,19 +13,21 @@ extension NodeTunnel: TunnelAccess {
         return settings.connectors.entries.map { entry in
             let agents = (roster?.agents.values.filter { $0.connectors.contains(entry.name) }.map(\.id) ?? []).sorted()
             let connections = meters.connections(of: entry.name)
-            let fullest = connections.max { $0.queued < $1.queued }
-            let most = settings.limits.queueDepth << 14
+            let fullest = connections.max { $0.fullness < $1.fullness }
+            let depth = settings.limits.queueDepth << 14
             let figures = meters.figures(of: entry.name) ?? ConnectorFigures()
             return TunnelStatus(
                 connector: entry.name, listeners: entry.value.listen.values, agents: agents,
-                connections: connections.count, blocked: connections.count { $0.waitsForCredit },
-                queued: fullest?.queued ?? 0, queueMost: most, figures: figures,
-                troubles: troubles(entry.name, agents: agents, fullest: fullest, most: most, figures))
+                connections: connections.count, blocked: connections.count { $0.isBlocked },
+                queued: fullest?.queued ?? 0, queueMost: fullest.map { $0.queued + $0.room } ?? depth,
+                queueDepth: depth,
+                figures: figures,
+                troubles: troubles(entry.name, agents: agents, connections, figures))
         }.sorted { $0.connector < $1.connector }
     }
 
     private func troubles(
-        _ connector: String, agents: [String], fullest: ConnectionFigures?, most: Int, _ figures: ConnectorFigures
+        _ connector: String, agents: [String], _ connections: [ConnectionFigures], _ figures: ConnectorFigures
     ) -> [TunnelTrouble] {
         var troubles: [TunnelTrouble] = []
         if agents.isEmpty {
@@ -34,14 +36,14 @@ extension NodeTunnel: TunnelAccess {
                     code: "no_agent", sentence: "No agent serves it: clients are refused.",
                     advice: "`weir get agents` shows who is there; `weir tunnel token` lets one enrol."))
         }
-        if let fullest, fullest.queued * 4 > most * 3 {
-            let client = fullest.opening.client ?? "a client"
+        if let (slowest, since) = slowest(connections) {
+            let client = slowest.opening.client ?? "a client"
             troubles.append(
                 TunnelTrouble(
                     code: "slow_receiver",
-                    sentence: "\(client) takes its data slowly: \(ByteCount(Int64(fullest.queued))) wait for it.",
+                    sentence: "\(client) takes its data slowly: \(ByteCount(Int64(slowest.queued))) wait for it.",
                     advice: "Nothing is lost and nobody else waits. Look at that client and its network.",
-                    since: fullest.opening.since))
+                    since: since))
         }
         let errors = OpenDecision.Source.allCases.reduce(0) {
             $0 + figures.verdicts[.init(result: .error, source: $1), default: 0]
@@ -56,6 +58,16 @@ extension NodeTunnel: TunnelAccess {
         return troubles
     }
 
+    /// The connection whose client has taken nothing for longest, when that is more than a second.
+    private func slowest(_ connections: [ConnectionFigures]) -> (ConnectionFigures, since: WallTime)? {
+        let wait = ConnectorFigures.Wait(direction: .toClient, cause: .receiver)
+        let waiting = connections.compactMap { one in one.waits[wait].map { (one, $0) } }.min { $0.1 < $1.1 }
+        guard let (one, since) = waiting else { return nil }
+        let passed = world.time.now - since
+        guard passed >= .seconds(1) else { return nil }
+        return (one, WallTime(nanoseconds: world.time.wall.nanoseconds - passed.nanoseconds))
+    }
+
     package var agents: [AgentStatus] {
         let roster = hub?.roster.agents ?? [:]
         let members = trust?.members ?? []
@@ -67,6 +79,7 @@ extension NodeTunnel: TunnelAccess {
                 status.version = agent.version
                 status.connectors = agent.connectors.sorted()
                 status.address = agent.address
+                status.proof = agent.proof.rawValue
                 status.connectedSince = status.figures.joined
                 status.awaySince = nil
                 status.links = agent.links.count
@@ -79,7 +92,8 @@ extension NodeTunnel: TunnelAccess {
             }
             if let expiry = members.first(where: { $0.agent == name })?.expiry {
                 status.certificateExpiry = expiry
-                status.certificateRenewal = WallTime(nanoseconds: expiry.nanoseconds - (settings.certificateLife / 3).nanoseconds)
+                status.certificateRenewal = WallTime(
+                    nanoseconds: expiry.nanoseconds - (settings.certificateLife / 3).nanoseconds)
             }
             return status
         }
@@ -105,7 +119,8 @@ extension NodeTunnel: TunnelAccess {
             let known = settings.connectors.names
             throw TunnelFailure(
                 "connector_unknown", "There is no connector `\(connector)` under `tunnel.connectors`.",
-                help: Nearest.sentence(connector, among: known) ?? "There are: \(known.joined(separator: ", ")).")
+                help: Nearest.word(connector, among: known).map { "Did you mean `\($0)`?" }
+                    ?? "There are: \(known.joined(separator: ", ")).")
         }
         return try await trust.makeToken(agent: agent, connectors: connectors, life: life, by: maker)
     }

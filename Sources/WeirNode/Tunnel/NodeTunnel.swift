@@ -85,16 +85,20 @@ package final class NodeTunnel: Sendable {
     /// Until `stop` was called and what is open has ended, or the hub's drain is over.
     func run() async {
         guard let parts = opened.withLock({ $0 }) else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.audit.run() }
-            group.addTask { await parts.door.run() }
-            group.addTask { await parts.hub.run() }
-            await withTaskCancellationHandler {
-                _ = await stopping.settled()
-            } onCancel: {
-                stopping.settle(.kept)
+        await withTaskGroup(of: Void.self) { audit in
+            // Ends last: connections that end while the hub drains are recorded too.
+            audit.addTask { await self.audit.run() }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await parts.door.run() }
+                group.addTask { await parts.hub.run() }
+                await withTaskCancellationHandler {
+                    _ = await stopping.settled()
+                } onCancel: {
+                    stopping.settle(.kept)
+                }
+                group.cancelAll()
             }
-            group.cancelAll()
+            audit.cancelAll()
         }
     }
 

@@ -174,8 +174,11 @@ package final class Agent: Sendable {
 
     func refused(_ failure: TunnelFailure) {
         state.withLock { $0.refusal = failure }
+        let advice = RefusalAdvice.text(failure.code, agent: settings.id)
         world.log.error(
-            "The hub refuses this agent.", metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"])
+            "The hub refuses this agent.",
+            metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"]
+                .merging(advice.map { ["help": "\($0)"] } ?? [:]) { $1 })
     }
 
     func joined(_ link: Link, loop: any EventLoop, connectors: [String]) -> UInt64 {

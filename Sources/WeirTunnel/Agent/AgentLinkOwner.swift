@@ -67,6 +67,7 @@ final class AgentLinkOwner: Link.Owner {
         let failure = TunnelFailure(refused.code, refused.message)
         guard id != nil else {
             refusal = failure
+            if RefusalAdvice.endsCertificate(failure.code), agent.trust?.settings.token != nil { agent.trust?.doubt() }
             agent.refused(failure)
             return
         }

@@ -118,6 +118,9 @@ package final class AgentTrust: Sendable {
         }
     }
 
+    /// The hub takes the certificate no more: with a token, the next link enrols anew.
+    func doubt() { state.withLock { $0.validity = nil } }
+
     /// Keeps a certificate for the last request's key. The next link shows it.
     func accept(_ certificate: ControlMessage.Certificate) async throws(TunnelFailure) {
         let validity = try CertificateAuthority.validity(certificate.chain)

@@ -14,6 +14,7 @@ package struct AgentRoster: Sendable {
         package var links: [LinkHandle]
         package var certificateExpiry: WallTime?
         package var address: String?
+        package var proof = AgentIdentity.Proof.none
         var failures: [String: Int] = [:]
         var restsUntil: [String: Moment] = [:]
     }
@@ -31,6 +32,7 @@ package struct AgentRoster: Sendable {
         known.connectors = agent.connectors
         known.certificateExpiry = agent.certificateExpiry
         known.address = agent.address
+        known.proof = agent.proof
         known.links.append(link)
         agents[agent.id] = known
     }

@@ -110,6 +110,9 @@ final class Link: ChannelInboundHandler {
         read()
     }
 
+    /// What the peer may still send of a stream before more of it is taken, in bytes.
+    func room(of stream: UInt32) -> Int { session.room(of: stream) }
+
     /// Gives bytes that one end has read too far to the end that stands there now.
     func redeliver(_ bytes: ByteBuffer, of stream: UInt32) {
         guard let end = ends[stream] else { return }

@@ -180,6 +180,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         last = nil
         gathered = 0
         unwritten += amount
+        meter.room(link.room(of: stream))
         let written = context.eventLoop.makePromise(of: Void.self)
         let began = meter.writes(amount)
         written.futureResult.assumeIsolated().whenComplete { result in self.wrote(amount, began, result) }
@@ -201,6 +202,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         case .success:
             meter.drained(amount, began)
             link.taken(amount, of: stream)
+            meter.room(link.room(of: stream))
         case .failure:
             // The channel is closing; its end resets the stream.
             link.taken(amount, of: stream)
@@ -259,6 +261,8 @@ package struct StreamWrite: Sendable {
 package protocol StreamMeter: AnyObject {
     func sent(_ bytes: Int)
     func received(_ bytes: Int)
+    /// So many bytes may still come before the receiver has to take some.
+    func room(_ bytes: Int)
     /// A write begins: time it.
     func writes(_ bytes: Int) -> StreamWrite
     /// The kernel has taken it.

@@ -8,19 +8,21 @@ package struct TunnelStatus: Sendable {
     /// Names of the connected agents that serve it, ascending.
     package var agents: [String]
     package var connections: Int
-    /// Connections that wait, in either direction, for credit.
+    /// Connections that wait, in either direction, for their receiver.
     package var blocked: Int
-    /// The fullest connection's bytes that came from the agent and were not taken by its client.
+    /// Of the connection whose window is fullest: bytes that came from the agent and were not taken by its client.
     package var queued: Int
-    /// What `queued` can be at the most, in bytes.
+    /// What `queued` can be at the most until that client takes some, in bytes; without connections `queueDepth`.
     package var queueMost: Int
+    /// What a connection's window may grow to, in bytes (`queue_depth_per_cid`).
+    package var queueDepth: Int
     package var figures: ConnectorFigures
     /// Why its clients are refused or held now, most pressing first; empty when all is well.
     package var troubles: [TunnelTrouble]
 
     package init(
         connector: String, listeners: [String], agents: [String], connections: Int, blocked: Int, queued: Int,
-        queueMost: Int, figures: ConnectorFigures, troubles: [TunnelTrouble]
+        queueMost: Int, queueDepth: Int, figures: ConnectorFigures, troubles: [TunnelTrouble]
     ) {
         self.connector = connector
         self.listeners = listeners
@@ -29,6 +31,7 @@ package struct TunnelStatus: Sendable {
         self.blocked = blocked
         self.queued = queued
         self.queueMost = queueMost
+        self.queueDepth = queueDepth
         self.figures = figures
         self.troubles = troubles
     }
@@ -61,7 +64,7 @@ package struct AgentStatus: Sendable {
     package var version: String?
     package var connectors: [String]
     package var address: String?
-    /// `certificate`, `token` or `jwt`.
+    /// `certificate`, `mtls` or `jwt`.
     package var proof: String?
     package var connectedSince: WallTime?
     package var awaySince: WallTime?

@@ -123,8 +123,14 @@ package struct ConnectionFigures: Sendable {
     package var bytesToClient: UInt64 = 0
     /// Come from the agent and not yet taken by the client's socket, in bytes.
     package var queued = 0
+    /// What may still come before its client has to take some, in bytes: with `queued`, its window now.
+    package var room = 256 << 10
     /// What it waits for now, and since when.
     package var waits: [ConnectorFigures.Wait: Moment] = [:]
 
-    package var waitsForCredit: Bool { waits.keys.contains { $0.cause == .credit } }
+    /// Of its window, 0 to 1.
+    package var fullness: Double { queued > 0 ? Double(queued) / Double(queued + max(0, room)) : 0 }
+
+    /// A receiver at one of its ends takes no more for now.
+    package var isBlocked: Bool { waits.keys.contains { $0.cause == .credit || $0.cause == .receiver } }
 }

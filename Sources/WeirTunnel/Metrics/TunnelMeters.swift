@@ -157,6 +157,8 @@ final class ConnectionMeter: StreamMeter, Sendable {
         }
     }
 
+    func room(_ bytes: Int) { state.withLock { $0.room = bytes } }
+
     func writes(_ bytes: Int) -> StreamWrite {
         let now = NIODeadline.now()
         return StreamWrite(received: now, written: now)

@@ -321,6 +321,9 @@ package struct Session: Sendable {
         send(YamuxHeader(.window, acceptance(id), stream: id, length: UInt32(owed + more)))
     }
 
+    /// What the peer may still send of a stream before more of it is taken, in bytes; 0 when it is gone.
+    package func room(of id: UInt32) -> Int { streams[id]?.granted ?? 0 }
+
     private func isUsedUpFast(_ stream: Stream, at now: Moment) -> Bool {
         guard let roundTrip = pulse.roundTrip, let before = stream.grantedAt else { return false }
         return now - before < roundTrip * 4

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOWebSocket
 import Synchronization
 
 /// What one connection's request for a WebSocket is worth: the path, the subprotocol, and the bearer token.
@@ -86,5 +87,9 @@ final class UpgradeRefusing: ChannelInboundHandler, RemovableChannelHandler {
             .whenComplete { _ in channel.close(promise: nil) }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Said before the request of a refused upgrade comes; that is answered.
+        guard !(error is NIOWebSocketUpgradeError) else { return }
+        context.close(promise: nil)
+    }
 }

@@ -89,7 +89,10 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
 
     private func refusal(_ head: AnswerHead) -> TunnelFailure {
         switch head.status {
-        case 401, 403: TunnelFailure("refused", "The hub does not take this agent's token (\(head.status)).")
+        case 401, 403:
+            TunnelFailure(
+                "refused", "The hub does not take this agent's token (\(head.status)).",
+                help: "Its log says why; look at the file of --bearer-file and at `tunnel.jwt` of the hub.")
         case 429, 503: TunnelFailure("hub_busy", "The hub has no room now (\(head.status)).")
         default: TunnelFailure("not_a_hub", "\(address) has no tunnel there: \(head.status) \(head.reason).")
         }

@@ -42,7 +42,8 @@ final class ProxyConnecting: ChannelInboundHandler, RemovableChannelHandler {
             fail(
                 TunnelFailure(
                     "proxy_auth",
-                    "The proxy wants other credentials than `\(authorization == nil ? "none" : "these")`.",
+                    authorization == nil
+                        ? "The proxy wants credentials (407)." : "The proxy does not take these credentials (407).",
                     help: "It asks for: \(head.headers["proxy-authenticate"] ?? "nothing that it names")."), context)
         case .whole(let head):
             fail(
