@@ -206,8 +206,9 @@ let package = Package(
             "WeirTestKit",
         ]),
         tests("WeirConsoleTests", [
-            "WeirConsole", "WeirNode", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit", .hummingbird,
-            .nioCore, .nioEmbedded, .nioHTTP1, .product(name: "HummingbirdTesting", package: "hummingbird"),
+            "WeirConsole", "WeirNode", "WeirTunnel", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit",
+            .hummingbird, .nioCore, .nioEmbedded, .nioHTTP1,
+            .product(name: "HummingbirdTesting", package: "hummingbird"),
         ]),
         tests("WeirSimulation", [
             "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore",

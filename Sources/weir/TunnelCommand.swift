@@ -48,7 +48,8 @@ struct TunnelCommand: AsyncParsableCommand {
                 guard Terminal.out.isTerminal else { return }
                 Terminal.error.line(
                     "It works once, within \(Figures.duration(Double(view.lifeSeconds))), for "
-                        + "\(Printable.line(view.agent)) and \(view.connectors.map(Printable.line).joined(separator: ", "))."
+                        + "\(Printable.line(view.agent)) and "
+                        + "\(view.connectors.map(Printable.line).joined(separator: ", "))."
                 )
             }
         }

@@ -30,9 +30,11 @@ final class FakeNode: NodeAccess {
     private let given = Mutex<[String]>([])
 
     let connectors: (any ConnectorAccess)?
+    let tunnel: (any TunnelAccess)?
 
-    init(_ contents: Contents = Contents(), connectors: FakeConnectors? = nil) {
+    init(_ contents: Contents = Contents(), connectors: FakeConnectors? = nil, tunnel: FakeTunnel? = nil) {
         self.connectors = connectors
+        self.tunnel = tunnel
         clock = FakeTime()
         world = World(
             time: clock, random: SeededRandom(seed: 1), files: NoFiles(), blocking: NoThreads(),
@@ -137,8 +139,8 @@ struct NoThreads: BlockingExecutor, BlockingLane {
 
 extension FakeNode {
     /// Two sources, four gates in different states: what most tests and the screenshots look at.
-    static func busy() -> FakeNode {
-        let node = FakeNode()
+    static func busy(tunnel: FakeTunnel? = nil) -> FakeNode {
+        let node = FakeNode(tunnel: tunnel)
         let start = FakeTime.start
         let meter = SourceMeter(name: "edge", type: "syslog")
         meter.took(events: 41_210, bytes: 10_302_500)

@@ -27,12 +27,14 @@ struct ReferenceTests {
     private static let connectors = ConnectorMetrics(
         index: ConnectorIndex(ConnectorStatus.samples), statuses: ConnectorStatus.samples)
 
+    private static let node = FakeNode.busy(tunnel: FakeTunnel(givesNowConnectNames: true))
+
     private func families() -> [(name: String, kind: String, help: String)] {
         var process = ProcessReading()
         process.take(stat: "1 (w) S 1 2 3 4 5 6 7 8 9 10 1 1 0 0 20 0 4 0 1 1 1 0", system: "btime 1\n")
         process.take(limits: "Max open files 1 1 files")
         process.openFiles = 1
-        let lines = NodeMetrics.text(FakeNode.busy(), process: process, connectors: Self.connectors)
+        let lines = NodeMetrics.text(Self.node, process: process, connectors: Self.connectors)
             .split(separator: "\n")
         let helps = lines.filter { $0.hasPrefix("# HELP ") }.map { $0.dropFirst(7).split(separator: " ", maxSplits: 1) }
         let kinds = lines.filter { $0.hasPrefix("# TYPE ") }.map {
@@ -42,7 +44,7 @@ struct ReferenceTests {
     }
 
     private func labels(_ name: String) -> String {
-        let lines = NodeMetrics.text(FakeNode.busy(), process: ProcessReading(), connectors: Self.connectors)
+        let lines = NodeMetrics.text(Self.node, process: ProcessReading(), connectors: Self.connectors)
             .split(separator: "\n")
         guard let line = lines.first(where: { $0.hasPrefix(name + "{") || $0.hasPrefix(name + "_bucket{") }) else {
             return ""
@@ -72,6 +74,8 @@ struct ReferenceTests {
               - sum by (gate) (weir_events_total{decision=~"delivered|dropped|dead_lettered"})
               - weir_gate_held_events
             ```
+
+            Names that begin with `nowconnect_` are given with `metrics: { tunnel_names: nowconnect }`.
 
             | name | type | labels | meaning |
             | --- | --- | --- | --- |

@@ -32,10 +32,11 @@ enum FloorPlan {
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
-            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors",
+            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel",
         ],
         "WeirConsole": [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirNode",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirTunnel",
+            "WeirNode",
         ],
         "WeirDemo": ["WeirWorld", "WeirGates", "WeirNode"],
         // roof

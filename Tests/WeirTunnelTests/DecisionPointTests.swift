@@ -58,43 +58,73 @@ struct DecisionPointTests {
 
     static let questions: [(body: String, expected: Bool)] = [
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record",\#
+            "id":"record-1"}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record",\#
+            "id":"record-1"}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"bob"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"bob"},"action":{"name":"read"},"resource":{"type":"record",\#
+            "id":"record-1"}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"bob"},"action":{"name":"write"},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"bob"},"action":{"name":"write"},"resource":{"type":"record",\#
+            "id":"record-1"}}
+            """#,
             false
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record",\#
+            "id":"record-2","properties":{"status":"archived"}}}
+            """#,
             false
         ),
         (
-            #"{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}},"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}"#,
+            #"""
+            {"subject":{"type":"user","id":"bob","properties":{"role":"admin"}},"action":{"name":"write"},\#
+            "resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":true}},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":true}},\#
+            "resource":{"type":"record","id":"record-1"}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":false}},"resource":{"type":"record","id":"record-1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"delete","properties":{"soft":false}},\#
+            "resource":{"type":"record","id":"record-1"}}
+            """#,
             false
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"context":{"ip":"192.168.1.1"}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record",\#
+            "id":"record-1"},"context":{"ip":"192.168.1.1"}}
+            """#,
             true
         ),
         (
-            #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"foo":"bar","futureField":{"nested":true}}"#,
+            #"""
+            {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record",\#
+            "id":"record-1"},"foo":"bar","futureField":{"nested":true}}
+            """#,
             true
         ),
     ]
@@ -142,7 +172,10 @@ struct DecisionPointTests {
                 "`subject` is no object."
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":123},"resource":{"type":"record","id":"record-1"}}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":123},"resource":{"type":"record",\#
+                "id":"record-1"}}
+                """#,
                 "`action.name` is no string."
             ),
             ("{", "The body is no JSON object."), ("", "The body is empty."), ("[]", "The body is no JSON object."),
@@ -163,31 +196,57 @@ struct DecisionPointTests {
         "A batch gives a decision for each question, in order, with what stands above as the default",
         arguments: [
             (
-                #"{"subject":{"type":"user","id":"bob"},"resource":{"type":"record","id":"record-1"},"evaluations":[{"action":{"name":"read"}},{"action":{"name":"write"}}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"bob"},"resource":{"type":"record","id":"record-1"},\#
+                "evaluations":[{"action":{"name":"read"}},{"action":{"name":"write"}}]}
+                """#,
                 [true, false]
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"evaluations":[{"resource":{"type":"record","id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":"write"},\#
+                "evaluations":[{"resource":{"type":"record","id":"record-1","properties":{"status":"active"}}},\#
+                {"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}
+                """#,
                 [true, false]
             ),
             (
-                #"{"action":{"name":"write"},"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}},"evaluations":[{"subject":{"type":"user","id":"alice"}},{"subject":{"type":"user","id":"bob","properties":{"role":"admin"}}}]}"#,
+                #"""
+                {"action":{"name":"write"},"resource":{"type":"record","id":"record-2",\#
+                "properties":{"status":"archived"}},"evaluations":[{"subject":{"type":"user","id":"alice"}},\#
+                {"subject":{"type":"user","id":"bob","properties":{"role":"admin"}}}]}
+                """#,
                 [false, true]
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record"},"evaluations":[{"resource":{"id":"record-1","properties":{"status":"active"}}},{"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":"write"},"resource":{"type":"record"},\#
+                "evaluations":[{"resource":{"id":"record-1","properties":{"status":"active"}}},\#
+                {"resource":{"type":"record","id":"record-2","properties":{"status":"archived"}}}]}
+                """#,
                 [true, false]
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},\#
+                "evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}
+                """#,
                 [true, false]
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{"resource":{"type":"record","id":"record-1"}}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},\#
+                "options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},\#
+                {"resource":{"type":"record","id":"record-1"}}]}
+                """#,
                 [false]
             ),
             (
-                #"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}"#,
+                #"""
+                {"subject":{"type":"user","id":"alice"},"action":{"name":"read"},\#
+                "options":{"evaluations_semantic":"permit_on_first_permit"},\#
+                "evaluations":[{"resource":{"type":"record","id":"record-1"}},{}]}
+                """#,
                 [true]
             ),
         ])

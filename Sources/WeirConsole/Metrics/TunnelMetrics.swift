@@ -49,7 +49,7 @@ struct TunnelMetrics {
     private func addPressure(_ out: inout Exposition) {
         out.family(
             "weir_tunnel_inbound_queue_frames", .gauge,
-            "Come from the agent and not taken by the client, in frames of 16 KiB; of the connection with the fullest window."
+            "Come from the agent and not taken by the client, in frames of 16 KiB; of the fullest connection."
         ) { samples in
             for tunnel in tunnels { samples.add(Self.frames(tunnel.queued), ["connector": tunnel.connector]) }
         }
@@ -229,8 +229,8 @@ struct TunnelMetrics {
 }
 
 extension TunnelMetrics {
-    /// NowConnect's names and labels, so that its panels, alerts and runbooks go on. Source: its reliability document and
-    /// its metrics page; where these disagree, the document counts.
+    /// NowConnect's names and labels, so that its panels, alerts and runbooks go on. Source: its reliability document
+    /// and its metrics page; where these disagree, the document counts.
     func addNowConnect(to out: inout Exposition) {
         out.family("nowconnect_write_drain_seconds", .histogram, "Socket write and drain latency.") { samples in
             for tunnel in tunnels {

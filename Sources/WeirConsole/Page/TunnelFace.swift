@@ -32,7 +32,8 @@ struct TunnelFace: Sendable {
             Cell(key: "topen", label: "Open", text: "\(view.connections)"),
             Cell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
             Cell(
-                key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view), tone: isFilling ? "full" : "plain"),
+                key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view),
+                tone: isFilling ? "full" : "plain"),
             Cell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
         ]
         more = [

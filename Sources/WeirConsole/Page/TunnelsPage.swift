@@ -87,8 +87,8 @@ struct TunnelsPage: Sendable {
         tag("section", ["class": "panel empty", "aria-labelledby": "empty"]) {
             tag("h2", ["id": "empty"]) { "No tunnel yet" }
             tag("p") {
-                "A system behind a firewall is reached through an agent that dials out to this hub. It needs a few lines "
-                    + "in weir.yaml, then "
+                "A system behind a firewall is reached through an agent that dials out to this hub. It needs a few "
+                    + "lines in weir.yaml, then "
                 tag("code") { "weir check weir.yaml" }
                 " and a start of Weir:"
             }

@@ -87,7 +87,7 @@ package struct TunnelTLS: Settings {
         field("key", \.key, "PEM file with its private key."),
         field(
             "client_ca", \.clientCA,
-            "PEM file with authorities whose agents are let in without enrolling, under the name in their certificate."),
+            "PEM file with authorities whose agents are let in without enrolling, by the name in their certificate."),
     ]
 
     package func mistakes() -> [SettingMistake] {
@@ -112,7 +112,8 @@ package struct TunnelConnectorSettings: Settings {
             check: { value in value.values.lazy.compactMap(TunnelSettings.listening).first },
             examples: ["127.0.0.1:1389"], "Where clients come in; one address or several."),
         field(
-            "allow", \.allow, check: ranges, examples: ["[ 10.0.0.0/8, \"fd00::/8\" ]"], "Whose clients may come; everybody's when empty."),
+            "allow", \.allow, check: ranges, examples: ["[ 10.0.0.0/8, \"fd00::/8\" ]"],
+            "Whose clients may come; everybody's when empty."),
         field(
             "max_connections", \.connectionsMost, range: 1...1_000_000,
             "At the same time; more are refused with a reset. No limit of its own unless set."),
@@ -121,8 +122,8 @@ package struct TunnelConnectorSettings: Settings {
             "Of one address at the same time. No limit unless set."),
         field(
             "proxy_protocol_from", \.balancers, check: ranges, examples: ["[ 10.0.0.5 ]"],
-            "Balancers before this listener: connections of theirs begin with a PROXY header, version 1 or 2, that says "
-                + "who the client is."),
+            "Balancers before this listener: connections of theirs begin with a PROXY header, version 1 or 2, that "
+                + "says who the client is."),
     ]
 
     private static let ranges: @Sendable ([String]) -> String? = { texts in
@@ -216,9 +217,10 @@ package struct TunnelPolicySettings: Settings {
             "How long an allow is good for the same client and connector; a deny for at most a second."),
         field("on_error", \.onError, "What follows when nobody can decide: a timeout, another status, no Boolean."),
         field(
-            "rules", \.rules, examples: ["[ { name: office, when: 'cidr(\"10.0.0.0/8\").containsIP(context.client_ip)', decision: allow } ]"],
-            "Decides here, without a decision point elsewhere: the first rule whose condition holds; no when none does. "
-                + "Served to others as AuthZEN at `/access/v1/evaluation` of the API's address."),
+            "rules", \.rules,
+            examples: ["[ { name: office, when: 'context.client_ip == \"10.0.0.9\"', decision: allow } ]"],
+            "Decides here, without a decision point elsewhere: the first rule whose condition holds; no when none "
+                + "does. Served to others as AuthZEN at `/access/v1/evaluation` of the API's address."),
     ]
 
     package func mistakes() -> [SettingMistake] {

@@ -78,7 +78,7 @@ package final class AuditFile: ConnectionAuditor {
         try files.makeDirectory(directory)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .useDefaultKeys
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         var days: [String: [UInt8]] = [:]
         for record in records {
             let day = String(record.time.description.prefix(10))
@@ -109,9 +109,9 @@ struct AuditLine: Encodable {
     var reason: String?
     var decision: String?
     var end: String?
-    var ended_by: String?
-    var bytes_to_target: Int64?
-    var bytes_to_client: Int64?
+    var endedBy: String?
+    var bytesToTarget: Int64?
+    var bytesToClient: Int64?
     var seconds: Double?
 
     init(_ record: ConnectionRecord) {
@@ -128,9 +128,9 @@ struct AuditLine: Encodable {
         decision = record.decision
         guard let end = record.end else { return }
         self.end = end.reason
-        ended_by = end.byTarget ? "target" : "client"
-        bytes_to_target = end.toTarget
-        bytes_to_client = end.toClient
+        endedBy = end.byTarget ? "target" : "client"
+        bytesToTarget = end.toTarget
+        bytesToClient = end.toClient
         seconds = Double(end.duration.nanoseconds) / 1e9
     }
 }

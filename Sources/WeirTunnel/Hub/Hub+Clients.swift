@@ -67,8 +67,8 @@ extension Hub {
             record.agent = agent
             let opened = record.opened(by: agent)
             let opening = ConnectionOpening(
-                connector: listener.connector, listener: listener.name, client: client.client?.description, agent: agent,
-                since: world.time.wall, decision: decision.id)
+                connector: listener.connector, listener: listener.name, client: client.client?.description,
+                agent: agent, since: world.time.wall, decision: decision.id)
             let began = world.time.now
             let outcome = await StreamOpening(
                 request: OpenRequest(

@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import NIOCore
+internal import WeirWorld
 
 #if canImport(Glibc)
     internal import Glibc
@@ -253,8 +254,8 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
 
 /// Since when a write is on its way.
 package struct StreamWrite: Sendable {
-    var received: NIODeadline
-    var written: NIODeadline
+    var received: Moment
+    var written: Moment
 }
 
 /// What a stream's end tells about itself. Called on the event loop; must be quick.

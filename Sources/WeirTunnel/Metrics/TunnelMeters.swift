@@ -1,10 +1,9 @@
-internal import NIOCore
 internal import Synchronization
 internal import WeirGates
 package import WeirWorld
 
-/// Counts what a hub does, for metrics, page and command line. Counters have a lock for each connector, open connections
-/// one each, which only their event loop and the occasional look take.
+/// Counts what a hub does, for metrics, page and command line. Counters have a lock for each connector, open
+/// connections one each, which only their event loop and the occasional look take.
 package final class TunnelMeters: TunnelObserver {
     private let time: any TimeSource
     private let connectors: Mutex<[String: ConnectorMeter]>
@@ -160,16 +159,16 @@ final class ConnectionMeter: StreamMeter, Sendable {
     func room(_ bytes: Int) { state.withLock { $0.room = bytes } }
 
     func writes(_ bytes: Int) -> StreamWrite {
-        let now = NIODeadline.now()
+        let now = time.now
         return StreamWrite(received: now, written: now)
     }
 
     func drained(_ bytes: Int, _ began: StreamWrite) {
         state.withLock { $0.queued -= bytes }
-        let now = NIODeadline.now()
+        let now = time.now
         connector.count { figures in
-            figures.write.record(Double((began.written - began.received).nanoseconds) / 1e9)
-            figures.drain.record(Double((now - began.written).nanoseconds) / 1e9)
+            figures.write.record((began.written - began.received).inSeconds)
+            figures.drain.record((now - began.written).inSeconds)
         }
     }
 

@@ -3,9 +3,9 @@ package import WeirExpressions
 /// A policy decision point of static rules, for small sites and tests: the first rule whose condition holds decides,
 /// and where none does the answer is no.
 ///
-/// Conditions speak of `subject`, `action`, `resource` and `context` as AuthZEN has them; `properties` and `context` are
-/// there, empty, when nobody sent them. A condition that cannot be evaluated never lets anybody in: it counts as holding
-/// in a rule that denies, and as not holding in one that allows.
+/// Conditions speak of `subject`, `action`, `resource` and `context` as AuthZEN has them; `properties` and `context`
+/// are there, empty, when nobody sent them. A condition that cannot be evaluated never lets anybody in: it counts as
+/// holding in a rule that denies, and as not holding in one that allows.
 package struct DecisionPoint: Sendable {
     package struct Rule: Sendable {
         package var name: String
