@@ -45,6 +45,16 @@ extension NodeTunnel: TunnelAccess {
                     advice: "Nothing is lost and nobody else waits. Look at that client and its network.",
                     since: since))
         }
+        let now = world.time.now
+        if let gate = hub?.gates[connector], let since = gate.holdsSince(at: now) {
+            troubles.append(
+                TunnelTrouble(
+                    code: "bandwidth",
+                    sentence: "Its bandwidth limit of \(ByteRate(perSecond: ByteCount(gate.rate))) holds back.",
+                    advice:
+                        "Nothing is lost: senders wait their turn. `tunnel.connectors.\(connector).bandwidth` sets it.",
+                    since: WallTime(nanoseconds: world.time.wall.nanoseconds - (now - since).nanoseconds)))
+        }
         let errors = OpenDecision.Source.allCases.reduce(0) {
             $0 + figures.verdicts[.init(result: .error, source: $1), default: 0]
         }

@@ -116,7 +116,10 @@ package final class NodeTunnel: Sendable {
         hub.session.memory = Int(clamping: settings.memory.bytes)
         hub.session.idleTimeout = settings.limits.idleTimeout
         hub.connectionsMost = settings.limits.connectionsMost
-        for entry in settings.connectors.entries { hub.connectorMost[entry.name] = entry.value.connectionsMost }
+        for entry in settings.connectors.entries {
+            hub.connectorMost[entry.name] = entry.value.connectionsMost
+            hub.bandwidth[entry.name] = entry.value.bandwidth?.perSecond.bytes
+        }
         hub.listeners = settings.connectors.entries.flatMap { entry in
             entry.value.listen.values.compactMap { text in
                 NetworkAddress(listening: text).map { address in

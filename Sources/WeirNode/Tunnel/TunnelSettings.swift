@@ -102,6 +102,7 @@ package struct TunnelConnectorSettings: Settings {
     package var allow: [String] = []
     package var connectionsMost: Int?
     package var perClientMost: Int?
+    package var bandwidth: ByteRate?
     package var balancers: [String] = []
 
     package init() {}
@@ -121,10 +122,18 @@ package struct TunnelConnectorSettings: Settings {
             "max_connections_per_client", \.perClientMost, range: 1...1_000_000,
             "Of one address at the same time. No limit unless set."),
         field(
+            "bandwidth", \.bandwidth, check: rate, examples: ["10MiB/s"],
+            "Of all its connections in both directions together. Nothing is dropped: senders wait their "
+                + "turn, and `weir why tunnel/NAME` says so. No limit unless set."),
+        field(
             "proxy_protocol_from", \.balancers, check: ranges, examples: ["[ 10.0.0.5 ]"],
             "Balancers before this listener: connections of theirs begin with a PROXY header, version 1 or 2, that "
                 + "says who the client is."),
     ]
+
+    private static let rate: @Sendable (ByteRate?) -> String? = { rate in
+        rate.map { $0.perSecond < .kibibytes(1) } ?? false ? "must be at least `1KiB/s`" : nil
+    }
 
     private static let ranges: @Sendable ([String]) -> String? = { texts in
         texts.first { AddressRange($0) == nil }.map { "has `\($0)`, which is no address and no range (CIDR)" }

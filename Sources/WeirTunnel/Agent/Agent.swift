@@ -47,6 +47,8 @@ package final class Agent: Sendable {
     /// `nil`: nobody asks who this is (tests).
     let trust: AgentTrust?
     let errands = Errands()
+    /// Which process this is, among those that call themselves by the same name.
+    let instance: String
     private let dialler: any LinkDialler
     private let group: any EventLoopGroup
     private let state = Mutex(State())
@@ -78,6 +80,7 @@ package final class Agent: Sendable {
         self.dialler = dialler
         self.observer = observer
         self.world = world
+        instance = String(world.random.next(), radix: 16)
         group = eventLoops
     }
 
@@ -232,7 +235,8 @@ package final class Agent: Sendable {
                     observer.dialled(request.connector, nil, after: world.time.now - began)
                     guard !end.isGone else {
                         socket.reset(.socketReset)
-                        return channel.close(promise: nil)
+                        // Its client was reset while this was dialled; so is the target.
+                        return SocketEnd.cut(channel)
                     }
                     if target.tellsClient {
                         let header = ByteBuffer(bytes: request.proxyHeader)

@@ -45,6 +45,7 @@ final class AgentLinkOwner: Link.Owner {
         hello.link = number
         hello.links = agent.settings.links
         hello.bearer = bearer
+        hello.instance = agent.instance
         talk?.say(.hello(hello))
     }
 

@@ -96,5 +96,5 @@ final class DialingEnd: StreamEnd {
         return bytes
     }
 
-    func waitsForCredit(_ waits: Bool) {}
+    func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {}
 }

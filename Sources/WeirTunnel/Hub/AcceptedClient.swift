@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 
 /// A client's connection before anything was read from it.
@@ -12,6 +13,12 @@ package struct AcceptedClient: Sendable {
     package var server: ClientAddress?
 
     var bits: AddressBits? { client.flatMap { AddressBits($0.host) } }
+
+    /// It has reset its connection. One that has only finished is there: it may have said all and wait for the answer.
+    static func hasLeft(_ descriptor: CInt) -> Bool {
+        var state = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&state, 1, 0) == 1 && state.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0
+    }
 }
 
 extension ClientAddress {

@@ -15,6 +15,8 @@ package struct AgentRoster: Sendable {
         package var certificateExpiry: WallTime?
         package var address: String?
         package var proof = AgentIdentity.Proof.none
+        /// Which of its processes; `nil` when it does not say.
+        package var instance: String?
         var failures: [String: Int] = [:]
         var restsUntil: [String: Moment] = [:]
     }
@@ -26,8 +28,15 @@ package struct AgentRoster: Sendable {
 
     package init() {}
 
-    package mutating func joined(_ agent: Agent, _ link: LinkHandle) {
+    /// - Returns: links of an older process of the same agent, which get no more streams: close them. Those that drain
+    ///   are not among them: their streams may end.
+    package mutating func joined(_ agent: Agent, _ link: LinkHandle) -> [LinkHandle] {
         var known = agents[agent.id] ?? agent
+        var replaced: [LinkHandle] = []
+        if let old = known.instance, let new = agent.instance, old != new {
+            (replaced, known) = (known.links, agent)
+        }
+        known.instance = agent.instance ?? known.instance
         known.version = agent.version
         known.connectors = agent.connectors
         known.certificateExpiry = agent.certificateExpiry
@@ -35,6 +44,7 @@ package struct AgentRoster: Sendable {
         known.proof = agent.proof
         known.links.append(link)
         agents[agent.id] = known
+        return replaced
     }
 
     package mutating func renewed(_ id: String, until expiry: WallTime) { agents[id]?.certificateExpiry = expiry }

@@ -14,19 +14,17 @@ package final class ClientAcceptor: Sendable {
     private let balancers: [[AddressRange]]
     private let time: any TimeSource
     private let accepted: @Sendable (AcceptedClient) -> Void
-    private let state = Mutex(State())
-
-    private struct State {
-        var isStopped = false
-        var paused: Set<Int> = []
-    }
+    private let failed: @Sendable (Int) -> Void
+    private let isStopped = Atomic<Bool>(false)
 
     /// - Parameter descriptors: listening sockets, non-blocking. The acceptor owns them.
     /// - Parameter balancers: by listener, who must say by the PROXY protocol for whom it speaks.
     /// - Parameter accepted: called on the acceptor's thread; must be quick.
+    /// - Parameter failed: the system gives no client of that listener although there are some; told once for as long
+    ///   as that lasts.
     package init(
         _ descriptors: [CInt], balancers: [[AddressRange]], time: any TimeSource,
-        accepted: @escaping @Sendable (AcceptedClient) -> Void
+        accepted: @escaping @Sendable (AcceptedClient) -> Void, failed: @escaping @Sendable (Int) -> Void
     ) throws(TunnelFailure) {
         var ends: [CInt] = [0, 0]
         guard weir_pipe(&ends) == 0 else { throw TunnelFailure("no_descriptors", "No pipe could be made.") }
@@ -35,6 +33,7 @@ package final class ClientAcceptor: Sendable {
         self.time = time
         wake = (ends[0], ends[1])
         self.accepted = accepted
+        self.failed = failed
     }
 
     /// Listens at an address.
@@ -70,31 +69,17 @@ package final class ClientAcceptor: Sendable {
     /// Accepts on the lane's thread until `stop`.
     package func start(on lane: any BlockingLane) { lane.enqueue { self.loop() } }
 
-    /// Clients of a paused listener wait in the kernel's backlog.
-    package func pause(_ listener: Int, _ isPaused: Bool) {
-        let changed = state.withLock { state in
-            isPaused ? state.paused.insert(listener).inserted : state.paused.remove(listener) != nil
-        }
-        if changed { poke() }
-    }
-
     package func stop() {
-        state.withLock { $0.isStopped = true }
-        poke()
-    }
-
-    private func poke() {
+        guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
         var byte: UInt8 = 0
         _ = write(wake.write, &byte, 1)
     }
 
     private func loop() {
         var waiting: [HeaderWaiting] = []
-        while true {
-            let (isStopped, paused) = state.withLock { ($0.isStopped, $0.paused) }
-            if isStopped { break }
-            let open = descriptors.indices.filter { !paused.contains($0) }
-            var all = (open.map { descriptors[$0] } + [wake.read]).map {
+        var failing: Set<Int> = []
+        while !isStopped.load(ordering: .sequentiallyConsistent) {
+            var all = (descriptors + [wake.read]).map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
             all += waiting.map {
@@ -102,14 +87,12 @@ package final class ClientAcceptor: Sendable {
             }
             let most: CInt = waiting.isEmpty ? -1 : waiting.contains(where: \.isPartial) ? 10 : 250
             guard poll(&all, nfds_t(all.count), most) >= 0 else { continue }
-            if all[open.count].revents != 0 {
-                var bytes = [UInt8](repeating: 0, count: 64)
-                _ = read(wake.read, &bytes, bytes.count)
-            }
-            waiting = zip(waiting, all[(open.count + 1)...]).compactMap { client, event in
+            waiting = zip(waiting, all[(descriptors.count + 1)...]).compactMap { client, event in
                 resume(client, isReady: event.revents != 0)
             }
-            for place in open.indices where all[place].revents != 0 { drain(open[place], &waiting) }
+            for listener in descriptors.indices where all[listener].revents != 0 {
+                drain(listener, &waiting, &failing)
+            }
         }
         for client in waiting { Self.refuse(client.client.descriptor) }
         for descriptor in descriptors { close(descriptor) }
@@ -118,7 +101,7 @@ package final class ClientAcceptor: Sendable {
     }
 
     // Up to 64 of one listener, so that a flood at one does not keep the others waiting.
-    private func drain(_ listener: Int, _ waiting: inout [HeaderWaiting]) {
+    private func drain(_ listener: Int, _ waiting: inout [HeaderWaiting], _ failing: inout Set<Int>) {
         for _ in 0..<64 {
             var storage = sockaddr_storage()
             var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -126,13 +109,16 @@ package final class ClientAcceptor: Sendable {
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { accept(descriptors[listener], $0, &size) }
             }
             guard descriptor >= 0 else {
-                // No descriptors left: the clients wait in the backlog; others may give theirs back meanwhile.
-                if errno == EMFILE || errno == ENFILE {
-                    var stop = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
-                    _ = poll(&stop, 1, 10)
-                }
+                // Nobody is there any more: no news.
+                if [EAGAIN, EINTR, ECONNABORTED].contains(errno) { return }
+                if failing.insert(listener).inserted { failed(listener) }
+                // No descriptors or memory left, mostly: the clients wait in the backlog; others may give something
+                // back meanwhile.
+                var stop = pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)
+                _ = poll(&stop, 1, 10)
                 return
             }
+            failing.remove(listener)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             let client = AcceptedClient(
                 descriptor: descriptor, listener: listener, client: ClientAddress(Self.address(storage)),

@@ -23,7 +23,12 @@ extension Hub {
             let pass = try state.withLock { state throws(ListenerRules.Refusal) in
                 try state.rules.enter(client.listener, connector: listener.connector, from: client.bits)
             }
-            clientsIn.yield(Admitted(client: client, pass: pass, record: record))
+            guard case .enqueued = clientsIn.yield(Admitted(client: client, pass: pass, record: record)) else {
+                state.withLock { $0.rules.leave(pass) }
+                record.result = .limit
+                record.reason = "hub_stops"
+                return refuse(client, record)
+            }
         } catch {
             record.result = error == .address ? .denied : .limit
             record.reason = error.rawValue
@@ -60,10 +65,13 @@ extension Hub {
             record.result = decision.result == .error ? .pdpError : .denied
             return
         }
-        let candidates = roster.links(for: listener.connector, at: world.time.now)
         record.result = .noAgent
-        // A second agent is asked when the first could not take it; what its target refused, it refused.
-        for (agent, link) in candidates.prefix(2) {
+        var tried: UInt64?
+        // A second link is asked when the first could not take it; what its target refused, it refused.
+        for _ in 0..<2 {
+            let candidates = roster.links(for: listener.connector, at: world.time.now)
+            guard let (agent, link) = candidates.first(where: { $0.link.id != tried }) else { return }
+            tried = link.id
             record.agent = agent
             let opened = record.opened(by: agent)
             let opening = ConnectionOpening(
@@ -74,25 +82,36 @@ extension Hub {
                 request: OpenRequest(
                     connector: listener.connector, client: client.client?.description,
                     listener: client.server?.description, decision: decision.id),
-                opening: opening, descriptor: client.descriptor, hub: self,
+                opening: opening, limits: StreamLimits(decision, gates[listener.connector]),
+                descriptor: client.descriptor, hub: self,
                 atStart: { [self] in
                     observer.connection(listener.connector, .opened)
                     auditor?.record(opened)
                 },
                 atEnd: { [self] in ended(opened, pass, began, $0) }
             ).run(on: link)
-            observer.dialled(listener.connector, outcome, after: world.time.now - began)
-            state.withLock {
-                $0.roster.dialled(listener.connector, by: agent, isWell: outcome == nil, at: world.time.now)
-            }
-            guard let reason = outcome else {
+            switch outcome {
+            case .clientLeft:
+                // Says nothing about the agent.
+                record.result = .clientLeft
+                return
+            case .opened:
+                dialled(listener.connector, by: agent, nil, began)
                 record.result = .opened
                 return
+            case .refused(let reason):
+                dialled(listener.connector, by: agent, reason, began)
+                record.result = .refused
+                record.reason = reason.name
+                guard reason == .busy || reason == .draining || reason == .sessionLost else { return }
             }
-            record.result = .refused
-            record.reason = reason.name
-            guard reason == .busy || reason == .draining || reason == .sessionLost else { return }
         }
+    }
+
+    private func dialled(_ connector: String, by agent: String, _ reason: StreamReason?, _ began: Moment) {
+        let now = world.time.now
+        observer.dialled(connector, reason, after: now - began)
+        state.withLock { $0.roster.dialled(connector, by: agent, isWell: reason == nil, at: now) }
     }
 
     private func ended(

@@ -27,7 +27,7 @@ extension Hub {
                 _ = OpeningEnd(request, on: carrier, timeout: timeout) { result in
                     switch result {
                     case .success(let stream):
-                        carrier.reset(stream, .unspecified)
+                        if let stream { carrier.reset(stream, .unspecified) }
                         done.resume(returning: nil)
                     case .failure(let failure): done.resume(returning: failure.reason)
                     }

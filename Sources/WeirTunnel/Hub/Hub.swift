@@ -21,6 +21,8 @@ package final class Hub: Sendable {
     let clients: AsyncStream<Admitted>
     let clientsIn: AsyncStream<Admitted>.Continuation
     let connections = OpenConnections()
+    /// Bandwidth limits, by connector.
+    package let gates: [String: BandwidthGate]
 
     struct State {
         var roster = AgentRoster()
@@ -46,6 +48,7 @@ package final class Hub: Sendable {
         self.trust = trust
         self.observer = observer
         self.auditor = auditor
+        gates = settings.bandwidth.mapValues { BandwidthGate(rate: $0) }
         state = Mutex(
             State(
                 rules: ListenerRules(
@@ -80,12 +83,12 @@ package final class Hub: Sendable {
     }
 
     func joined(_ agent: AgentRoster.Agent, _ link: LinkHandle) {
-        let isStopping = state.withLock { state in
+        let (isStopping, replaced) = state.withLock { state in
             state.links[link.id] = link
-            if !state.isStopping { state.roster.joined(agent, link) }
-            return state.isStopping
+            return (state.isStopping, state.isStopping ? [] : state.roster.joined(agent, link))
         }
         if isStopping { link.drain() }
+        for old in replaced { old.close(.replaced) }
         observer.agentJoined(agent.id, connectors: agent.connectors.sorted(), link: link.id)
         world.log.notice(
             "An agent has connected.",
@@ -149,11 +152,18 @@ package final class Hub: Sendable {
                     ?? TunnelFailure("listen", "`\(listener.name)`: \(listener.host) is no address: \(error)")
             }
         }
-        let acceptor = try ClientAcceptor(descriptors, balancers: settings.listeners.map(\.balancers), time: world.time)
-        {
-            [weak self] client in
-            if let self { admit(client) } else { ClientAcceptor.refuse(client.descriptor) }
-        }
+        let acceptor = try ClientAcceptor(
+            descriptors, balancers: settings.listeners.map(\.balancers), time: world.time,
+            accepted: { [weak self] client in
+                if let self { admit(client) } else { ClientAcceptor.refuse(client.descriptor) }
+            },
+            failed: { [weak self] listener in
+                guard let self else { return }
+                let connector = settings.listeners[listener].connector
+                observer.failedToAccept(connector)
+                world.log.error(
+                    "Clients cannot be accepted; they wait.", metadata: ["tunnel.connector": "\(connector)"])
+            })
         let lane = world.blocking.lane("tunnel-accept")
         state.withLock { state in
             state.acceptor = acceptor
@@ -163,15 +173,18 @@ package final class Hub: Sendable {
         acceptor.start(on: lane)
     }
 
-    /// Serves until the task is cancelled; then takes no more clients, tells the agents, and gives what is open
-    /// `drainMost` to end.
+    /// Serves until the task is cancelled; then takes no more clients, serves those that it has taken, tells the
+    /// agents, and gives what is open `drainMost` to end.
     package func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.errands.run() }
-                for await client in self.clients {
-                    group.addTask { await self.serve(client) }
+                await withDiscardingTaskGroup { openings in
+                    for await client in self.clients {
+                        openings.addTask { await self.serve(client) }
+                    }
                 }
+                for link in self.state.withLock({ $0.links.values.map(\.self) }) { link.drain() }
                 await self.drained()
                 self.errands.stop()
             }
@@ -190,7 +203,6 @@ package final class Hub: Sendable {
         clientsIn.finish()
         let most = TimeAmount.nanoseconds(settings.drainMost.nanoseconds)
         for link in links {
-            link.drain()
             link.loop.scheduleTask(in: most) { link.close(.ordered("the hub has stopped")) }
         }
     }

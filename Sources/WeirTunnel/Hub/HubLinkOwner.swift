@@ -102,7 +102,8 @@ final class HubLinkOwner: Link.Owner {
         hub.joined(
             AgentRoster.Agent(
                 id: hello.agent, version: hello.version, connectors: Set(connectors), since: hub.world.time.wall,
-                links: [], certificateExpiry: identity.expiry, address: address, proof: identity.proof), handle)
+                links: [], certificateExpiry: identity.expiry, address: address, proof: identity.proof,
+                instance: hello.instance), handle)
         talk?.say(.welcome(.init(hub: hub.settings.name, version: hub.settings.version, connectors: connectors)))
         watch(link)
     }

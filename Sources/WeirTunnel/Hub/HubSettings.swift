@@ -8,6 +8,8 @@ extension Hub {
         package var connectionsMost = 2_000
         /// By connector; no limit of its own.
         package var connectorMost: [String: Int] = [:]
+        /// By connector, bytes a second in both directions together; no limit.
+        package var bandwidth: [String: Int64] = [:]
         /// For the agent's answer to an open, the dial included.
         package var connectTimeout = Duration.seconds(5)
         /// For what is open when the hub stops; 30 s.

@@ -7,16 +7,24 @@ final class OpeningEnd: StreamEnd {
     private let link: Link
     private var stream: UInt32 = 0
     private var outgoing: ByteBuffer
-    private var deadline: Scheduled<Void>?
+    /// The next look at the client, or the end of the agent's time.
+    private var look: Scheduled<Void>?
+    private let mayGiveUp: () -> Bool
     /// Called once, on the link's event loop: the target's end is attached before this returns, or the stream reset.
-    private var answered: ((Result<UInt32, StreamFailure>) -> Void)?
+    /// `nil`: given up.
+    private var answered: ((Result<UInt32?, StreamFailure>) -> Void)?
+
+    /// How often it is looked whether the client is still there.
+    private static let lookEvery = TimeAmount.milliseconds(250)
 
     /// - Parameter timeout: for the agent's answer.
+    /// - Parameter mayGiveUp: nobody waits for the answer any more. Asked now and then, and when it has come.
     init(
-        _ request: OpenRequest, on link: Link, timeout: TimeAmount,
-        answered: @escaping (Result<UInt32, StreamFailure>) -> Void
+        _ request: OpenRequest, on link: Link, timeout: TimeAmount, mayGiveUp: @escaping () -> Bool = { false },
+        answered: @escaping (Result<UInt32?, StreamFailure>) -> Void
     ) {
         self.link = link
+        self.mayGiveUp = mayGiveUp
         self.answered = answered
         let text = (try? JSONEncoder().encode(request)) ?? Data()
         outgoing = ByteBuffer()
@@ -29,26 +37,31 @@ final class OpeningEnd: StreamEnd {
             return
         }
         link.hasMore(stream)
-        deadline = link.loop?.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
-            guard let self, self.answered != nil else { return }
-            link.reset(self.stream, .connectTimeout)
-            self.answer(.failure(StreamFailure(.connectTimeout)))
+        if let loop = link.loop { lookLater(until: loop.now + timeout, on: loop) }
+    }
+
+    private func lookLater(until deadline: NIODeadline, on loop: any EventLoop) {
+        let next = min(deadline, loop.now + Self.lookEvery)
+        look = loop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in
+            guard let self, answered != nil else { return }
+            if mayGiveUp() { return giveUp() }
+            guard loop.now >= deadline else { return lookLater(until: deadline, on: loop) }
+            link.reset(stream, .connectTimeout)
+            answer(.failure(StreamFailure(.connectTimeout)))
         }
     }
 
-    private func answer(_ result: Result<UInt32, StreamFailure>) {
-        deadline?.cancel()
+    private func answer(_ result: Result<UInt32?, StreamFailure>) {
+        look?.cancel()
         let answered = answered
         self.answered = nil
         answered?(result)
     }
 
-    /// The client has gone before the agent has answered.
-    func giveUp() {
-        guard answered != nil else { return }
-        answered = nil
-        deadline?.cancel()
+    // The target is reset as the client was.
+    private func giveUp() {
         link.reset(stream, .socketReset)
+        answer(.success(nil))
     }
 
     func accepted() {}
@@ -62,6 +75,7 @@ final class OpeningEnd: StreamEnd {
             link.reset(stream, .unspecified)
             return answer(.failure(StreamFailure(status?.reason ?? .protocolMistake)))
         }
+        if mayGiveUp() { return giveUp() }
         answer(.success(stream))
         // A target that speaks first: what follows the status belongs to the end that stands there now.
         if bytes.readableBytes > 0 { link.redeliver(bytes, of: stream) }
@@ -77,7 +91,7 @@ final class OpeningEnd: StreamEnd {
     var hasBytes: Bool { outgoing.readableBytes > 0 }
     var isDone: Bool { false }
     func next(most: Int) -> ByteBuffer? { outgoing.readSlice(length: min(most, outgoing.readableBytes)) }
-    func waitsForCredit(_ waits: Bool) {}
+    func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {}
 }
 
 /// Why a stream could not be opened.

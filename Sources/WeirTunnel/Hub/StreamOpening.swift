@@ -6,6 +6,7 @@ internal import WeirWorld
 struct StreamOpening: Sendable {
     var request: OpenRequest
     var opening: ConnectionOpening
+    var limits: StreamLimits
     var descriptor: CInt
     var hub: Hub
     /// Told on the event loop when client and target are about to be joined: before anything can end.
@@ -13,26 +14,37 @@ struct StreamOpening: Sendable {
     /// Told once, when a stream that was opened is over.
     var atEnd: @Sendable (SocketEnd.Outcome) -> Void
 
-    /// - Returns: `nil` when client and target are joined: the descriptor is the stream's then. Else why not.
-    func run(on handle: LinkHandle) async -> StreamReason? {
+    enum Outcome: Sendable, Hashable {
+        /// Client and target are joined: the descriptor is the stream's.
+        case opened
+        case refused(StreamReason)
+        /// The client has reset its connection meanwhile.
+        case clientLeft
+    }
+
+    func run(on handle: LinkHandle) async -> Outcome {
         handle.load.more()
-        let outcome = await withCheckedContinuation { (done: CheckedContinuation<StreamReason?, Never>) in
+        let outcome = await withCheckedContinuation { (done: CheckedContinuation<Outcome, Never>) in
             handle.loop.execute { begin(handle, done) }
         }
-        if outcome != nil { handle.load.less() }
+        if outcome != .opened { handle.load.less() }
         return outcome
     }
 
-    private func begin(_ handle: LinkHandle, _ done: CheckedContinuation<StreamReason?, Never>) {
+    private func begin(_ handle: LinkHandle, _ done: CheckedContinuation<Outcome, Never>) {
         let link = handle.bound.value
         _ = OpeningEnd(
-            request, on: link, timeout: .nanoseconds(hub.settings.connectTimeout.nanoseconds)
+            request, on: link, timeout: .nanoseconds(hub.settings.connectTimeout.nanoseconds),
+            mayGiveUp: { AcceptedClient.hasLeft(descriptor) }
         ) { result in
             switch result {
-            case .failure(let failure): done.resume(returning: failure.reason)
-            case .success(let stream):
+            case .failure(let failure): done.resume(returning: .refused(failure.reason))
+            case .success(nil): done.resume(returning: .clientLeft)
+            case .success(let stream?):
                 let place = hub.connections.add(opening, handle, stream)
-                let end = SocketEnd(link: link, stream: stream, meter: hub.observer.meter(opening)) { outcome in
+                let end = SocketEnd(
+                    link: link, stream: stream, meter: hub.observer.meter(opening), limits: limits
+                ) { outcome in
                     hub.connections.remove(place)
                     handle.load.less()
                     atEnd(outcome)
@@ -40,7 +52,7 @@ struct StreamOpening: Sendable {
                 atStart()
                 link.attach(end, to: stream)
                 join(end, on: link, stream)
-                done.resume(returning: nil)
+                done.resume(returning: .opened)
             }
         }
     }

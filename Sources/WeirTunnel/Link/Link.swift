@@ -38,6 +38,8 @@ final class Link: ChannelInboundHandler {
     /// Streams that have bytes and credit, in turn.
     private var ready = Deque<UInt32>()
     private var isReady: Set<UInt32> = []
+    /// So many of `ready` were told that they wait for the link.
+    private var heldByLink = 0
     /// Streams that got bytes in this turn.
     private var touched: [any StreamEnd] = []
     private var partial = ByteBuffer()
@@ -327,12 +329,19 @@ final class Link: ChannelInboundHandler {
             guard outgoing.readableBytes > 0 else { break }
             context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
         } while !session.control.isEmpty || (!ready.isEmpty && context.channel.isWritable)
+        // Left over only while the channel takes no more.
+        while heldByLink < ready.count {
+            ends[ready[heldByLink]]?.waits(.link, true)
+            heldByLink += 1
+        }
         isPumping = false
         closeIfDrained()
     }
 
     private func gather() {
         let now = now
+        for id in ready.prefix(heldByLink) { ends[id]?.waits(.link, false) }
+        heldByLink = 0
         while outgoing.readableBytes < Self.gatherMost, let id = ready.popFirst() {
             guard isReady.contains(id), let end = ends[id] else { continue }
             let most = min(session.settings.frameMost, Self.gatherMost - outgoing.readableBytes)
@@ -351,12 +360,12 @@ final class Link: ChannelInboundHandler {
     private func settle(_ id: UInt32, _ end: any StreamEnd) {
         if end.hasBytes {
             let hasCredit = session.credit(of: id) > 0
-            end.waitsForCredit(!hasCredit)
+            end.waits(.credit, !hasCredit)
             if hasCredit { ready.append(id) } else { isReady.remove(id) }
             return
         }
         isReady.remove(id)
-        end.waitsForCredit(false)
+        end.waits(.credit, false)
         guard end.isDone else { return }
         session.finish(id, at: now)
         for frame in session.takeControl() { frame.write(to: &outgoing) }
@@ -379,7 +388,9 @@ package enum LinkEnd: Error, Sendable, Hashable {
     /// What came was no yamux; the sentence says what.
     case mistake(String)
     case failed(String)
-    /// By order: a newer link of the same agent, a revoked certificate, the end of the process.
+    /// The same agent has come back as another process: this link's end is dead, or soon will be.
+    case replaced
+    /// By order: a revoked certificate, the end of the process.
     case ordered(String)
 
     /// As metrics and people read it: from a small set.
@@ -390,6 +401,7 @@ package enum LinkEnd: Error, Sendable, Hashable {
         case .silent: "dead_peer"
         case .mistake: "protocol"
         case .failed: "failed"
+        case .replaced: "replaced"
         case .ordered: "ordered"
         }
     }

@@ -40,8 +40,20 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var gathered = 0
     private var unwritten = 0
     private var isReceiverSlow = false
+    private var isWithoutCredit = false
+    private var isHeldByLink = false
     private var isFinishing = false
     private var isOver = false
+
+    private let limits: StreamLimits
+    /// Bandwidth, from the socket and to it; `nil` where nothing limits it.
+    private let sending: RateLeave?
+    private let receiving: RateLeave?
+    /// What is pending has no leave yet.
+    private var isHeldByRate = false
+    /// From the stream, without leave to be written. Not taken, so it counts against the window.
+    private var held = Deque<ByteBuffer>()
+    private var deadline: Scheduled<Void>?
 
     /// What is left to say of a stream when it is over.
     struct Outcome: Sendable, Hashable {
@@ -55,11 +67,22 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         var received: Int64
     }
 
-    init(link: Link, stream: UInt32, meter: any StreamMeter, atEnd: @escaping (Outcome) -> Void) {
+    init(
+        link: Link, stream: UInt32, meter: any StreamMeter, limits: StreamLimits = StreamLimits(),
+        atEnd: @escaping (Outcome) -> Void
+    ) {
         self.atEnd = atEnd
         self.link = link
         self.stream = stream
         self.meter = meter
+        self.limits = limits
+        sending = limits.gates.isEmpty ? nil : RateLeave(limits.gates)
+        receiving = limits.gates.isEmpty ? nil : RateLeave(limits.gates)
+        if let most = limits.durationMost {
+            deadline = link.loop?.assumeIsolated().scheduleTask(in: .nanoseconds(most.nanoseconds)) { [weak self] in
+                self?.end(.durationLimit)
+            }
+        }
     }
 
     // MARK: The socket
@@ -75,11 +98,11 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
 
     private func begin(_ context: ChannelHandlerContext) {
         guard self.context == nil else { return }
-        guard !isOver else { return cut(context) }
+        guard !isOver else { return Self.cut(context.channel) }
         self.context = context
         let early = early
         self.early = []
-        for bytes in early { gather(bytes, context) }
+        for bytes in early { pass(bytes, context) }
         receivedAll()
         finishIfWritten()
         read()
@@ -87,6 +110,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         pending.append(unwrapInboundIn(data))
+        askLeave()
         link.hasMore(stream)
     }
 
@@ -135,11 +159,16 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
 
     func accepted() {}
 
-    var hasBytes: Bool { !pending.isEmpty }
+    var hasBytes: Bool { !pending.isEmpty && !isHeldByRate }
 
     var isDone: Bool { hasInputEnded && pending.isEmpty }
 
     func next(most: Int) -> ByteBuffer? {
+        guard bytesLeft > 0 else {
+            end(.byteLimit)
+            return nil
+        }
+        let most = min(most, sending?.left ?? most, Int(clamping: bytesLeft))
         guard var bytes = pending.popFirst() else { return nil }
         if bytes.readableBytes > most {
             let part = bytes.readSlice(length: most)
@@ -157,16 +186,66 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private func count(sent bytes: Int) {
         bytesSent += Int64(bytes)
         meter.sent(bytes)
+        guard let sending else { return }
+        sending.used(bytes)
+        askLeave()
     }
 
-    func waitsForCredit(_ waits: Bool) { meter.waits(.toTarget, .credit, waits) }
+    // Of what is pending, at the bandwidth limits.
+    private func askLeave() {
+        guard let sending, let loop = link.loop, let first = pending.first else { return }
+        let leave = sending.leave(for: first.readableBytes, on: loop) { [weak self] in
+            guard let self else { return }
+            askLeave()
+            link.hasMore(stream)
+        }
+        isHeldByRate = leave == 0
+        meter.waits(.toTarget, .rate, isHeldByRate)
+    }
+
+    func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {
+        switch cause {
+        case .credit where waits != isWithoutCredit: isWithoutCredit = waits
+        case .link where waits != isHeldByLink: isHeldByLink = waits
+        default: return
+        }
+        meter.waits(.toTarget, cause, waits)
+    }
 
     func received(_ bytes: ByteBuffer) {
+        guard !isOver else { return link.taken(bytes.readableBytes, of: stream) }
+        guard Int64(bytes.readableBytes) <= bytesLeft else { return end(.byteLimit) }
         bytesReceived += Int64(bytes.readableBytes)
         meter.received(bytes.readableBytes)
-        guard !isOver else { return link.taken(bytes.readableBytes, of: stream) }
         guard let context else { return early.append(bytes) }
-        gather(bytes, context)
+        pass(bytes, context)
+    }
+
+    private var bytesLeft: Int64 { limits.bytesMost.map { $0 - bytesSent - bytesReceived } ?? .max }
+
+    private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard receiving != nil else { return gather(bytes, context) }
+        held.append(bytes)
+        release(context)
+    }
+
+    // What the bandwidth limits let through.
+    private func release(_ context: ChannelHandlerContext) {
+        guard let receiving else { return }
+        while var bytes = held.popFirst() {
+            let amount = receiving.leave(for: bytes.readableBytes, on: context.eventLoop) { [weak self] in
+                guard let self, let context = self.context else { return }
+                release(context)
+                receivedAll()
+            }
+            if amount > 0, let part = bytes.readSlice(length: amount) {
+                receiving.used(amount)
+                gather(part, context)
+            }
+            if bytes.readableBytes > 0 { held.prepend(bytes) }
+            guard amount > 0 else { break }
+        }
+        meter.waits(.toClient, .rate, !held.isEmpty)
     }
 
     private func gather(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -199,16 +278,16 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
             isReceiverSlow = false
             meter.waits(.toClient, .receiver, false)
         }
+        link.taken(amount, of: stream)
         switch result {
         case .success:
             meter.drained(amount, began)
-            link.taken(amount, of: stream)
             meter.room(link.room(of: stream))
+            finishIfWritten()
         case .failure:
-            // The channel is closing; its end resets the stream.
-            link.taken(amount, of: stream)
+            // The channel is closing, and not because all was said: its end resets the stream.
+            hasFailed = true
         }
-        finishIfWritten()
     }
 
     func finished() {
@@ -218,7 +297,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     }
 
     private func finishIfWritten() {
-        guard isFinishing, !hasOutputEnded, unwritten == 0, last == nil, let context else { return }
+        guard isFinishing, !hasOutputEnded, unwritten == 0, last == nil, held.isEmpty, let context else { return }
         hasOutputEnded = true
         if hasInputEnded, pending.isEmpty { return closeIfDone() }
         context.close(mode: .output, promise: nil)
@@ -232,46 +311,34 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     func reset(_ reason: StreamReason) {
         guard !isOver else { return }
         over(reason, byPeer: true)
-        if let context { cut(context) }
+        if let context { Self.cut(context.channel) }
     }
 
-    private func cut(_ context: ChannelHandlerContext) {
-        // RST instead of FIN: a transfer that broke off must not look like one that ended. It is set at once, because
-        // this is the channel's event loop; a channel that is no socket is only closed.
-        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        context.close(promise: nil)
+    /// Of our own: what was allowed is used up.
+    private func end(_ reason: StreamReason) {
+        guard !isOver else { return }
+        link.reset(stream, reason)
+        over(reason, byPeer: false)
+        if let context { Self.cut(context.channel) }
+    }
+
+    /// RST instead of FIN: a transfer that broke off must not look like one that ended. On the channel's event loop, so
+    /// that it is set at once; a channel that is no socket is only closed.
+    static func cut(_ channel: any Channel) {
+        _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        channel.close(promise: nil)
     }
 
     private func over(_ reason: StreamReason?, byPeer: Bool) {
         isOver = true
+        deadline?.cancel()
+        sending?.end()
+        receiving?.end()
+        held.removeAll()
         pending.removeAll()
         early = []
         last = nil
         meter.ended(reason, byPeer: byPeer)
         atEnd(Outcome(reason: reason, byPeer: byPeer, sent: bytesSent, received: bytesReceived))
     }
-}
-
-/// Since when a write is on its way.
-package struct StreamWrite: Sendable {
-    var received: Moment
-    var written: Moment
-}
-
-/// What a stream's end tells about itself. Called on the event loop; must be quick.
-package protocol StreamMeter: AnyObject {
-    func sent(_ bytes: Int)
-    func received(_ bytes: Int)
-    /// So many bytes may still come before the receiver has to take some.
-    func room(_ bytes: Int)
-    /// A write begins: time it.
-    func writes(_ bytes: Int) -> StreamWrite
-    /// The kernel has taken it.
-    func drained(_ bytes: Int, _ began: StreamWrite)
-    /// From now on it waits for that, or no longer does. Told again and again; only a change counts.
-    func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool)
-    func finishSent()
-    func finishReceived()
-    /// - Parameter reason: `nil` when both directions ended as they should.
-    func ended(_ reason: StreamReason?, byPeer: Bool)
 }

@@ -19,6 +19,6 @@ protocol StreamEnd: AnyObject {
     var hasBytes: Bool { get }
     /// All bytes were given and no more will come: the link sends FIN, once.
     var isDone: Bool { get }
-    /// From now on the stream waits for credit (`true`) or no longer does: for `blocked_seconds{cause="credit"}`.
-    func waitsForCredit(_ waits: Bool)
+    /// From now on what it has to send waits for credit or for the link, or no longer does. Told again and again.
+    func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool)
 }

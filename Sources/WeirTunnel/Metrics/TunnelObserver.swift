@@ -4,6 +4,8 @@ package enum ConnectionResult: String, Sendable, Hashable, CaseIterable {
     case noAgent = "no_agent"
     case limit
     case pdpError = "pdp_error"
+    /// It was reset by the client before the target had answered.
+    case clientLeft = "client_left"
 }
 
 /// Where hub and agent tell what they did, to be counted and shown. Every call is quick; calls come from any thread

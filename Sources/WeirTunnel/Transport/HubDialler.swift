@@ -31,10 +31,10 @@ package struct HubDialler: LinkDialler {
         on loop: any EventLoop, ready: @escaping @Sendable (any Channel) throws -> Void
     ) async throws(TunnelFailure) -> any Channel {
         let bearer = try await trust.bearer()
-        let tls = settings.address.usesTLS ? try await context() : nil
         let end = settings.proxy.flatMap {
             $0.isUsed(for: settings.address.host, port: settings.address.port) ? $0 : nil
         }
+        let tls = settings.address.usesTLS ? try await context(isProxied: end != nil) : nil
         let started = loop.makePromise(of: Void.self)
         let limit = loop.scheduleTask(in: .nanoseconds(settings.timeout.nanoseconds)) {
             started.fail(TunnelFailure("timeout", "The tunnel did not stand after \(settings.timeout)."))
@@ -79,8 +79,10 @@ package struct HubDialler: LinkDialler {
         }
         if let tls {
             // An address has no name to ask for; its certificate is verified against the address.
-            let name = AddressBits(settings.address.host) == nil ? settings.address.host : nil
+            let bits = AddressBits(settings.address.host)
+            let name = bits == nil ? settings.address.host : nil
             try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
+            if let bits, proxy != nil { try pipeline.addHandler(AddressVerifying(bits)) }
         }
         try pipeline.addHandler(
             LinkStarting(settings.address, bearer: bearer, ready: ready) { result in
@@ -92,7 +94,7 @@ package struct HubDialler: LinkDialler {
     }
 
     // Reads files: away from the event loops.
-    private func context() async throws(TunnelFailure) -> NIOSSLContext {
+    private func context(isProxied: Bool) async throws(TunnelFailure) -> NIOSSLContext {
         let protocols: [String] =
             switch settings.address.scheme {
             case .tls: [TunnelProtocol.direct]
@@ -101,8 +103,12 @@ package struct HubDialler: LinkDialler {
             }
         let lane = world.blocking.lane("tunnel-tls")
         defer { lane.close() }
+        // Then `AddressVerifying` compares.
+        let comparesPeer = !isProxied || AddressBits(settings.address.host) == nil
         do {
-            return try await lane.run { [trust, protocols] in try trust.context(protocols) }
+            return try await lane.run { [trust, protocols] in
+                try trust.context(protocols, comparesPeer: comparesPeer)
+            }
         } catch {
             throw error as? TunnelFailure ?? TunnelFailure("tls_setup", "\(error)")
         }

@@ -19,6 +19,7 @@ final class WebSocketBytes: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
+        guard masks || frame.maskKey != nil else { return close(context, .protocolError) }
         switch frame.opcode {
         case .binary, .continuation:
             let bytes = frame.unmaskedData

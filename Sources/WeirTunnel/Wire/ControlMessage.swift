@@ -25,6 +25,8 @@ package enum ControlMessage: Sendable, Hashable, Codable {
         package var link = 0
         package var links = 1
         package var capabilities: [String] = []
+        /// Another one for each process of the agent: links of an older process are let go when a newer one comes.
+        package var instance: String?
         /// A bearer token (JWT), where neither TLS nor the upgrade has said who this is.
         package var bearer: String?
 

@@ -77,5 +77,5 @@ final class Talk: StreamEnd {
         if outgoing.readableBytes == 0 { outgoing = ByteBuffer() }
         return bytes
     }
-    func waitsForCredit(_ waits: Bool) {}
+    func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {}
 }

@@ -1,0 +1,25 @@
+internal import NIOCore
+
+/// Since when a write is on its way.
+package struct StreamWrite: Sendable {
+    var received: NIODeadline
+    var written: NIODeadline
+}
+
+/// What a stream's end tells about itself. Called on the event loop; must be quick.
+package protocol StreamMeter: AnyObject {
+    func sent(_ bytes: Int)
+    func received(_ bytes: Int)
+    /// So many bytes may still come before the receiver has to take some.
+    func room(_ bytes: Int)
+    /// A write begins: time it.
+    func writes(_ bytes: Int) -> StreamWrite
+    /// The kernel has taken it.
+    func drained(_ bytes: Int, _ began: StreamWrite)
+    /// From now on it waits for that, or no longer does. Told again and again; only a change counts.
+    func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool)
+    func finishSent()
+    func finishReceived()
+    /// - Parameter reason: `nil` when both directions ended as they should.
+    func ended(_ reason: StreamReason?, byPeer: Bool)
+}
