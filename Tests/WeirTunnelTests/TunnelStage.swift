@@ -14,7 +14,8 @@ final class TunnelStage: Sendable {
     private let meeting = Mutex<(any Channel)?>(nil)
 
     init(
-        targets: [String: Int], listeners: [String], auditor: (any ConnectionAuditor)? = nil,
+        targets: [String: Int], listeners: [String], policy: any OpenPolicy = OpenToAll(),
+        auditor: (any ConnectionAuditor)? = nil,
         change: (inout Hub.Settings) -> Void = { _ in }
     ) throws {
         var logger = Logger(label: "tunnel", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -23,13 +24,15 @@ final class TunnelStage: Sendable {
         var settings = Hub.Settings()
         settings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
         change(&settings)
-        hub = Hub(settings, observer: observer, auditor: auditor, world: world)
+        hub = Hub(settings, policy: policy, observer: observer, auditor: auditor, world: world)
         try hub.open()
     }
 
     /// Runs hub and agent, and `body` as soon as the agent serves.
+    /// - Parameter serves: false: the hub serves only after `body`, and is told to stop before its first client.
     func run(
         targets: [String: Int], links: Int = 1, agent id: String = "site-01", tellsClient: Bool = false,
+        serves: Bool = true,
         _ body: @escaping @Sendable (Agent) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
@@ -53,10 +56,17 @@ final class TunnelStage: Sendable {
             settings, dialler: PlainDialler(port: listening.localAddress?.port ?? 0), observer: CountingObserver(),
             world: world, eventLoops: group)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await hub.run() }
+            if serves { tasks.addTask { await hub.run() } }
             tasks.addTask { await agent.run() }
             while hub.roster.agents[id]?.links.count != links { try await Task.sleep(for: .milliseconds(5)) }
             try await body(agent)
+            guard serves else {
+                // Begins and is stopped in one breath; the agent is there until the hub is done.
+                let running = Task { await hub.run() }
+                running.cancel()
+                await running.value
+                return tasks.cancelAll()
+            }
             tasks.cancelAll()
         }
         try await listening.close()
@@ -89,6 +99,8 @@ final class CountingObserver: TunnelObserver {
         var received = 0
         var ends: [String: Int] = [:]
         var blocked = 0
+        var rated = 0
+        var notAccepted = 0
     }
     let counts = Mutex(Counts())
     var now: Counts { counts.withLock { $0 } }
@@ -97,7 +109,7 @@ final class CountingObserver: TunnelObserver {
     func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool) {}
     func agentRefused(_ code: String) {}
     func decided(_ decision: OpenDecision, connector: String, after: Duration) {}
-    func failedToAccept(_ connector: String) {}
+    func failedToAccept(_ connector: String) { counts.withLock { $0.notAccepted += 1 } }
     func connection(_ connector: String, _ result: ConnectionResult) {
         counts.withLock { $0.connections[result.rawValue, default: 0] += 1 }
     }
@@ -115,7 +127,11 @@ final class CountingObserver: TunnelObserver {
         }
         func drained(_ bytes: Int, _ began: StreamWrite) {}
         func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool) {
-            if waits, cause == .credit { observer.counts.withLock { $0.blocked += 1 } }
+            guard waits else { return }
+            observer.counts.withLock { counts in
+                if cause == .credit { counts.blocked += 1 }
+                if cause == .rate { counts.rated += 1 }
+            }
         }
         func finishSent() {}
         func finishReceived() {}

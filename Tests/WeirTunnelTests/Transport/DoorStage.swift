@@ -25,7 +25,8 @@ final class DoorStage: Sendable {
     /// - Parameter keys: a JWKS file, for bearer tokens.
     init(
         listeners: [String], plain: Bool = false, keys: String? = nil,
-        change: (inout HubTrust.Settings) -> Void = { _ in }
+        change: (inout HubTrust.Settings) -> Void = { _ in },
+        door changeDoor: (inout HubDoor.Settings) -> Void = { _ in }
     ) async throws {
         directory = FileManager.default.temporaryDirectory.appending(path: "weir-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -51,6 +52,7 @@ final class DoorStage: Sendable {
         doorSettings.port = 0
         doorSettings.isPlain = plain
         doorSettings.handshakeMost = .seconds(5)
+        changeDoor(&doorSettings)
         door = HubDoor(doorSettings, hub: hub, eventLoops: group, world: world)
     }
 
@@ -70,14 +72,15 @@ final class DoorStage: Sendable {
 
     func agent(
         _ id: String, targets: [String: Int], token: String? = nil, scheme: String = "wss", path: String = "/tunnel",
-        keeps: Bool = true, proxy: ProxyChoice? = nil, bearerFile: String? = nil, onlyWebSocket: Bool = false
+        keeps: Bool = true, proxy: ProxyChoice? = nil, bearerFile: String? = nil, onlyWebSocket: Bool = false,
+        host: String = "localhost"
     ) async throws -> Agent {
         var trustSettings = AgentTrust.Settings(agent: id)
         trustSettings.path = keeps ? "\(directory)/\(id)/identity.json" : nil
         trustSettings.token = token.flatMap { EnrolmentToken($0) }
         trustSettings.bearerFile = bearerFile
         let trust = try await AgentTrust.open(trustSettings, world: world)
-        let address = try #require(HubAddress("\(scheme)://localhost:\(door.port ?? 0)\(path)"))
+        let address = try #require(HubAddress("\(scheme)://\(host):\(door.port ?? 0)\(path)"))
         var dial = HubDialler.Settings(address: address)
         dial.proxy = proxy
         dial.onlyWebSocket = onlyWebSocket
