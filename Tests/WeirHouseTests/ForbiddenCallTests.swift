@@ -144,11 +144,13 @@ struct ForbiddenCallTests {
     func verificationStaysOn() {
         let forbidden =
             /certificateVerification\s*[=:]\s*\.none|insecure_skip_verify|skip_verify|tls_verify|allow_insecure/
-        let servers = "Sources/WeirSources/"  // a listener has no name to compare a client's certificate with
+        // A listener has no name to compare a client's certificate with; a hub's address behind a proxy is compared by
+        // `AddressVerifying`, because TLS would compare the proxy's.
+        let others = ["Sources/WeirSources/", "Sources/WeirTunnel/Enrolment/AgentTrust.swift"]
         for path in Tree.sources {
             for (number, line) in Tree.lines(path).enumerated() {
                 #expect(line.firstMatch(of: forbidden) == nil, "\(path):\(number + 1): \(line)")
-                if !path.hasPrefix(servers) {
+                if !others.contains(where: path.hasPrefix) {
                     #expect(!line.contains(".noHostnameVerification"), "\(path):\(number + 1): \(line)")
                 }
             }

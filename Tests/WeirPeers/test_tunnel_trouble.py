@@ -374,3 +374,24 @@ def test_through_a_proxy_that_wants_credentials(run_hub, run_agent, target, stop
     else:
         direct = run_agent(hub, {"echo": 9}, *options, name="site-02", env={**env, "NO_PROXY": "127.0.0.0/8"})
         assert direct.process.is_alive and len(proxy.opened) == 2       # to enrol, and to serve
+
+
+# MARK: Bandwidth
+
+def test_a_bandwidth_limit_is_a_gate_that_says_so(run_hub, run_agent, target):
+    """Senders wait their turn and nothing is lost; `weir why` says that the limit holds back, and since when, while it does."""
+    hub = run_hub({"echo": {"bandwidth": "400KB/s"}, "free": {}})
+    port = target(echoes=True).port
+    run_agent(hub, {"echo": port, "free": port})
+    why = lambda name="echo": hub.command("why", f"tunnel/{name}").stdout
+    assert "bandwidth limit" not in why()
+    sent = os.urandom(500_000)
+    with hub.connect() as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        until("it says so", lambda: "Its bandwidth limit of 400KB/s holds back." in why())
+        assert "since" in why() and "bandwidth" not in why("free")
+        assert exchange(hub.ports["free"]) == b"hello", "others do not wait"
+        assert read_to_end(client) == (sent, "eof")
+    until("it no longer holds", lambda: "bandwidth limit" not in why())
+    assert hub.metric("weir_tunnel_blocked_seconds_total", connector="echo", cause="rate") > 0

@@ -53,6 +53,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var isHeldByRate = false
     /// From the stream, without leave to be written. Not taken, so it counts against the window.
     private var held = Deque<ByteBuffer>()
+    private var heldBytes = 0
     private var deadline: Scheduled<Void>?
 
     /// What is left to say of a stream when it is over.
@@ -216,7 +217,6 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         guard !isOver else { return link.taken(bytes.readableBytes, of: stream) }
         guard Int64(bytes.readableBytes) <= bytesLeft else { return end(.byteLimit) }
         bytesReceived += Int64(bytes.readableBytes)
-        meter.received(bytes.readableBytes)
         guard let context else { return early.append(bytes) }
         pass(bytes, context)
     }
@@ -226,6 +226,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private func pass(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         guard receiving != nil else { return gather(bytes, context) }
         held.append(bytes)
+        heldBytes += bytes.readableBytes
         release(context)
     }
 
@@ -240,6 +241,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
             }
             if amount > 0, let part = bytes.readSlice(length: amount) {
                 receiving.used(amount)
+                heldBytes -= amount
                 gather(part, context)
             }
             if bytes.readableBytes > 0 { held.prepend(bytes) }
@@ -248,7 +250,11 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         meter.waits(.toClient, .rate, !held.isEmpty)
     }
 
+    // What a limit holds is not the receiver's queue: it is as good as not come.
+    private func tellRoom() { meter.room(link.room(of: stream) + heldBytes) }
+
     private func gather(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        meter.received(bytes.readableBytes)
         if let before = last { context.write(wrapOutboundOut(before), promise: nil) }
         last = bytes
         gathered += bytes.readableBytes
@@ -260,7 +266,7 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         last = nil
         gathered = 0
         unwritten += amount
-        meter.room(link.room(of: stream))
+        tellRoom()
         let written = context.eventLoop.makePromise(of: Void.self)
         let began = meter.writes(amount)
         written.futureResult.assumeIsolated().whenComplete { result in self.wrote(amount, began, result) }
@@ -278,15 +284,16 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
             isReceiverSlow = false
             meter.waits(.toClient, .receiver, false)
         }
-        link.taken(amount, of: stream)
         switch result {
         case .success:
             meter.drained(amount, began)
-            meter.room(link.room(of: stream))
+            link.taken(amount, of: stream)
+            tellRoom()
             finishIfWritten()
         case .failure:
             // The channel is closing, and not because all was said: its end resets the stream.
             hasFailed = true
+            link.taken(amount, of: stream)
         }
     }
 

@@ -1,9 +1,9 @@
-internal import NIOCore
+internal import WeirWorld
 
 /// Since when a write is on its way.
 package struct StreamWrite: Sendable {
-    var received: NIODeadline
-    var written: NIODeadline
+    var received: Moment
+    var written: Moment
 }
 
 /// What a stream's end tells about itself. Called on the event loop; must be quick.

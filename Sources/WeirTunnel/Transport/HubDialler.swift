@@ -34,7 +34,9 @@ package struct HubDialler: LinkDialler {
         let end = settings.proxy.flatMap {
             $0.isUsed(for: settings.address.host, port: settings.address.port) ? $0 : nil
         }
-        let tls = settings.address.usesTLS ? try await context(isProxied: end != nil) : nil
+        // TLS compares an address with the channel's own peer, which is the proxy: then we compare.
+        let unseen = end == nil ? nil : AddressBits(settings.address.host)
+        let tls = settings.address.usesTLS ? try await context(comparesPeer: unseen == nil) : nil
         let started = loop.makePromise(of: Void.self)
         let limit = loop.scheduleTask(in: .nanoseconds(settings.timeout.nanoseconds)) {
             started.fail(TunnelFailure("timeout", "The tunnel did not stand after \(settings.timeout)."))
@@ -47,7 +49,7 @@ package struct HubDialler: LinkDialler {
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try prepare(channel, through: end, tls, bearer, ready, started)
+                        try prepare(channel, through: end, tls, verifying: unseen, bearer, ready, started)
                     }
                 }
                 .connect(host: end?.host ?? settings.address.host, port: end?.port ?? settings.address.port).get()
@@ -67,7 +69,8 @@ package struct HubDialler: LinkDialler {
     }
 
     private func prepare(
-        _ channel: any Channel, through proxy: ProxyChoice?, _ tls: NIOSSLContext?, _ bearer: String?,
+        _ channel: any Channel, through proxy: ProxyChoice?, _ tls: NIOSSLContext?,
+        verifying unseen: AddressBits?, _ bearer: String?,
         _ ready: @escaping @Sendable (any Channel) throws -> Void, _ started: EventLoopPromise<Void>
     ) throws {
         let pipeline = channel.pipeline.syncOperations
@@ -79,10 +82,9 @@ package struct HubDialler: LinkDialler {
         }
         if let tls {
             // An address has no name to ask for; its certificate is verified against the address.
-            let bits = AddressBits(settings.address.host)
-            let name = bits == nil ? settings.address.host : nil
+            let name = AddressBits(settings.address.host) == nil ? settings.address.host : nil
             try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
-            if let bits, proxy != nil { try pipeline.addHandler(AddressVerifying(bits)) }
+            if let unseen { try pipeline.addHandler(AddressVerifying(unseen)) }
         }
         try pipeline.addHandler(
             LinkStarting(settings.address, bearer: bearer, ready: ready) { result in
@@ -94,7 +96,7 @@ package struct HubDialler: LinkDialler {
     }
 
     // Reads files: away from the event loops.
-    private func context(isProxied: Bool) async throws(TunnelFailure) -> NIOSSLContext {
+    private func context(comparesPeer: Bool) async throws(TunnelFailure) -> NIOSSLContext {
         let protocols: [String] =
             switch settings.address.scheme {
             case .tls: [TunnelProtocol.direct]
@@ -103,8 +105,6 @@ package struct HubDialler: LinkDialler {
             }
         let lane = world.blocking.lane("tunnel-tls")
         defer { lane.close() }
-        // Then `AddressVerifying` compares.
-        let comparesPeer = !isProxied || AddressBits(settings.address.host) == nil
         do {
             return try await lane.run { [trust, protocols] in
                 try trust.context(protocols, comparesPeer: comparesPeer)
