@@ -252,14 +252,22 @@ def test_rules_that_are_built_in(run_hub, run_agent, target):
     assert any(record["result"] == "denied" and "machine-two" in json.dumps(record) for record in hub.audit()), hub.audit()
 
 
-# Of the scenario by which AuthZEN's decision points are certified: who may do what with which record.
+# The fixture of the scenario by which AuthZEN's decision points are certified: who may do what with which record.
 SCENARIO = [
-    {"name": "admins", "when": 'subject.id == "alice"', "decision": "allow"},
-    {"name": "readers", "when": 'action.name == "can_read"', "decision": "allow"}]
+    {"name": "admins", "when": 'action.name == "write" && has(subject.properties.role) && subject.properties.role == "admin"'},
+    {"name": "archived", "decision": "deny",
+     "when": 'action.name == "write" && has(resource.properties.status) && resource.properties.status == "archived"'},
+    {"name": "readers", "when": 'action.name == "read" && subject.id in ["alice", "bob"]'},
+    {"name": "alice-writes", "when": 'action.name == "write" && subject.id == "alice"'},
+    {"name": "soft", "when": 'action.name == "delete" && subject.id == "alice" && action.properties.soft == true'}]
+ADMIN, ARCHIVED = {"role": "admin"}, {"status": "archived"}
 
 
-def evaluation(subject, action, resource="record-1", **more):
-    return {"subject": {"type": "user", "id": subject}, "action": {"name": action}, "resource": {"type": "record", "id": resource}, **more}
+def evaluation(subject, action, resource="record-1", role=None, soft=None, status=None, **more):
+    def entity(**fields):
+        return {name: value for name, value in fields.items() if value is not None}
+    return {"subject": entity(type="user", id=subject, properties=role), "resource": entity(type="record", id=resource, properties=status),
+            "action": entity(name=action, properties=None if soft is None else {"soft": soft}), **more}
 
 
 def test_the_decision_point_answers_others(run_hub):
@@ -272,15 +280,22 @@ def test_the_decision_point_answers_others(run_hub):
         assert answer[0] == status, answer
         return json.loads(answer[1])
     single, batch = "/access/v1/evaluation", "/access/v1/evaluations"
-    for subject, action, decision in (("alice", "can_write", True), ("bob", "can_read", True), ("bob", "can_write", False)):
-        assert ask(single, evaluation(subject, action))["decision"] is decision
-    assert ask(single, evaluation("bob", "can_read", context={"schema": "1.0"}, unknown=[1]))["decision"] is True
-    for bad in (b"", b"{", b"[]", {}, {"subject": {"type": "user"}}, evaluation(7, "can_read"), {**evaluation("a", "b"), "action": "b"}):
-        assert isinstance(ask(single, bad, 400), str)
-    ask(single, evaluation("bob", "can_read"), 400, **{"Content-Type": "text/plain"})
+    for question, decision in (
+            (evaluation("alice", "read"), True), (evaluation("alice", "write"), True), (evaluation("bob", "read"), True),
+            (evaluation("bob", "write"), False), (evaluation("alice", "write", "record-2", status=ARCHIVED), False),
+            (evaluation("bob", "write", "record-2", role=ADMIN, status=ARCHIVED), True), (evaluation("alice", "delete", soft=True), True),
+            (evaluation("alice", "delete", soft=False), False), (evaluation("alice", "read", context={"ip": "192.168.1.1"}), True),
+            (evaluation("alice", "read", foo="bar", futureField={"nested": True}), True)):
+        assert ask(single, question)["decision"] is decision, question
+    whole = evaluation("bob", "read")
+    bad = [b"", b"{", b"[]", {}, evaluation(7, "read"), {**whole, "action": {"name": 123}}]
+    bad += [{key: value for key, value in whole.items() if key != missing} for missing in whole] + [{**whole, name: "text"} for name in whole]
+    bad += [{**whole, "subject": {"type": "user"}}, {**whole, "resource": {"id": "record-1"}}, {**whole, "action": {}}]
+    for question in bad:
+        assert isinstance(ask(single, question, 400), str), question
+    ask(single, whole, 400, **{"Content-Type": "text/plain"})
 
-    whole = evaluation("bob", "can_read")
-    parts = {**whole, "evaluations": [{}, {"action": {"name": "can_write"}}, {"subject": {"type": "user", "id": "alice"}, "action": {"name": "can_write"}}]}
+    parts = {**whole, "evaluations": [{}, {"action": {"name": "write"}}, {"subject": {"type": "user", "id": "alice"}, "action": {"name": "write"}}]}
     decisions = lambda answer: [one["decision"] for one in answer["evaluations"]]  # noqa: E731
     assert decisions(ask(batch, parts)) == [True, False, True]
     assert decisions(ask(batch, {**parts, "options": {"evaluations_semantic": "deny_on_first_deny"}})) == [True, False]

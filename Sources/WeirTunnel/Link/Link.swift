@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import NIOCore
+internal import NIOSSL
 internal import WeirWires
 internal import WeirWorld
 
@@ -216,7 +217,11 @@ final class Link: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { close(.failed("\(error)")) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // TLS was not closed: the other process has ended without a word. Streams are reset as lost either way.
+        let isCut = error as? NIOSSLError == .uncleanShutdown
+        close(isCut ? .closed : .failed("\(error)"))
+    }
 
     private func read() {
         guard !isReadPending, let context, session.hasRoom, end == nil else { return }
@@ -378,7 +383,7 @@ final class Link: ChannelInboundHandler {
 }
 
 /// Why a link ended.
-package enum LinkEnd: Error, Sendable, Hashable {
+package enum LinkEnd: Error, Sendable, Hashable, CustomStringConvertible {
     /// The other side closed it.
     case closed
     /// All streams had ended after a drain.
@@ -403,6 +408,15 @@ package enum LinkEnd: Error, Sendable, Hashable {
         case .failed: "failed"
         case .replaced: "replaced"
         case .ordered: "ordered"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .closed: "the other side closed it"
+        case .drained: "drained"
+        case .silent: "the other side did not answer a ping"
+        case .mistake(let text), .failed(let text), .ordered(let text): text
         }
     }
 }
