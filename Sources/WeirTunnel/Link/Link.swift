@@ -415,6 +415,7 @@ package enum LinkEnd: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .closed: "the other side closed it"
         case .drained: "drained"
+        case .replaced: "the same agent has come back as another process"
         case .silent: "the other side did not answer a ping"
         case .mistake(let text), .failed(let text), .ordered(let text): text
         }
