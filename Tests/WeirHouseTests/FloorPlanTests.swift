@@ -35,8 +35,8 @@ enum FloorPlan {
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel",
         ],
         "WeirConsole": [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirTunnel",
-            "WeirNode",
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
+            "WeirTunnel", "WeirNode",
         ],
         "WeirDemo": ["WeirWorld", "WeirGates", "WeirNode"],
         // roof

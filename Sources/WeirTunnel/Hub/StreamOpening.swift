@@ -33,9 +33,9 @@ struct StreamOpening: Sendable {
 
     private func begin(_ handle: LinkHandle, _ done: CheckedContinuation<Outcome, Never>) {
         let link = handle.bound.value
+        let hasLeft = { AcceptedClient.hasLeft(descriptor) }
         _ = OpeningEnd(
-            request, on: link, timeout: .nanoseconds(hub.settings.connectTimeout.nanoseconds),
-            mayGiveUp: { AcceptedClient.hasLeft(descriptor) }
+            request, on: link, timeout: .nanoseconds(hub.settings.connectTimeout.nanoseconds), mayGiveUp: hasLeft
         ) { result in
             switch result {
             case .failure(let failure): done.resume(returning: .refused(failure.reason))

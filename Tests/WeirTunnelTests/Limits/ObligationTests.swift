@@ -50,7 +50,8 @@ struct ObligationTests {
         "bytes: what is allowed passes, the byte after it resets the connection",
         arguments: [(1_000, true), (999, false)])
     func bytes(most: Int64, passes: Bool) async throws {
-        try await run({ $0.bytesMost = most }, answer: 400, sends: 600) { stage, heard, end in
+        let change: @Sendable (inout OpenDecision) -> Void = { $0.bytesMost = most }
+        try await run(change, answer: 400, sends: 600) { stage, heard, end in
             #expect((heard == 400 && end == 0) == passes)
             #expect(stage.observer.now.ends["byte_limit"] == (passes ? nil : 1))
         }
@@ -58,14 +59,16 @@ struct ObligationTests {
 
     @Test("duration: then it is reset")
     func duration() async throws {
-        try await run({ $0.durationMost = .milliseconds(50) }, sends: 1, finishes: false) { stage, _, end in
+        let change: @Sendable (inout OpenDecision) -> Void = { $0.durationMost = .milliseconds(50) }
+        try await run(change, sends: 1, finishes: false) { stage, _, end in
             #expect(end == ECONNRESET && stage.observer.now.ends["duration_limit"] == 1)
         }
     }
 
     @Test("rate: all comes, in both directions, and waits for its turn")
     func rate() async throws {
-        try await run({ $0.rate = 2_000_000 }, answer: 300_000, sends: 300_000) { stage, heard, end in
+        let change: @Sendable (inout OpenDecision) -> Void = { $0.rate = 2_000_000 }
+        try await run(change, answer: 300_000, sends: 300_000) { stage, heard, end in
             #expect(heard == 300_000 && end == 0)
             #expect(stage.observer.now.rated > 0)
         }
@@ -73,7 +76,8 @@ struct ObligationTests {
 
     @Test("a connector's bandwidth is a gate that says since when it holds back")
     func gate() async throws {
-        try await run({ _ in }, answer: 300_000, sends: 300_000, bandwidth: 2_000_000) { stage, heard, end in
+        let change: @Sendable (inout OpenDecision) -> Void = { _ in }
+        try await run(change, answer: 300_000, sends: 300_000, bandwidth: 2_000_000) { stage, heard, end in
             #expect(heard == 300_000 && end == 0)
             let gate = try #require(stage.hub.gates["echo"])
             // It has held a moment ago; a second of rest would end that on a quiet machine only.

@@ -128,9 +128,8 @@ final class TunnelWorld {
         handle.load.more()
         let link = handle.bound.value
         let request = OpenRequest(connector: "c", decision: "\(id)")
-        _ = OpeningEnd(
-            request, on: link, timeout: .seconds(5), mayGiveUp: { connection.client.isClosed }
-        ) { [self] result in
+        let hasLeft = { connection.client.isClosed }
+        _ = OpeningEnd(request, on: link, timeout: .seconds(5), mayGiveUp: hasLeft) { [self] result in
             guard case .success(let stream?) = result else {
                 handle.load.less()
                 connection.isRefused = true

@@ -79,11 +79,12 @@ struct DoorAbuseTests {
 
     @Test("who is slow at the door has his time and no more: in TLS, and letter by letter in the upgrade")
     func slow() async throws {
-        try await withDoor({ $0.handshakeMost = .seconds(1) }) { stage, port in
+        let hurry = { @Sendable (settings: inout HubDoor.Settings) in settings.handshakeMost = .seconds(1) }
+        try await withDoor(hurry) { stage, port in
             // A ClientHello that never goes on.
             _ = try await exchange(stage, Int(port), [[0x16, 3, 1, 2, 0, 1]])
         }
-        try await withPlainDoor({ $0.handshakeMost = .seconds(1) }) { stage, port in
+        try await withPlainDoor(hurry) { stage, port in
             let lane = stage.world.blocking.lane("stranger")
             let sent = try await lane.run {
                 let socket = PlainSocket.connect(port)
@@ -104,10 +105,11 @@ struct DoorAbuseTests {
 
     @Test("more than may be on their way are closed at once; places are given back")
     func tooMany() async throws {
-        try await withPlainDoor({ settings in
+        let few = { @Sendable (settings: inout HubDoor.Settings) in
             settings.pendingMost = 2
             settings.handshakeMost = .seconds(60)
-        }) { stage, port in
+        }
+        try await withPlainDoor(few) { stage, port in
             let first = [PlainSocket.connect(port), PlainSocket.connect(port)]
             try await holds("they are on their way") { stage.door.pending == 2 }
             #expect(try await exchange(stage, port, [Array("GET ".utf8)]) == [])
