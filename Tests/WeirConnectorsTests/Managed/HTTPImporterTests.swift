@@ -5,6 +5,7 @@ import WeirCalls
 import WeirConnectors
 import WeirGates
 import WeirSettings
+import WeirTestKit
 import WeirWorld
 
 @Suite("Connectors of type http", .timeLimit(.minutes(5)))
@@ -86,8 +87,10 @@ struct HTTPImporterTests {
             let broken = await stage.failure(of: importer(server.url + "/500?key=hidden"))
             #expect(broken?.reason.sentence == "\(server.url)/500 answered 500: broken thing.")
         }
-        let gone = await stage.failure(of: importer(server.url))
+        let nobody = try RefusingPort()
+        let gone = await stage.failure(of: importer("http://127.0.0.1:\(nobody.port)"))
         #expect(gone?.reason.code == "connect_refused")
+        withExtendedLifetime(nobody) {}
         #expect(stage.platform.works.isEmpty)
     }
 
