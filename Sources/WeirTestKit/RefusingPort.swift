@@ -1,7 +1,7 @@
 import Glibc
 
-/// A loopback port where connections are refused, for as long as this lives: its socket is bound and does not listen, so
-/// the kernel gives the port to nobody else. A port that somebody has just closed may be a neighbour's by now.
+/// A loopback port where connections are refused, for as long as this lives: its socket is bound and does not listen,
+/// so the kernel gives the port to nobody else. A port that somebody has just closed may be a neighbour's by now.
 package final class RefusingPort {
     package let port: Int
     private let descriptor: CInt
