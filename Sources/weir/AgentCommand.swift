@@ -12,9 +12,9 @@ struct AgentCommand: AsyncParsableCommand {
             token it enrols once; its certificate renews itself and is kept in `--state`.
 
             EXAMPLES:
-              weir agent --hub wss://hub.example.org/tunnel --token-file token --serve addomain=127.0.0.1:389
-              weir agent --hub tls://hub.example.org:8765 --serve addomain=127.0.0.1:389
-              weir agent --hub wss://hub.example.org/tunnel --env-proxy --serve hr=10.0.0.7:5432
+              weir agent --hub wss://hub/tunnel --token-file token --serve ad=127.0.0.1:389
+              weir agent --hub tls://hub:8765 --serve ad=127.0.0.1:389
+              weir agent --hub wss://hub/tunnel --env-proxy --serve hr=10.0.0.7:5432
             """)
 
     @Option(help: "wss://HOST/tunnel or tls://HOST:8765.") var hub: String

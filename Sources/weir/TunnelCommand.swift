@@ -25,7 +25,7 @@ struct TunnelCommand: AsyncParsableCommand {
 
                 EXAMPLES:
                   weir tunnel token --agent site-01 --connector addomain
-                  weir tunnel token --agent site-01 --connector addomain --connector hr --life 86400
+                  weir tunnel token --agent site-01 --connector ad --connector hr --life 86400
                 """)
 
         @Option(help: "What the agent is called.") var agent: String
