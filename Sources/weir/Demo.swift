@@ -82,9 +82,13 @@ struct Demo: AsyncParsableCommand {
 
                 """)
             try await cancelWhenGracefulShutdown { try await node.world.time.sleep(for: .seconds(4)) }
-            let gates = node.gates.readings.sorted { $0.state.severity > $1.state.severity }
-            Terminal.out.table(
-                Listing.gates(gates.map { GateView($0, at: node.world.time.wall) }, hasSigns: Terminal.out.hasSigns))
+            // From the API, as `weir get gates` does: only it knows what passes in a second.
+            var options = NodeOptions()
+            options.address = listen
+            try? await options.withClient { client in
+                let gates = try await client.get([GateView].self, Kind.gates.path)
+                Terminal.out.table(Listing.gates(gates, hasSigns: Terminal.out.hasSigns))
+            }
             Terminal.out.write(
                 """
 

@@ -4,18 +4,10 @@ import WeirWorld
 
 /// What the pages say of a connector: page and live updates are made from the same values.
 struct ConnectorFace: Sendable {
-    struct Cell: Sendable {
-        var key: String
-        var label: String
-        var text: String
-        /// Class: `plain` or `full`.
-        var tone = "plain"
-    }
-
     let id: String
     let state: StateFace
     let trouble: String
-    let cells: [Cell]
+    let cells: [FaceCell]
 
     init(_ status: ConnectorStatus, at now: WallTime) {
         id = status.id
@@ -25,15 +17,15 @@ struct ConnectorFace: Sendable {
         self.state = state
         trouble = status.troubles.first?.sentence ?? ""
         cells = [
-            Cell(key: "clast", label: "Last run", text: ConnectorText.lastRun(status)),
-            Cell(key: "cnext", label: "Next run", text: ConnectorText.nextRun(status)),
-            Cell(
+            FaceCell(key: "clast", label: "Last run", text: ConnectorText.lastRun(status)),
+            FaceCell(key: "cnext", label: "Next run", text: ConnectorText.nextRun(status)),
+            FaceCell(
                 key: "ccapacity", label: "Server capacity", text: ConnectorText.capacity(status),
                 tone: status.isFull ? "full" : "plain"),
-            Cell(
+            FaceCell(
                 key: "cbuffering", label: "Buffering", text: ConnectorText.buffering(status),
                 tone: status.isBuffering ? "full" : "plain"),
-            Cell(key: "cping", label: "Heartbeat", text: ConnectorText.heartbeat(status, at: now)),
+            FaceCell(key: "cping", label: "Heartbeat", text: ConnectorText.heartbeat(status, at: now)),
         ]
     }
 

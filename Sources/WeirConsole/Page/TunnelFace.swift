@@ -2,20 +2,12 @@ import WeirGates
 
 /// What the page says of tunnels and agents: page and live updates are made from the same values.
 struct TunnelFace: Sendable {
-    struct Cell: Sendable {
-        var key: String
-        var label: String
-        var text: String
-        /// Class: `plain` or `full`.
-        var tone = "plain"
-    }
-
     let id: String
     let state: StateFace
     let trouble: String
-    let cells: [Cell]
+    let cells: [FaceCell]
     /// Of the second table: latency, ends, decisions.
-    var more: [Cell] = []
+    var more: [FaceCell] = []
 
     init(_ view: TunnelView) {
         id = view.connector
@@ -25,25 +17,25 @@ struct TunnelFace: Sendable {
         trouble = view.troubles.first?.sentence ?? ""
         let isFilling = view.queueLimitBytes > 0 && view.queueBytes * 4 > view.queueLimitBytes * 3
         cells = [
-            Cell(key: "tlisten", label: "Listens", text: view.listeners.joined(separator: ", ")),
-            Cell(
+            FaceCell(key: "tlisten", label: "Listens", text: view.listeners.joined(separator: ", ")),
+            FaceCell(
                 key: "tagents", label: "Agents",
                 text: view.agents.isEmpty ? "none" : view.agents.joined(separator: ", ")),
-            Cell(key: "topen", label: "Open", text: "\(view.connections)"),
-            Cell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
-            Cell(
+            FaceCell(key: "topen", label: "Open", text: "\(view.connections)"),
+            FaceCell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
+            FaceCell(
                 key: "tqueue", label: "Fullest queue", text: TunnelText.queue(view),
                 tone: isFilling ? "full" : "plain"),
-            Cell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
+            FaceCell(key: "trefused", label: "Refused", text: TunnelText.refused(view)),
         ]
         more = [
-            Cell(key: "twrite", label: "Write p50 / p95", text: TunnelText.quantiles(view.write)),
-            Cell(key: "tdrain", label: "Drain p50 / p95", text: TunnelText.quantiles(view.drain)),
-            Cell(key: "tdial", label: "Dial p50 / p95", text: TunnelText.quantiles(view.dial)),
-            Cell(
+            FaceCell(key: "twrite", label: "Write p50 / p95", text: TunnelText.quantiles(view.write)),
+            FaceCell(key: "tdrain", label: "Drain p50 / p95", text: TunnelText.quantiles(view.drain)),
+            FaceCell(key: "tdial", label: "Dial p50 / p95", text: TunnelText.quantiles(view.dial)),
+            FaceCell(
                 key: "tends", label: "FIN / RST",
                 text: "\(view.finSent + view.finReceived) / \(view.rstSent + view.rstReceived)"),
-            Cell(key: "tdecide", label: "Decisions", text: TunnelText.decisions(view)),
+            FaceCell(key: "tdecide", label: "Decisions", text: TunnelText.decisions(view)),
         ]
     }
 
@@ -54,15 +46,15 @@ struct TunnelFace: Sendable {
         self.state = state
         trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link ended: \($0.reason)." } ?? ""
         cells = [
-            Cell(key: "aversion", label: "Version", text: view.version ?? ""),
-            Cell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
-            Cell(
+            FaceCell(key: "aversion", label: "Version", text: view.version ?? ""),
+            FaceCell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
+            FaceCell(
                 key: "asince", label: view.connected ? "Connected since" : "Away since",
                 text: TunnelText.at(view.connected ? view.connectedSince : view.awaySince)),
-            Cell(key: "acert", label: "Certificate ends", text: TunnelText.at(view.certificateExpiry)),
-            Cell(key: "astreams", label: "Links / streams", text: "\(view.links) / \(view.streams)"),
-            Cell(key: "artt", label: "Round trip", text: view.connected ? TunnelText.roundTrip(view) : ""),
-            Cell(key: "aback", label: "Came back", text: "\(view.reconnects)"),
+            FaceCell(key: "acert", label: "Certificate ends", text: TunnelText.at(view.certificateExpiry)),
+            FaceCell(key: "astreams", label: "Links / streams", text: "\(view.links) / \(view.streams)"),
+            FaceCell(key: "artt", label: "Round trip", text: view.connected ? TunnelText.roundTrip(view) : ""),
+            FaceCell(key: "aback", label: "Came back", text: "\(view.reconnects)"),
         ]
     }
 

@@ -150,7 +150,7 @@ struct TunnelsPage: Sendable {
         }
     }
 
-    @MarkupBuilder private static func row(_ cells: [TunnelFace.Cell], of id: String) -> Markup {
+    @MarkupBuilder private static func row(_ cells: [FaceCell], of id: String) -> Markup {
         for cell in cells {
             tag("td", ["role": "cell", "data-label": cell.label]) {
                 tag("span", ["class": cell.tone, "id": "\(cell.key):\(id)"]) { cell.text }
