@@ -95,48 +95,71 @@ let package = Package(
         room("WeirCalls", ["WeirGates", "WeirSettings", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient]),
 
         // Second floor: the way.
-        room("WeirDelivery", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", .nioCore, .collections,
-            .logging,
-        ]),
+        room(
+            "WeirDelivery",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", .nioCore,
+                .collections,
+                .logging,
+            ]),
 
         // Third floor: the rooms of the product; none imports another.
-        room("WeirSources", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery", "CWeirSystem",
-            .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioExtras, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
-            .logging, .collections,
-        ]),
-        room("WeirDestinations", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirCalls",
-            "WeirDelivery", "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging,
-            .collections,
-        ]),
+        room(
+            "WeirSources",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirWires", "WeirDelivery", "CWeirSystem",
+                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioExtras, .hummingbird, .hummingbirdCore,
+                .hummingbirdTLS,
+                .logging, .collections,
+            ]),
+        room(
+            "WeirDestinations",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirWires", "WeirCalls",
+                "WeirDelivery", "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .httpClient, .logging,
+                .collections,
+            ]),
 
-        room("WeirConnectors", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
-            "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
-        ]),
+        room(
+            "WeirConnectors",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+                "WeirCalls",
+                "CWeirSystem", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .logging, .collections,
+            ]),
 
-        room("WeirTunnel", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "CWeirSystem", .nioCore,
-            .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioWebSocket, .httpClient, .x509, .asn1, .crypto, .jwt, .logging, .collections,
-        ]),
+        room(
+            "WeirTunnel",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
+                "CWeirSystem",
+                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .nioTLS, .nioWebSocket, .httpClient, .x509, .asn1, .crypto,
+                .jwt, .logging, .collections,
+            ]),
 
         // Fourth floor: putting it together.
-        room("WeirNode", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
-            "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", .nioCore, .nioPosix,
-            .lifecycle, .signals,
-            .httpClient, .yams, .logging,
-        ]),
-        room("WeirConsole", [
-            "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery", "WeirTunnel",
-            "WeirNode", .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
-        ]),
-        room("WeirDemo", [
-            "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-        ]),
+        room(
+            "WeirNode",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
+                "WeirCalls",
+                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", .nioCore, .nioPosix,
+                .lifecycle, .signals,
+                .httpClient, .yams, .logging,
+            ]),
+        room(
+            "WeirConsole",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
+                "WeirTunnel",
+                "WeirNode", .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
+            ]),
+        room(
+            "WeirDemo",
+            [
+                "WeirWorld", "WeirGates", "WeirNode", .hummingbird, .lifecycle, .logging, .nioCore, .nioPosix,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
 
         // Roof: the command line, one file a subcommand, no logic.
         .executableTarget(
@@ -149,22 +172,27 @@ let package = Package(
             swiftSettings: strict),
 
         // Garden: what a third party writes connectors with, and one that was written with it.
-        room("WeirConnectorKit", [
-            "WeirWorld", "WeirGates", "WeirWires", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .signals,
-            .yams, .collections,
-        ]),
+        room(
+            "WeirConnectorKit",
+            [
+                "WeirWorld", "WeirGates", "WeirWires", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .signals,
+                .yams, .collections,
+            ]),
         .executableTarget(
             name: "kev-connector", dependencies: ["WeirConnectorKit"], path: "examples/kev-connector",
             exclude: ["config.yml"], swiftSettings: strict),
 
         // Garden: what tests stand on.
-        room("WeirTestKit", [
-            "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
-        ]),
+        room(
+            "WeirTestKit",
+            [
+                "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
+            ]),
 
         // Beside the house: what `make bench` measures the scheduler with.
         .executableTarget(
-            name: "schedule-bench", dependencies: ["WeirConnectors", "WeirGates", "WeirTestKit", "WeirWorld", .logging],
+            name: "schedule-bench",
+            dependencies: ["WeirConnectors", "WeirGates", "WeirTestKit", "WeirWorld", .logging],
             path: "Benchmarks/Schedule", swiftSettings: strict),
 
         tests("WeirWorldTests", ["WeirWorld", "WeirTestKit"]),
@@ -172,48 +200,72 @@ let package = Package(
         tests("WeirSettingsTests", ["WeirSettings", "WeirGates"]),
         tests("WeirFlowTests", ["WeirFlow", "WeirGates", "WeirWorld", "WeirTestKit", .nioCore]),
         tests("WeirExpressionsTests", ["WeirExpressions", "WeirWorld"]),
-        tests("WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
+        tests(
+            "WeirStoreTests", ["WeirStore", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .nioCore, .logging]),
         tests("WeirWiresTests", ["WeirWires", "WeirWorld", .nioCore]),
-        tests("WeirTunnelTests", [
-            "WeirTunnel", "WeirWires", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWorld",
-            "WeirTestKit", "CWeirSystem",
-            .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .nioHTTP1, .httpClient, .x509, .asn1, .crypto, .jwt, .logging,
-        ]),
-        tests("WeirDeliveryTests", [
-            "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
-            "WeirTestKit", .nioCore, .logging,
-        ]),
-        tests("WeirSourcesTests", [
-            "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld", "WeirTestKit",
-            .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
-        ]),
-        tests("WeirDestinationsTests", [
-            "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirCalls",
-            "WeirWorld", "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL,
-            .httpClient, .logging,
-        ]),
-        tests("WeirConnectorsTests", [
-            "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirCalls", "WeirWorld",
-            "WeirTestKit",
-            .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .httpClient, .logging,
-        ]),
-        tests("WeirConnectorKitTests", [
-            "WeirConnectorKit", "WeirGates", "WeirWires", "WeirWorld", "WeirTestKit", .nioCore,
-        ]),
-        tests("WeirNodeTests", [
-            "WeirConnectors", "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
-            "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirExpressions", "WeirFlow",
-            "WeirTestKit",
-        ]),
-        tests("WeirConsoleTests", [
-            "WeirConsole", "WeirNode", "WeirTunnel", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery", "WeirTestKit",
-            .hummingbird, .nioCore, .nioEmbedded, .nioHTTP1,
-            .product(name: "HummingbirdTesting", package: "hummingbird"),
-        ]),
-        tests("WeirSimulation", [
-            "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore",
-            "WeirWorld", "WeirTestKit", .nioCore, .logging,
-        ]),
+        tests(
+            "WeirTunnelTests",
+            [
+                "WeirTunnel", "WeirWires", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWorld",
+                "WeirTestKit", "CWeirSystem",
+                .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .nioHTTP1, .httpClient, .x509, .asn1, .crypto, .jwt,
+                .logging,
+            ]),
+        tests(
+            "WeirDeliveryTests",
+            [
+                "WeirDelivery", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWorld", "WeirExpressions",
+                "WeirTestKit", .nioCore, .logging,
+            ]),
+        tests(
+            "WeirSourcesTests",
+            [
+                "WeirSources", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirWorld",
+                "WeirTestKit",
+                .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .httpClient, .logging,
+            ]),
+        tests(
+            "WeirDestinationsTests",
+            [
+                "WeirDestinations", "WeirFlow", "WeirGates", "WeirSettings", "WeirDelivery", "WeirWires", "WeirCalls",
+                "WeirWorld", "WeirExpressions", "WeirTestKit", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .nioSSL,
+                .httpClient, .logging,
+            ]),
+        tests(
+            "WeirConnectorsTests",
+            [
+                "WeirConnectors", "WeirFlow", "WeirGates", "WeirSettings", "WeirStore", "WeirWires", "WeirCalls",
+                "WeirWorld",
+                "WeirTestKit",
+                .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .httpClient, .logging,
+            ]),
+        tests(
+            "WeirConnectorKitTests",
+            [
+                "WeirConnectorKit", "WeirGates", "WeirWires", "WeirWorld", "WeirTestKit", .nioCore,
+            ]),
+        tests(
+            "WeirNodeTests",
+            [
+                "WeirConnectors", "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
+                "WeirNode", "WeirSettings", "WeirGates", "WeirWorld", "WeirDelivery", "WeirExpressions", "WeirFlow",
+                "WeirTestKit",
+            ]),
+        tests(
+            "WeirConsoleTests",
+            [
+                "WeirConsole", "WeirNode", "WeirTunnel", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery",
+                "WeirTestKit",
+                .hummingbird, .nioCore, .nioEmbedded, .nioHTTP1,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+        tests(
+            "WeirSimulation",
+            [
+                "WeirConnectors", "WeirDelivery", "WeirExpressions", "WeirFlow", "WeirGates", "WeirSettings",
+                "WeirStore",
+                "WeirWorld", "WeirTestKit", .nioCore, .logging,
+            ]),
         tests("WeirHouseTests", []),
     ],
     cxxLanguageStandard: .cxx17

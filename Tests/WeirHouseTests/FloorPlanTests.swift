@@ -27,7 +27,9 @@ enum FloorPlan {
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
         ],
-        "WeirTunnel": ["WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires"],
+        "WeirTunnel": [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
+        ],
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",

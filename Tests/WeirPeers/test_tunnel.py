@@ -319,7 +319,7 @@ def test_a_decision_point_elsewhere(run_hub, run_agent, target, stopping, on_err
     stopping.append(point)
     hub = run_hub(policy={"url": point.url, "token": "for-the-pdp", "timeout": "1s", "cache_ttl": "0s", "on_error": on_error})
     run_agent(hub, {"echo": target(echoes=True).port})
-    clients = (f"127.0.0.{number}" for number in range(10, 50))    # one each: a no is remembered for a second
+    clients = (f"127.0.0.{number}" for number in range(10, 50))
     count = {"allow": 0, "deny": 0, "error": 0}
 
     def ask(kind, answer, status=200, wait=0):

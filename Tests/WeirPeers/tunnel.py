@@ -291,7 +291,8 @@ class ConnectProxy:
 
 
 class DecisionPoint:
-    """An AuthZEN decision point that answers what it is told: `answer` is bytes or something for JSON, after `wait` seconds."""
+    """An AuthZEN decision point that answers what it is told: `answer` is bytes, something for JSON, or a function that makes one of these
+    from the question; or one that is given the handler as well and writes by itself. After `wait` seconds."""
 
     def __init__(self):
         self.status, self.answer, self.wait, self.questions = 200, {"decision": True}, 0, []
@@ -301,10 +302,15 @@ class DecisionPoint:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                point.questions.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                point.questions.append(question)
                 time.sleep(point.wait)
-                body = point.answer if isinstance(point.answer, bytes) else json.dumps(point.answer).encode()
                 try:
+                    answer = point.answer(question, self) if callable(point.answer) else point.answer
+                    if answer is None:      # it has written by itself, and is done with the connection
+                        self.close_connection = True
+                        return
+                    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                     self.send_response(point.status)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(body)))

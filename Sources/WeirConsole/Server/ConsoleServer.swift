@@ -16,6 +16,8 @@ package struct ConsoleServer: Service {
     private let world: World
     let observatory: Observatory
     private let onReady: @Sendable (String) async -> Void
+    /// `http://127.0.0.1:9471`, as soon as it is bound.
+    private let origin = Origin()
 
     /// Connections at once of pages and programs; each browser keeps up to six, `weir` one. Half of the descriptors
     /// that sources leave free at the most (64 where 1,024 are allowed): the others are for queues and receivers.
@@ -78,7 +80,7 @@ package struct ConsoleServer: Service {
     }
 
     var application: Application<RouterResponder<BasicRequestContext>> {
-        let onReady = onReady
+        let (onReady, origin) = (onReady, origin)
         let host = NetworkAddress.bracketed(address.host)
         var logger = world.log
         // The library logs every start and stop of a server; the node says that once, itself.
@@ -97,7 +99,8 @@ package struct ConsoleServer: Service {
                 availableConnectionsDelegate: places),
             onServerRunning: { channel in
                 places.serves(channel)
-                await onReady("http://\(host):\(channel.localAddress?.port ?? 0)/")
+                origin.set("http://\(host):\(channel.localAddress?.port ?? 0)")
+                await onReady(origin.text + "/")
             },
             logger: logger)
     }
@@ -130,7 +133,16 @@ package struct ConsoleServer: Service {
         let api = APIEndpoints(observatory: observatory, streams: streams)
         for endpoint in HealthEndpoints(node: observatory.node).all + api.all { endpoint.add(to: router) }
         Pages(observatory: observatory, streams: streams, api: api).add(to: router)
-        if let decisions = observatory.node.tunnel?.decisions { DecisionEndpoint(service: decisions).add(to: router) }
+        if let decisions = observatory.node.tunnel?.decisions {
+            DecisionEndpoint(service: decisions, origin: origin).add(to: router)
+        }
         openCTI?.add(to: router)
     }
+}
+
+/// Where a server is reached, known once its port is bound.
+final class Origin: Sendable {
+    private let bound = Mutex("")
+    var text: String { bound.withLock { $0 } }
+    func set(_ text: String) { bound.withLock { $0 = text } }
 }

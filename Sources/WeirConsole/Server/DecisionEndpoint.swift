@@ -8,6 +8,7 @@ struct DecisionEndpoint: Sendable {
     static let bodyMost = 1 << 20
 
     let service: DecisionService
+    let origin: Origin
 
     func add(to router: Router<BasicRequestContext>) {
         router.post(RouterPath(DecisionService.evaluationPath)) { request, _ in
@@ -16,10 +17,9 @@ struct DecisionEndpoint: Sendable {
         router.post(RouterPath(DecisionService.evaluationsPath)) { request, _ in
             try await answer(request) { service.evaluations($0, contentType: $1) }
         }
-        router.get(RouterPath(DecisionService.discoveryPath)) { request, _ in
-            Answer.text(
-                DecisionService.discovery(base: "http://\(request.head.authority ?? "localhost")"),
-                type: "application/json")
+        // Never from the Host header: whoever asks would choose where others take their questions.
+        router.get(RouterPath(DecisionService.discoveryPath)) { _, _ in
+            Answer.text(DecisionService.discovery(base: service.base ?? origin.text), type: "application/json")
         }
     }
 

@@ -93,6 +93,8 @@ enum Runbook {
     static let tunnelSections: [String: String] = [
         "no_agent": "weirtunnelnoagent", "policy_error": "weirtunnelpolicyerrors",
         "dial_failed": "weirtunnellistenererrors", "slow_receiver": "weirtunnelqueuefills",
+        "bandwidth": "weirtunnelbackpressure",
+        "decision_rate": "weirtunnelbackpressure",
         "connection_limit": "weirtunnellistenererrors", "certificate_expires": "weirtunnelcertificateexpires",
         "stalled": "weirtunnelstalled",
     ]

@@ -55,6 +55,16 @@ extension NodeTunnel: TunnelAccess {
                         "Nothing is lost: senders wait their turn. `tunnel.connectors.\(connector).bandwidth` sets it.",
                     since: WallTime(nanoseconds: world.time.wall.nanoseconds - (now - since).nanoseconds)))
         }
+        if let held = hub?.held(connector), let first = held.first {
+            let others = held.count > 1 ? " So do \(held.count - 1) others with limits of their own." : ""
+            troubles.append(
+                TunnelTrouble(
+                    code: "decision_rate",
+                    sentence: "The policy's limit of \(ByteRate(perSecond: ByteCount(first.rate))) for "
+                        + "\(first.client ?? "a client") holds back.\(others)",
+                    advice: "Nothing is lost: its sender waits. `rate_bytes_per_s` in the decision's context sets it.",
+                    since: WallTime(nanoseconds: world.time.wall.nanoseconds - (now - first.since).nanoseconds)))
+        }
         let errors = OpenDecision.Source.allCases.reduce(0) {
             $0 + figures.verdicts[.init(result: .error, source: $1), default: 0]
         }

@@ -38,7 +38,7 @@ package final class NodeTunnel: Sendable {
         world = means.world
         meters = TunnelMeters(connectors: settings.connectors.names, time: means.world.time)
         audit = AuditFile(directory: directory + "/audit", world: means.world)
-        decisions = plan.decisionPoint.map { DecisionService($0) }
+        decisions = plan.decisionPoint.map { DecisionService($0, base: settings.policy?.publicURL) }
     }
 
     var hub: Hub? { opened.withLock { $0?.hub } }
@@ -116,6 +116,7 @@ package final class NodeTunnel: Sendable {
         hub.session.memory = Int(clamping: settings.memory.bytes)
         hub.session.idleTimeout = settings.limits.idleTimeout
         hub.connectionsMost = settings.limits.connectionsMost
+        hub.recheckEvery = settings.policy?.recheckEvery
         for entry in settings.connectors.entries {
             hub.connectorMost[entry.name] = entry.value.connectionsMost
             hub.bandwidth[entry.name] = entry.value.bandwidth?.perSecond.bytes

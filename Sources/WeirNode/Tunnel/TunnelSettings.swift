@@ -205,32 +205,44 @@ package struct TunnelPolicySettings: Settings {
     package var timeout = Duration.milliseconds(500)
     package var cacheFor = Duration.seconds(5)
     package var onError = OnError.deny
+    package var recheckEvery: Duration?
+    package var publicURL: String?
     package var rules: [TunnelRuleSettings] = []
 
     package init() {}
 
     package static let fields: [Field<Self>] = [
         field(
-            "url", \.url,
-            check: { text in
-                guard let text else { return nil }
-                return text.hasPrefix("http://") || text.hasPrefix("https://")
-                    ? nil : "must be an `http://` or `https://` address"
-            }, examples: ["https://pdp.example.org/access/v1/evaluation"],
+            "url", \.url, check: httpAddress, examples: ["https://pdp.example.org/access/v1/evaluation"],
             "An AuthZEN decision point, asked before each connection."),
         field("token", \.token, examples: ["{ file: /run/credentials/weir/pdp }"], "Sent to it as a bearer token."),
         field(
             "timeout", \.timeout, range: .milliseconds(10)...(.seconds(30)), "For one decision; then it is an error."),
         field(
             "cache_ttl", \.cacheFor, range: .zero...(.seconds(3_600)),
-            "How long an allow is good for the same client and connector; a deny for at most a second."),
+            "How long an allow is good for the same client and connector; a deny as long, and at most a second. With 0 "
+                + "each connection asks."),
         field("on_error", \.onError, "What follows when nobody can decide: a timeout, another status, no Boolean."),
         field(
             "rules", \.rules,
             examples: ["[ { name: office, when: 'context.client_ip == \"10.0.0.9\"', decision: allow } ]"],
             "Decides here, without a decision point elsewhere: the first rule whose condition holds; no when none "
                 + "does. Served to others as AuthZEN at `/access/v1/evaluation` of the API's address."),
+        field(
+            "recheck", \.recheckEvery, range: .seconds(1)...(.seconds(86_400)),
+            "How often it is asked again about connections that are open; one that is let in no more is reset. That "
+                + "nobody answers ends no connection. Never unless set."),
+        field(
+            "public_url", \.publicURL, check: httpAddress, examples: ["https://pdp.example.org"],
+            "Under which others reach the decision point of `rules`, for its discovery document; the API's address "
+                + "unless set."),
     ]
+
+    private static let httpAddress: @Sendable (String?) -> String? = { text in
+        guard let text else { return nil }
+        return text.hasPrefix("http://") || text.hasPrefix("https://")
+            ? nil : "must be an `http://` or `https://` address"
+    }
 
     package func mistakes() -> [SettingMistake] {
         switch (url, rules.isEmpty) {

@@ -82,7 +82,7 @@ extension Hub {
                 request: OpenRequest(
                     connector: listener.connector, client: client.client?.description,
                     listener: client.server?.description, decision: decision.id),
-                opening: opening, limits: StreamLimits(decision, gates[listener.connector]),
+                opening: opening, question: question, limits: StreamLimits(decision, gates[listener.connector]),
                 descriptor: client.descriptor, hub: self,
                 atStart: { [self] in
                     observer.connection(listener.connector, .opened)

@@ -179,6 +179,7 @@ package final class Hub: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.errands.run() }
+                group.addTask { await self.recheck() }
                 await withDiscardingTaskGroup { openings in
                     for await client in self.clients {
                         openings.addTask { await self.serve(client) }

@@ -14,6 +14,8 @@ extension Hub {
         package var connectTimeout = Duration.seconds(5)
         /// For what is open when the hub stops; 30 s.
         package var drainMost = Duration.seconds(30)
+        /// How often the policy is asked again about connections that are open; `nil`: never.
+        package var recheckEvery: Duration?
         package var session = Session.Settings(role: .server)
 
         package init() {}

@@ -6,6 +6,8 @@ internal import WeirWorld
 struct StreamOpening: Sendable {
     var request: OpenRequest
     var opening: ConnectionOpening
+    /// What the policy was asked.
+    var question: OpenQuestion
     var limits: StreamLimits
     var descriptor: CInt
     var hub: Hub
@@ -41,7 +43,8 @@ struct StreamOpening: Sendable {
             case .failure(let failure): done.resume(returning: .refused(failure.reason))
             case .success(nil): done.resume(returning: .clientLeft)
             case .success(let stream?):
-                let place = hub.connections.add(opening, handle, stream)
+                let place = hub.connections.add(
+                    .init(opening: opening, question: question, gate: limits.own, link: handle, stream: stream))
                 let end = SocketEnd(
                     link: link, stream: stream, meter: hub.observer.meter(opening), limits: limits
                 ) { outcome in

@@ -8,12 +8,15 @@ package struct StreamLimits: Sendable {
     package var bytesMost: Int64?
     /// All of them have to give leave.
     package var gates: [BandwidthGate] = []
+    /// Among `gates`, the one of this connection alone, that its decision obliges to.
+    package var own: BandwidthGate?
 
     package init() {}
 
     init(_ decision: OpenDecision, _ gate: BandwidthGate?) {
         durationMost = decision.durationMost
         bytesMost = decision.bytesMost
-        gates = [gate, decision.rate.map { BandwidthGate(rate: $0) }].compactMap(\.self)
+        own = decision.rate.map { BandwidthGate(rate: $0) }
+        gates = [gate, own].compactMap(\.self)
     }
 }

@@ -45,6 +45,10 @@ enum AuthZENMessage {
         var sentence: String
     }
 
+    /// Of a decision's name, which goes on to agent, target and audit; characters.
+    static let idMost = 128
+    /// Characters.
+    static let reasonMost = 500
     private static let told: Set<String> = ["reason", "reason_admin", "reason_user", "id", "decision_id"]
 
     private struct Wire: Decodable {
@@ -98,8 +102,9 @@ enum AuthZENMessage {
         }
         var answer = Answer(decision: wire.decision)
         guard let context = wire.context else { return answer }
-        answer.id = (context["decision_id"] ?? context["id"])?.text
+        answer.id = (context["decision_id"] ?? context["id"])?.text.map { String($0.prefix(idMost)) }
         answer.reason = (context["reason"] ?? context["reason_user"] ?? context["reason_admin"])?.text
+            .map { String($0.prefix(reasonMost)) }
         for (name, value) in context.sorted(by: { $0.key < $1.key }) {
             switch name {
             case "max_duration_s": answer.durationMost = value.positive.map { .seconds($0) }

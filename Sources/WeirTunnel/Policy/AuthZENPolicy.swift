@@ -139,17 +139,10 @@ package final class AuthZENPolicy: OpenPolicy {
         let body = AuthZENMessage.Request(question, hub: settings.hub, at: world.time.wall.description)
         request.body = .bytes(ByteBuffer(bytes: (try? JSONEncoder().encode(body)) ?? Data()))
         let bytes: [UInt8]
-        do {
-            let response = try await http.execute(request, timeout: .nanoseconds(settings.timeout.nanoseconds))
-            let buffer = try await response.body.collect(upTo: 64 << 10)
-            guard response.status == .ok else {
-                throw AuthZENMessage.Mistake(sentence: "It answered \(response.status.code).")
-            }
-            bytes = Array(buffer.readableBytesView)
-        } catch let mistake as AuthZENMessage.Mistake {
-            throw mistake
+        do throws(WholeAnswer.Trouble) {
+            bytes = try await WholeAnswer.to(request, by: http, most: 64 << 10, within: settings.timeout, world.time)
         } catch {
-            throw AuthZENMessage.Mistake(sentence: "It could not be asked: \(error).")
+            throw AuthZENMessage.Mistake(sentence: error.sentence)
         }
         return try AuthZENMessage.answer(bytes)
     }

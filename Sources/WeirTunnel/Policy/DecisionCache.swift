@@ -5,10 +5,11 @@ package import WeirWorld
 /// A client that opens a hundred connections a second asks once; a decision that was taken back is felt after
 /// `allowFor` at the latest.
 package struct DecisionCache: Sendable {
-    /// How long an allow is good; 5 s as in the original (`cache_ttl_sec`), 0 for not at all.
-    package var allowFor: Duration
-    /// How long a deny is good; 1 s: somebody may just have been given the right.
-    package var denyFor: Duration
+    /// How long an allow is good; 5 s as in the original (`cache_ttl_sec`), 0 for no memory at all.
+    package let allowFor: Duration
+    /// How long a deny is good; 1 s at the most, because somebody may just have been given the right, and never longer
+    /// than an allow.
+    package let denyFor: Duration
     /// Questions that are remembered; 10,000. The ones that end first make room.
     package var most: Int
     private var kept: [Key: Entry] = [:]
@@ -33,9 +34,9 @@ package struct DecisionCache: Sendable {
         var until: Moment
     }
 
-    package init(allowFor: Duration = .seconds(5), denyFor: Duration = .seconds(1), most: Int = 10_000) {
+    package init(allowFor: Duration = .seconds(5), most: Int = 10_000) {
         self.allowFor = allowFor
-        self.denyFor = denyFor
+        denyFor = min(.seconds(1), allowFor)
         self.most = most
     }
 

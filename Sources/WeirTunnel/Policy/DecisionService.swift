@@ -16,8 +16,13 @@ package struct DecisionService: Sendable {
     }
 
     private let point: DecisionPoint
+    /// Under which others reach it, where the operator has said so; without a slash at its end.
+    package let base: String?
 
-    package init(_ point: DecisionPoint) { self.point = point }
+    package init(_ point: DecisionPoint, base: String? = nil) {
+        self.point = point
+        self.base = base.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+    }
 
     /// `POST /access/v1/evaluation`.
     /// - Parameter contentType: of the request; parameters after `;` are not looked at.

@@ -49,6 +49,24 @@ struct PolicyTests {
         #expect(cache.count <= 10 && cache.decision(key("99"), at: now) != nil)
     }
 
+    @Test("with no time for an allow nothing is kept, and a deny never longer than an allow")
+    func noMemory() {
+        var cache = DecisionCache(allowFor: .zero)
+        cache.keep(OpenDecision(.allow, .pdp, isAllowed: true), for: key("a"), at: now)
+        cache.keep(OpenDecision(.deny, .pdp, isAllowed: false), for: key("b"), at: now)
+        #expect(cache.count == 0)
+        #expect(DecisionCache(allowFor: .milliseconds(200)).denyFor == .milliseconds(200))
+        #expect(DecisionCache(allowFor: .seconds(60)).denyFor == .seconds(1))
+    }
+
+    @Test("the name and the reason of a decision have bounds")
+    func bounds() throws {
+        let long = String(repeating: "x", count: 60_000)
+        let text = #"{"decision": true, "context": {"id": "\#(long)", "reason": "\#(long)"}}"#
+        let answer = try AuthZENMessage.answer(Array(text.utf8))
+        #expect(answer.id?.count == 128 && answer.reason?.count == 500)
+    }
+
     @Test("after five errors in a row nobody asks for 5 s; then one does")
     func breaker() {
         var breaker = PolicyBreaker()
