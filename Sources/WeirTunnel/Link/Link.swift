@@ -70,6 +70,7 @@ final class Link: ChannelInboundHandler {
 
     /// Opens a stream and gives it its end.
     func open(_ end: any StreamEnd) throws(Session.OpenRefusal) -> UInt32 {
+        guard self.end == nil else { throw .draining }
         let id = try session.open(at: now)
         ends[id] = end
         pump()
@@ -133,9 +134,11 @@ final class Link: ChannelInboundHandler {
         closeIfDrained()
     }
 
+    /// Ends all streams now: TLS may take seconds to close, and a dead peer's never does.
     func close(_ end: LinkEnd) {
         if self.end == nil { self.end = end }
         context?.close(promise: nil)
+        down()
     }
 
     // MARK: The channel
@@ -205,16 +208,21 @@ final class Link: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        ticks?.cancel()
         self.context = nil
         // Before the ends are told: they may have an opinion of their own on why.
         if end == nil { end = session.isDraining || session.isPeerDraining ? .drained : .closed }
+        down()
+        context.fireChannelInactive()
+    }
+
+    private func down() {
+        guard let owner, let end else { return }
+        self.owner = nil
+        ticks?.cancel()
         let ends = ends.sorted { $0.key < $1.key }
         self.ends = [:]
         for (_, end) in ends { end.reset(.sessionLost) }
-        owner?.linkIsDown(self, end ?? .closed)
-        owner = nil
-        context.fireChannelInactive()
+        owner.linkIsDown(self, end)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
