@@ -26,6 +26,7 @@ import urllib.request
 from pathlib import Path
 
 import connectors
+import tunnels
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -44,11 +45,11 @@ class Broken(Exception):
 
 def build_tools():
     TOOLS.mkdir(parents=True, exist_ok=True)
-    for name in ("gen", "sink", "check", "bundles", "consume"):
+    for name in ("gen", "sink", "check", "bundles", "consume", "target", "streams"):
         source, binary = HERE / "tools" / f"{name}.c", TOOLS / name
         newest = max(file.stat().st_mtime for file in (source, *(HERE / "tools").glob("*.h")))
         if not binary.exists() or binary.stat().st_mtime < newest:
-            subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", binary, source],
+            subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-pthread", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", binary, source],
                            check=True)
 
 
@@ -499,6 +500,7 @@ ROWS = {
     "bundle100": ("bundle100", "json", lambda p, n: connectors.one_large(p, "api" if p.variant == "api" else "amqp")),
     "pings": ("pings", "json", lambda p, n: connectors.pings(p)),
     "schedule": ("schedule", "json", lambda p, n: connectors.schedule(p)),
+    **tunnels.ROWS,
 }
 MEANING = {
     "tcp1": "TCP in, TCP out, one connection, 250-byte JSON lines", "tcp8": "the same over eight connections",
@@ -514,12 +516,14 @@ MEANING = {
     "broker": "the same through a RabbitMQ beside Weir to a receiver; drained: what waited there is let go at once",
     "bundle100": "one bundle of 100 MB (20,000 objects)", "pings": "10,000 connectors ping every 40 s",
     "schedule": "100,000 connectors that start once an hour",
+    **tunnels.MEANING,
 }
 # What the rows of connectors are to reach.
 GOAL = {
     "amqp": "at least 420 bundles a second, ten times what pycti gets from a RabbitMQ.", "api": "at least 2,000 bundles a second.",
     "bundle100": "less than 64 MB of extra memory.", "pings": "less than 2 % CPU.",
     "schedule": "less than 5 % CPU, 99 of 100 starts less than 50 ms late.",
+    **tunnels.GOAL,
 }
 DEFAULT_ROWS = list(ROWS)
 
@@ -591,7 +595,7 @@ COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "
            "confirm_s", "delivered_s", "idle_mb", "extra_mb",
            "pings_per_s", "cpu_us_per_ping", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
            "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "kb_per_connection", "rss_peak_mb",
-           "lost", "duplicates", "lost_stalled", "problem"]
+           "lost", "duplicates", "lost_stalled", *tunnels.COLUMNS, "problem"]
 
 
 def tables(file):

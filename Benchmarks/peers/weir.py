@@ -1,9 +1,12 @@
 """Weir, as built from this tree (`make bench` builds it in release mode)."""
 import json
 import os
+import subprocess
 from pathlib import Path
 
+import bearer
 import connectors
+from beside import Beside
 from peers import rabbitmq
 
 NAME = "weir"
@@ -14,11 +17,38 @@ VERSION = [BINARY, "--version"]
 VARIANTS = {"forward": ["default"], "syslog": ["default"], "filter": ["default"], "file": ["default"], "http": ["default"],
             "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"],
             "amqp": ["1 connector", "8 connectors"], "api": ["1 connector", "8 connectors"], "bundle100": ["amqp", "api"],
-            "broker": ["classic", "quorum"] if Path(rabbitmq.BINARY).exists() else [], "pings": ["default"], "schedule": ["live", "virtual"]}
+            "broker": ["classic", "quorum"] if Path(rabbitmq.BINARY).exists() else [], "pings": ["default"], "schedule": ["live", "virtual"],
+            "tunnel": ["mutual TLS", "plain"]}
 SCALE = {"broker-classic": 0.25, "broker-quorum": 0.25}
 
 
+def tunnel(place):
+    """A hub; its agent comes with `more`."""
+    settings = {"listen": f"127.0.0.1:{place.port_other}", "limits": {"max_conn_total": 20_000},
+                "connectors": {"target": {"listen": f"127.0.0.1:{place.port_in}"}}}
+    if place.variant == "plain":
+        keys, place.token = bearer.make(place, "far", ["target"])
+        settings |= {"plain": True, "jwt": {"jwks": str(keys)}}
+    return settings
+
+
+def more(place):
+    if place.variant == "plain":
+        proof = ["--hub", f"tcp://127.0.0.1:{place.port_other}", "--name", "far", "--bearer-file", place.token]
+    else:
+        made = subprocess.run([BINARY, "tunnel", "token", "--agent", "far", "--connector", "target", "--address", f"http://127.0.0.1:{place.port_api}"],
+                              check=True, capture_output=True, text=True, timeout=60)
+        proof = ["--hub", f"tls://127.0.0.1:{place.port_other}", "--token-file", place.write("token", made.stdout),
+                 "--state", place.directory / "agent/identity.json"]
+    return [Beside(place, [BINARY, "agent", *proof, "--serve", f"target=127.0.0.1:{place.port_out}", "--max-streams", 15_000], ENVIRONMENT)]
+
+
 def set_up(kind, variant, place):
+    if kind == "tunnel":
+        place.variant = variant
+        file = place.write("weir.yaml", json.dumps({
+            "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"}, "tunnel": tunnel(place)}, indent=1))
+        return [BINARY, "run", "--config", file], ENVIRONMENT
     if kind in ("amqp", "api", "broker", "bundle100", "pings", "schedule"):
         door = {"amqp": {"listen": f"127.0.0.1:{place.port_in}"}}
         if kind == "broker":
