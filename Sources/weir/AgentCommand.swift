@@ -26,6 +26,8 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "Connections to the hub at the same time, 1 to 4.") var links = 1
     @Option(help: "Streams at the same time (max_inflight_cids).") var maxStreams = 2_000
     @Option(help: "Seconds for a target to take a connection.") var connectTimeout = 3
+    @Option(help: "Seconds between two pings, 20 % more or less.") var pingInterval = 11
+    @Option(help: "Seconds after a ping without a byte: the hub is dead.") var pingTimeout = 10
     @Option(help: "PEM file with the authorities that the hub's certificate must be of.") var caFile: String?
     @Option(help: "PEM file with a certificate of its own, in place of enrolling.") var cert: String?
     @Option(help: "PEM file with its private key.") var key: String?
@@ -36,6 +38,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...4).contains(links) else { throw ValidationError("--links is 1 to 4.") }
+        guard pingInterval >= 1, pingTimeout >= 1 else { throw ValidationError("Pings take at least a second.") }
         guard (cert == nil) == (key == nil) else { throw ValidationError("--cert and --key go together.") }
     }
 
@@ -50,6 +53,8 @@ struct AgentCommand: AsyncParsableCommand {
         wish.links = links
         wish.streamsMost = maxStreams
         wish.connectTimeout = .seconds(connectTimeout)
+        wish.pingEvery = .seconds(pingInterval)
+        wish.pingTimeout = .seconds(pingTimeout)
         wish.authorityFile = caFile
         wish.certificateFile = cert
         wish.keyFile = key

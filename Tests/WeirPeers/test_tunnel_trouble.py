@@ -115,7 +115,7 @@ def test_an_agent_killed_and_back(run_hub, run_agent, target):
 
 def test_an_agent_that_is_frozen(run_hub, run_agent, target):
     """SIGSTOP: its sockets stand and nothing comes. It is found dead, its clients are reset, others go on; then it comes back."""
-    hub = run_hub(["echo", "other"])
+    hub = run_hub(["echo", "other"], ping_interval="1s", ping_timeout="5s")
     agent = run_agent(hub, {"echo": target(echoes=True).port})
     run_agent(hub, {"other": target(echoes=True).port}, name="site-02")
     with hub.connect("echo") as client:
@@ -133,6 +133,23 @@ def test_an_agent_that_is_frozen(run_hub, run_agent, target):
     agent.until_connected()
     assert exchange(hub.ports["echo"]) == b"hello"
     assert hub.metric("weir_tunnel_agent_reconnects_total", agent="site-01", reason="dead_peer") == 1
+
+
+def test_a_hub_that_is_frozen(run_hub, run_agent, target):
+    """The agent finds it dead by itself, resets what it has at its targets, and is back when the hub is."""
+    hub, behind = run_hub(["echo", "other"]), target()
+    agent = run_agent(hub, {"echo": behind.port, "other": target(echoes=True).port}, "--ping-interval", "1", "--ping-timeout", "5")
+    with hub.connect() as client, behind.accept() as far:
+        client.sendall(b"x")
+        assert far.recv(1) == b"x"
+        hub.send_signal(signal.SIGSTOP)
+        try:
+            assert read_to_end(far) == (b"", "reset")
+            agent.until_says("did not answer a ping")
+        finally:
+            hub.send_signal(signal.SIGCONT)
+        assert read_to_end(client) == (b"", "reset")
+    until("the agent is back", lambda: exchange(hub.ports["other"]) == b"hello")
 
 
 def test_a_hub_killed_and_back(run_hub, run_agent, target):

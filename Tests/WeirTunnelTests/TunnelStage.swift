@@ -122,10 +122,8 @@ final class CountingObserver: TunnelObserver {
         func sent(_ bytes: Int) { observer.counts.withLock { $0.sent += bytes } }
         func received(_ bytes: Int) { observer.counts.withLock { $0.received += bytes } }
         func room(_ bytes: Int) {}
-        func writes(_ bytes: Int) -> StreamWrite {
-            StreamWrite(received: Moment(nanoseconds: 0), written: Moment(nanoseconds: 0))
-        }
-        func drained(_ bytes: Int, _ began: StreamWrite) {}
+        func drained(_ bytes: Int) {}
+        func passed(write: Duration, drain: Duration) {}
         func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool) {
             guard waits else { return }
             observer.counts.withLock { counts in

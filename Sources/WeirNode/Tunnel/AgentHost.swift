@@ -28,6 +28,8 @@ package struct AgentHost: Sendable {
         package var links = 1
         package var streamsMost = 2_000
         package var connectTimeout = Duration.seconds(3)
+        package var pingEvery = Duration.seconds(11)
+        package var pingTimeout = Duration.seconds(10)
         package var authorityFile: String?
         package var certificateFile: String?
         package var keyFile: String?
@@ -122,6 +124,8 @@ package struct AgentHost: Sendable {
         settings.links = wish.links
         settings.streamsMost = wish.streamsMost
         settings.connectTimeout = wish.connectTimeout
+        settings.session.pingEvery = wish.pingEvery
+        settings.session.pingTimeout = wish.pingTimeout
         return Agent(
             settings, dialler: HubDialler(dialling, trust: trust, world: world), trust: trust,
             observer: TunnelMeters(connectors: settings.targets.keys.sorted(), time: world.time), world: world,

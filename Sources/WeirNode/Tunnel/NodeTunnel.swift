@@ -115,6 +115,8 @@ package final class NodeTunnel: Sendable {
         hub.session.windowMost = settings.limits.queueDepth << 14
         hub.session.memory = Int(clamping: settings.memory.bytes)
         hub.session.idleTimeout = settings.limits.idleTimeout
+        hub.session.pingEvery = settings.pingEvery
+        hub.session.pingTimeout = settings.pingTimeout
         hub.connectionsMost = settings.limits.connectionsMost
         hub.recheckEvery = settings.policy?.recheckEvery
         for entry in settings.connectors.entries {

@@ -13,6 +13,8 @@ package struct TunnelSettings: Settings {
     package var connectors = SettingMap<TunnelConnectorSettings>()
     package var limits = TunnelLimits()
     package var memory = ByteCount.mebibytes(64)
+    package var pingEvery = Duration.seconds(11)
+    package var pingTimeout = Duration.seconds(10)
     package var certificateLife = Duration.seconds(14 * 86_400)
     package var jwt: TunnelJWTSettings?
     package var policy: TunnelPolicySettings?
@@ -43,6 +45,13 @@ package struct TunnelSettings: Settings {
             "memory", \.memory, range: .mebibytes(1)...(.gibibytes(4)),
             "For what has come from an agent and was not taken by its client, for each link; then the link is not read."
         ),
+        field(
+            "ping_interval", \.pingEvery, range: .seconds(1)...(.seconds(300)),
+            "Between two pings of a link, 20 % more or less. With the timeout it says how soon a dead agent is found: "
+                + "within 25 s unless set."),
+        field(
+            "ping_timeout", \.pingTimeout, range: .seconds(1)...(.seconds(300)),
+            "A link that brings nothing for so long after a ping is dead: its connections are reset."),
         field(
             "certificate_life", \.certificateLife, range: .seconds(60)...(.seconds(365 * 86_400)),
             "How long an agent's certificate is good. It is renewed at two thirds."),

@@ -41,6 +41,9 @@ final class Link: ChannelInboundHandler {
     private var isReady: Set<UInt32> = []
     /// So many of `ready` were told that they wait for the link.
     private var heldByLink = 0
+    private var readAt = Moment.zero
+    /// When the bytes of this turn were read; `nil` between turns.
+    var arrived: Moment? { isReading ? readAt : nil }
     /// Streams that got bytes in this turn.
     private var touched: [any StreamEnd] = []
     private var partial = ByteBuffer()
@@ -179,6 +182,8 @@ final class Link: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
+        let now = now
+        if !isReading { readAt = now }
         isReading = true
         session.heard(at: now)
         do throws(LinkEnd) {
@@ -374,7 +379,12 @@ final class Link: ChannelInboundHandler {
         if end.hasBytes {
             let hasCredit = session.credit(of: id) > 0
             end.waits(.credit, !hasCredit)
-            if hasCredit { ready.append(id) } else { isReady.remove(id) }
+            if hasCredit {
+                ready.append(id)
+            } else {
+                isReady.remove(id)
+                session.probe(at: now)
+            }
             return
         }
         isReady.remove(id)

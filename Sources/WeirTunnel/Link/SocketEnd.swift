@@ -45,6 +45,13 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private var isFinishing = false
     private var isOver = false
 
+    /// Towards the stream.
+    private var passage = Passage()
+    private var passageLast = Moment.zero
+    /// Towards the socket: what its kernel did not take at once, since when, and how many bytes are left of it.
+    private var slowWrite: (began: Moment, write: Duration, left: Int)?
+    private var writeLast = Moment.zero
+
     private let limits: StreamLimits
     /// Bandwidth, from the socket and to it; `nil` where nothing limits it.
     private let sending: RateLeave?
@@ -110,7 +117,9 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        pending.append(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        if pending.isEmpty { beginPassage(bytes.readableBytes, at: link.now) }
+        pending.append(bytes)
         askLeave()
         link.hasMore(stream)
     }
@@ -187,6 +196,9 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
     private func count(sent bytes: Int) {
         bytesSent += Int64(bytes)
         meter.sent(bytes)
+        if let timed = passage.passed(bytes, at: link.now, way: { link.session.wayNow(at: $0) }) {
+            meter.passed(write: timed.write, drain: timed.drain)
+        }
         guard let sending else { return }
         sending.used(bytes)
         askLeave()
@@ -201,16 +213,34 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
             link.hasMore(stream)
         }
         isHeldByRate = leave == 0
+        if isHeldByRate { passage.waits(.rate, at: link.now) }
         meter.waits(.toTarget, .rate, isHeldByRate)
     }
 
     func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {
         switch cause {
-        case .credit where waits != isWithoutCredit: isWithoutCredit = waits
-        case .link where waits != isHeldByLink: isHeldByLink = waits
+        case .credit where waits != isWithoutCredit:
+            isWithoutCredit = waits
+            if waits { waitsNow(.credit) }
+        case .link where waits != isHeldByLink:
+            isHeldByLink = waits
+            if waits { waitsNow(.link) }
         default: return
         }
         meter.waits(.toTarget, cause, waits)
+    }
+
+    private func beginPassage(_ bytes: Int, at now: Moment) {
+        guard !passage.isUnderWay, now - passageLast >= Passage.every else { return }
+        passageLast = now
+        passage.begin(bytes, at: now)
+    }
+
+    // What waits is always timed.
+    private func waitsNow(_ cause: ConnectorFigures.Cause) {
+        let now = link.now
+        if !passage.isUnderWay { passage.begin(pending.reduce(0) { $0 + $1.readableBytes }, at: now) }
+        passage.waits(cause, at: now)
     }
 
     func received(_ bytes: ByteBuffer) {
@@ -268,17 +298,26 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         unwritten += amount
         tellRoom()
         let written = context.eventLoop.makePromise(of: Void.self)
-        let began = meter.writes(amount)
-        written.futureResult.assumeIsolated().whenComplete { result in self.wrote(amount, began, result) }
+        written.futureResult.assumeIsolated().whenComplete { result in self.wrote(amount, result) }
+        let arrived = link.arrived
+        let began = arrived.flatMap { $0 - writeLast >= Passage.every ? link.now : nil }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
         // Mostly the kernel has taken it by now.
-        if unwritten > 0, !isReceiverSlow {
-            isReceiverSlow = true
-            meter.waits(.toClient, .receiver, true)
+        guard unwritten > 0 else {
+            guard let arrived, let began else { return }
+            writeLast = arrived
+            return meter.passed(write: began - arrived, drain: link.now - began)
         }
+        if slowWrite == nil {
+            let now = link.now
+            slowWrite = (now, arrived.map { now - $0 } ?? .zero, unwritten)
+        }
+        guard !isReceiverSlow else { return }
+        isReceiverSlow = true
+        meter.waits(.toClient, .receiver, true)
     }
 
-    private func wrote(_ amount: Int, _ began: StreamWrite, _ result: Result<Void, any Error>) {
+    private func wrote(_ amount: Int, _ result: Result<Void, any Error>) {
         unwritten -= amount
         if unwritten == 0, isReceiverSlow {
             isReceiverSlow = false
@@ -286,7 +325,11 @@ final class SocketEnd: ChannelInboundHandler, StreamEnd {
         }
         switch result {
         case .success:
-            meter.drained(amount, began)
+            meter.drained(amount)
+            if let (began, write, left) = slowWrite {
+                slowWrite = left > amount ? (began, write, left - amount) : nil
+                if slowWrite == nil { meter.passed(write: write, drain: link.now - began) }
+            }
             link.taken(amount, of: stream)
             tellRoom()
             finishIfWritten()

@@ -1,21 +1,15 @@
 internal import WeirWorld
 
-/// Since when a write is on its way.
-package struct StreamWrite: Sendable {
-    var received: Moment
-    var written: Moment
-}
-
 /// What a stream's end tells about itself. Called on the event loop; must be quick.
 package protocol StreamMeter: AnyObject {
     func sent(_ bytes: Int)
     func received(_ bytes: Int)
     /// So many bytes may still come before the receiver has to take some.
     func room(_ bytes: Int)
-    /// A write begins: time it.
-    func writes(_ bytes: Int) -> StreamWrite
-    /// The kernel has taken it.
-    func drained(_ bytes: Int, _ began: StreamWrite)
+    /// The kernel has taken so many.
+    func drained(_ bytes: Int)
+    /// How long some bytes took, in either direction (`Passage`).
+    func passed(write: Duration, drain: Duration)
     /// From now on it waits for that, or no longer does. Told again and again; only a change counts.
     func waits(_ direction: ConnectorFigures.Direction, _ cause: ConnectorFigures.Cause, _ waits: Bool)
     func finishSent()

@@ -6,7 +6,7 @@ package import WeirWorld
 package struct ConnectorFigures: Sendable {
     /// Until a target or a policy answers, in seconds.
     package static let answers: [Double] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-    /// From arrival to the socket and on to the kernel, in seconds; 0.1 is one, because alerts compare with it.
+    /// The phases of a passage (`Passage`), in seconds; 0.1 is one, because alerts compare with it.
     package static let writes: [Double] = [
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]

@@ -158,17 +158,12 @@ final class ConnectionMeter: StreamMeter, Sendable {
 
     func room(_ bytes: Int) { state.withLock { $0.room = bytes } }
 
-    func writes(_ bytes: Int) -> StreamWrite {
-        let now = time.now
-        return StreamWrite(received: now, written: now)
-    }
+    func drained(_ bytes: Int) { state.withLock { $0.queued -= bytes } }
 
-    func drained(_ bytes: Int, _ began: StreamWrite) {
-        state.withLock { $0.queued -= bytes }
-        let now = time.now
+    func passed(write: Duration, drain: Duration) {
         connector.count { figures in
-            figures.write.record((began.written - began.received).inSeconds)
-            figures.drain.record((now - began.written).inSeconds)
+            figures.write.record(write.inSeconds)
+            figures.drain.record(drain.inSeconds)
         }
     }
 

@@ -75,9 +75,12 @@ extension Session {
     struct Pulse: Sendable {
         let every: Duration
         let timeout: Duration
+        /// Smoothed, of the regular pings: windows grow by it.
         private(set) var roundTrip: Duration?
+        private var latest = Duration.zero
         private var next: Moment
-        private var asked: (id: UInt32, at: Moment)?
+        private var asked: (id: UInt32, at: Moment, isProbe: Bool)?
+        private var probed: Moment
         private var heard: Moment
         private var count: UInt32 = 0
 
@@ -87,6 +90,7 @@ extension Session {
             heard = now
             // The first at once: windows are tuned by the round trip.
             next = now
+            probed = now
         }
 
         mutating func heard(at now: Moment) { heard = now }
@@ -95,6 +99,9 @@ extension Session {
             guard let asked, asked.id == id else { return }
             self.asked = nil
             let measured = now - asked.at
+            latest = measured
+            // One that was sent because much is on its way says how long that takes, not how far away the peer is.
+            guard !asked.isProbe else { return }
             roundTrip = roundTrip.map { $0 * 0.75 + measured * 0.25 } ?? measured
         }
 
@@ -108,11 +115,28 @@ extension Session {
         /// - Returns: the number to ask with, when it is time.
         mutating func beat(at now: Moment, fraction: Double) -> UInt32? {
             guard asked == nil, now >= next else { return nil }
-            count &+= 1
-            asked = (count, now)
             next = now + every * (0.8 + 0.4 * fraction)
+            return ask(isProbe: false, at: now)
+        }
+
+        /// Between two probes; 50 ms.
+        static let probeEvery = Duration.milliseconds(50)
+
+        /// How long is the way now, with all that is on it? Asked beside the regular pings.
+        mutating func probe(at now: Moment) -> UInt32? {
+            guard asked == nil, now - probed >= Self.probeEvery else { return nil }
+            probed = now
+            return ask(isProbe: true, at: now)
+        }
+
+        private mutating func ask(isProbe: Bool, at now: Moment) -> UInt32 {
+            count &+= 1
+            asked = (count, now, isProbe)
             return count
         }
+
+        /// What the way takes now, at the least: that of the last answer, or the time for which the next one is owed.
+        func wayNow(at now: Moment) -> Duration { max(latest, asked.map { now - $0.at } ?? .zero) }
     }
 
     /// What time has brought.
@@ -127,6 +151,14 @@ extension Session {
             package var reason: StreamReason
         }
     }
+
+    /// A stream waits for credit: find out how much of that is the link's.
+    mutating func probe(at now: Moment) {
+        if let id = pulse.probe(at: now) { send(YamuxHeader(.ping, .open, stream: 0, length: id)) }
+    }
+
+    /// What the way to the peer and back takes now, with all that is on it, at the least.
+    func wayNow(at now: Moment) -> Duration { pulse.wayNow(at: now) }
 
     /// To be called about once a second.
     /// - Parameter fraction: chance in `0..<1`, for the distance of the pings.

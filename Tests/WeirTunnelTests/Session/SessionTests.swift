@@ -241,9 +241,10 @@ struct SessionTests {
             _ = session.tick(at: .zero, fraction: fraction)
             let ping = try #require(session.takeControl().first)
             _ = try session.received(YamuxHeader(.ping, .accept, stream: 0, length: ping.length), at: .zero)
-            var second = 0
-            while !session.tick(at: .zero + .seconds(second), fraction: fraction).isDead { second += 1 }
-            #expect((20...25).contains(second))
+            // Looked at a little less than once a second.
+            var time = Duration.zero
+            while !session.tick(at: .zero + time, fraction: fraction).isDead { time += .milliseconds(1_040) }
+            #expect((.seconds(18)...(.seconds(25))).contains(time))
 
             var busy = Session(Session.Settings(role: .server), at: .zero)
             for second in 0..<100 {
