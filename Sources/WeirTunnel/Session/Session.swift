@@ -34,8 +34,8 @@ package struct Session: Sendable {
         package var streamsMost = 16_384
         /// Streams that were opened and not yet accepted; 256 as in hashicorp's. More are refused.
         package var backlogMost = 256
-        /// Between two pings; 11 s, ± 20 % so that ten thousand agents do not ping at once. With the timeout, and looked
-        /// at once a second, a dead peer is found within 25 s whatever chance says.
+        /// Between two pings; 11 s, ± 20 % so that ten thousand agents do not ping at once. With the timeout, and a
+        /// clock that is looked at once a second, a dead peer is found within 25 s whatever chance says.
         package var pingEvery = Duration.seconds(11)
         /// A link that brings nothing for so long after a ping is dead; 10 s.
         package var pingTimeout = Duration.seconds(10)
