@@ -612,7 +612,7 @@ def tables(file):
                 groups.setdefault((result["peer"], result["variant"]), []).append(result)
         if not groups:
             continue
-        columns = [c for c in COLUMNS if any(c in result for group in groups.values() for result in group)]
+        columns = [c for c in dict.fromkeys(COLUMNS) if any(c in result for group in groups.values() for result in group)]
         goal = [f"Goal: {GOAL[row]}", ""] if row in GOAL else []
         text += [f"### {row}: {MEANING[row]}", "", *goal, "| server | runs | " + " | ".join(c.replace("_", " ") for c in columns) + " |",
                  "|---|---|" + "---|" * len(columns)]

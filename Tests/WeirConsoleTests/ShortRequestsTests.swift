@@ -6,6 +6,7 @@ import NIOHTTP1
 import Synchronization
 import Testing
 import WeirNode
+import WeirTestKit
 import WeirWorld
 
 @testable import WeirConsole
@@ -21,6 +22,10 @@ struct ShortRequestsTests {
     private static func door(_ answer: @escaping FakeConnectors.Door) -> ShortDoor {
         let node = FakeNode(connectors: FakeConnectors([], door: answer))
         return ShortDoor(OpenCTIEndpoint(connectors: FakeConnectors([], door: answer)), time: node.world.time)
+    }
+
+    private static func activity(_ loop: any EventLoop) -> RequestActivity {
+        RequestActivity(RestingLoop(loop, time: ManualTime()) { _ in })
     }
 
     @Test("is answered with what the router would send, on one connection with what the router answers")
@@ -76,7 +81,9 @@ struct ShortRequestsTests {
         let channel = NIOAsyncTestingChannel()
         let router = channel.eventLoop.makePromise(of: ShortRequests.Router?.self)
         try await channel.eventLoop.submit {
-            let handler = ShortRequests(door, router: router) { _ in throw ChannelError.ioOnClosedChannel }
+            let handler = ShortRequests(door, nil, Self.activity(channel.eventLoop), router: router) { _ in
+                throw ChannelError.ioOnClosedChannel
+            }
             try channel.pipeline.syncOperations.addHandler(handler)
         }.get()
         for body in ["1.", "2."] {
@@ -107,7 +114,9 @@ struct ShortRequestsTests {
             let channel = NIOAsyncTestingChannel()
             let router = channel.eventLoop.makePromise(of: ShortRequests.Router?.self)
             try await channel.eventLoop.submit {
-                let handler = ShortRequests(door, router: router) { _ in throw ChannelError.ioOnClosedChannel }
+                let handler = ShortRequests(door, nil, Self.activity(channel.eventLoop), router: router) { _ in
+                    throw ChannelError.ioOnClosedChannel
+                }
                 try channel.pipeline.syncOperations.addHandler(handler)
             }.get()
             try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()

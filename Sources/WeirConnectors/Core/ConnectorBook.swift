@@ -220,14 +220,15 @@ final class ConnectorBook: Sendable {
         if let failure = failures.withLock({ $0 }) { throw failure }
     }
 
-    /// Writes all heartbeats that are not written.
-    func flushReports() async throws(StoreFailure) {
-        let entries = state.withLock { $0.registry.takeDirtyReports() }
+    /// Writes the reports and heartbeats that are to be written.
+    /// - Parameter isLast: with each heartbeat that is newer than what is written.
+    func flushReports(isLast: Bool = false) async throws(StoreFailure) {
+        let entries = state.withLock { $0.registry.takeUnwritten(isLast: isLast) }
         if entries.isEmpty { return }
         do throws(StoreFailure) {
             try await ledger.commit(entries.map { ConnectorDocuments.putReport($0) })
         } catch {
-            state.withLock { $0.registry.reportsWereNotWritten(entries.map(\.record.id)) }
+            state.withLock { $0.registry.wereNotWritten(entries.map(\.record.id)) }
             throw error
         }
     }

@@ -98,7 +98,7 @@ enum ConnectorDocuments {
             contents.entries.append(
                 Registry.Entry(
                     record: record, reset: identity.reset, schedule: identity.schedule,
-                    runs: heartbeats[document.id]?.runs ?? RunTally()))
+                    runs: heartbeats[document.id]?.runs ?? RunTally(), writtenPing: record.lastPing))
         }
         for document in try await ledger.documents(in: queues) {
             contents.marks[document.id] = try decode(QueueMarks.self, document)

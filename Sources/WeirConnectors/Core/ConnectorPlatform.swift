@@ -15,6 +15,10 @@ package protocol ConnectorPlatform: Sendable {
         _ id: ConnectorID, state: String?, report: ConnectorReport
     ) async throws(ConnectorFailure) -> ConnectorRecord?
 
+    /// The same ping once more: a look into memory, where nothing has changed since.
+    /// - Returns: false where it did nothing, because something has: then `ping` is to be asked.
+    func pingAgain(_ id: ConnectorID, state: String, report: ConnectorReport) -> Bool
+
     func connector(_ id: ConnectorID) async -> ConnectorRecord?
     func connectors() async -> [ConnectorRecord]
 
@@ -43,6 +47,11 @@ package protocol ConnectorPlatform: Sendable {
     func remove(_ id: ConnectorID) async throws(ConnectorFailure)
     /// Forgets the connector's state; reaches its process with the next ping, once.
     func resetState(_ id: ConnectorID) async throws(ConnectorFailure)
+}
+
+extension ConnectorPlatform {
+    /// Where nothing is remembered of pings.
+    package func pingAgain(_ id: ConnectorID, state: String, report: ConnectorReport) -> Bool { false }
 }
 
 /// Bytes of one bundle on their way to disk. Either `finish` or `abandon` is called, once.

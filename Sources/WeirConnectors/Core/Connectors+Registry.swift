@@ -46,6 +46,11 @@ extension Connectors {
         return answer.record
     }
 
+    package func pingAgain(_ id: ConnectorID, state: String, report: ConnectorReport) -> Bool {
+        let wall = world.time.wall
+        return book.with { $0.registry.pingAgain(id, state: state, report: report, at: wall) }
+    }
+
     package func connector(_ id: ConnectorID) async -> ConnectorRecord? { book.with { $0.registry[id]?.record } }
 
     /// Sorted by id.

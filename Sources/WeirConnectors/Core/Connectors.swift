@@ -101,7 +101,7 @@ package final class Connectors: ConnectorPlatform {
         stop()
         do throws(StoreFailure) {
             try await book.flush()
-            try await book.flushReports()
+            try await book.flushReports(isLast: true)
         } catch {
             world.log.error(
                 "the last changes of connectors were not written", metadata: ["error.kind": "\(error.code)"])
@@ -127,9 +127,9 @@ package final class Connectors: ConnectorPlatform {
         }
     }
 
-    /// Writes down the pings that are only in memory. `run` does it once a minute.
+    /// Writes down the pings that are only in memory. `run` does it once a minute, for those where it is due.
     package func writeHeartbeats() async throws(ConnectorFailure) {
-        do throws(StoreFailure) { try await book.flushReports() } catch { throw ConnectorFailure(error) }
+        do throws(StoreFailure) { try await book.flushReports(isLast: true) } catch { throw ConnectorFailure(error) }
     }
 
     /// Heartbeats and idle queues.

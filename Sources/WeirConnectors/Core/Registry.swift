@@ -13,12 +13,17 @@ struct Registry: Sendable {
         /// Of a connector that Weir runs itself.
         var schedule: ScheduleMemory?
         var runs = RunTally()
-        /// The report or the heartbeat is newer than what is written down.
-        var isReportDirty = false
+        /// The heartbeat as it is written down.
+        var writtenPing: WallTime?
     }
 
     private(set) var entries: [ConnectorID: Entry] = [:]
+    /// Whose report, or whose heartbeat, is to be written down.
+    private var unwritten: Set<ConnectorID> = []
 
+    /// A heartbeat that brings nothing new is written down when the written one is older: after a crash a connector's
+    /// last ping is known to this and a minute. Far less than the silence that is told as one.
+    static let heartbeatAge = Duration.seconds(180)
     /// More connectors are refused: each costs a few kilobytes of memory.
     static let entriesMost = 100_000
     /// A longer state is refused: it travels with every ping.
@@ -70,12 +75,32 @@ struct Registry: Sendable {
     mutating func ping(
         _ id: ConnectorID, state: String?, report: ConnectorReport, isInRun: Bool = false, at wall: WallTime
     ) -> (record: ConnectorRecord, effect: PingEffect)? {
-        guard var entry = entries[id] else { return nil }
-        entry.record.report = report.finite
+        // In place: ten thousand that ping are most of what is done here.
+        guard let index = entries.index(forKey: id) else { return nil }
+        let effect = Self.ping(
+            &entries.values[index], &unwritten, state: state, report: report.finite, isInRun: isInRun, at: wall)
+        return (entries.values[index].record, effect)
+    }
+
+    /// - Returns: false, and nothing is done, where the ping brings anything but a newer heartbeat.
+    mutating func pingAgain(_ id: ConnectorID, state: String, report: ConnectorReport, at wall: WallTime) -> Bool {
+        guard let index = entries.index(forKey: id), entries.values[index].isAsTold(state, report) else { return false }
+        _ = Self.ping(&entries.values[index], &unwritten, state: state, report: report, isInRun: false, at: wall)
+        return true
+    }
+
+    private static func ping(
+        _ entry: inout Entry, _ unwritten: inout Set<ConnectorID>, state: String?, report: ConnectorReport,
+        isInRun: Bool, at wall: WallTime
+    ) -> PingEffect {
+        var isNews = entry.record.report != report
+        if isNews { entry.record.report = report }
         entry.record.lastPing = wall
         // One that run and terminate ends buffered moves its last run too.
-        if let end = report.lastRun, !report.isBuffering { entry.runs.ended(at: end) }
-        entry.isReportDirty = true
+        if let end = report.lastRun, !report.isBuffering, entry.runs.ended(at: end) { isNews = true }
+        // A clock that was set back leaves the written one in the future.
+        let age = entry.writtenPing.map { wall - $0 }
+        if isNews || age.map({ $0 >= heartbeatAge || $0 < .zero }) ?? true { unwritten.insert(entry.record.id) }
         var effect = PingEffect.heartbeat
         if let reset = entry.reset {
             let answer = reset.pinged(with: state, isInRun: isInRun)
@@ -86,8 +111,7 @@ struct Registry: Sendable {
             entry.record.state = state
             effect = .stored
         }
-        entries[id] = entry
-        return (entry.record, effect)
+        return effect
     }
 
     /// The reset could not be written down, and the process was not told.
@@ -124,13 +148,13 @@ struct Registry: Sendable {
         entry.schedule = end.schedule
         if let end = end.schedule.lastRun { entry.runs.ended(at: end) }
         entry.record.report = report
-        entry.isReportDirty = true
+        unwritten.insert(id)
         entries[id] = entry
     }
 
     /// A bundle of it came.
     mutating func pushed(_ id: ConnectorID) {
-        if entries[id]?.runs.pushed() == true { entries[id]?.isReportDirty = true }
+        if entries[id]?.runs.pushed() == true { unwritten.insert(id) }
     }
 
     /// - Returns: false for an unknown connector.
@@ -140,20 +164,36 @@ struct Registry: Sendable {
         return true
     }
 
-    mutating func remove(_ id: ConnectorID) { entries[id] = nil }
-
-    /// Those whose heartbeats are not written down; they count as written from now on.
-    mutating func takeDirtyReports() -> [Entry] {
-        var dirty: [Entry] = []
-        for (id, entry) in entries where entry.isReportDirty {
-            dirty.append(entry)
-            entries[id]?.isReportDirty = false
-        }
-        return dirty.sorted { $0.record.id < $1.record.id }
+    mutating func remove(_ id: ConnectorID) {
+        entries[id] = nil
+        unwritten.remove(id)
     }
 
-    mutating func reportsWereNotWritten(_ ids: [ConnectorID]) {
-        for id in ids { entries[id]?.isReportDirty = true }
+    /// Those whose reports or heartbeats are to be written down; they count as written from now on.
+    /// - Parameter isLast: with those whose heartbeat only is a little older on disk.
+    mutating func takeUnwritten(isLast: Bool = false) -> [Entry] {
+        if isLast {
+            for (id, entry) in entries where entry.writtenPing != entry.record.lastPing { unwritten.insert(id) }
+        }
+        let taken = unwritten.sorted().compactMap { id -> Entry? in
+            guard let index = entries.index(forKey: id) else { return nil }
+            let entry = entries.values[index]
+            entries.values[index].writtenPing = entry.record.lastPing
+            return entry
+        }
+        unwritten = []
+        return taken
+    }
+
+    mutating func wereNotWritten(_ ids: [ConnectorID]) {
+        unwritten.formUnion(ids.filter { entries[$0] != nil })
+    }
+}
+
+extension Registry.Entry {
+    /// A ping that says this says nothing new, and nothing is to be told in its answer.
+    fileprivate func isAsTold(_ state: String, _ report: ConnectorReport) -> Bool {
+        reset == nil && record.report == report && !state.isDifferent(from: record.state)
     }
 }
 

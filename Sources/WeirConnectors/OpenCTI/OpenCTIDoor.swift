@@ -30,7 +30,7 @@ package struct OpenCTIDoor: Sendable {
     private let platform: any ConnectorPlatform
     private let world: World
     private let settings: Settings
-    private let isAllowed: @Sendable (String) async -> Bool
+    private let isAllowed: @Sendable (String) -> Bool
     private let executor: GraphExecutor
     private let documents = GraphDocumentCache()
     private let pings = RepeatedPings()
@@ -41,7 +41,7 @@ package struct OpenCTIDoor: Sendable {
     ///   - isAllowed: whether this bearer token (OPENCTI_TOKEN) may connect.
     package init(
         platform: any ConnectorPlatform, broker: (any BundleBroker)?, world: World, settings: Settings = Settings(),
-        isAllowed: @escaping @Sendable (_ token: String) async -> Bool
+        isAllowed: @escaping @Sendable (_ token: String) -> Bool
     ) {
         self.platform = platform
         self.world = world
@@ -63,14 +63,16 @@ package struct OpenCTIDoor: Sendable {
         body: some AsyncSequence<ByteBuffer, any Error> & Sendable
     ) async -> DoorAnswer {
         let arrived = world.time.now
-        if let refusal = await refusal(method: method, header: header) { return refusal }
+        if let refusal = refusal(method: method, header: header) { return refusal }
         var reading = DoorReading(body.makeAsyncIterator(), bundleMost: settings.bundleMost, memory: memory)
         defer { memory.give(reading.gatheredBytes) }
         do throws(GraphProblem) {
             let deadline = arrived + min(settings.holdMost, .seconds(240))
             let content = try await reading.read(platform, deadline: deadline)
             var request = DoorRequest(deadline: deadline, streamed: content.streamed)
-            if let answer = await repeated(content, &request) { return DoorAnswer(answer) }
+            if let ping = await repeated(content, &request) {
+                return DoorAnswer(ping.answer, again: again(ping, Self.token(header)))
+            }
             do throws(GraphProblem) {
                 let answer = try await execute(content, request)
                 await content.streamed?.abandon()
@@ -84,18 +86,25 @@ package struct OpenCTIDoor: Sendable {
         }
     }
 
-    /// The answer to a ping that came before, where all is as it was then. Where not, the request keeps what the
-    /// platform said, and is executed.
-    private func repeated(_ content: DoorContent, _ request: inout DoorRequest) async -> ByteBuffer? {
+    /// A ping that came before, where all is as it was then. Where not, the request keeps what the platform said, and
+    /// is executed.
+    private func repeated(_ content: DoorContent, _ request: inout DoorRequest) async -> RepeatedPing? {
         guard content.streamed == nil, let ping = pings.ping(content.document) else { return nil }
         do throws(ConnectorFailure) {
             let record = try await platform.ping(ping.id, state: ping.state, report: ping.report)
-            if let record, !ping.state.isDifferent(from: record.state) { return ping.answer }
+            if let record, !ping.state.isDifferent(from: record.state) { return ping }
             request.pinged = .success(record)
         } catch {
             request.pinged = .failure(error)
         }
         return nil
+    }
+
+    private func again(_ ping: RepeatedPing, _ token: String?) -> (@Sendable () -> Bool)? {
+        guard let token else { return nil }
+        return { [platform, isAllowed] in
+            isAllowed(token) && platform.pingAgain(ping.id, state: ping.state, report: ping.report)
+        }
     }
 
     private func execute(_ content: DoorContent, _ request: DoorRequest) async throws(GraphProblem)
@@ -128,17 +137,21 @@ package struct OpenCTIDoor: Sendable {
         return answer
     }
 
-    private func refusal(method: String, header: @Sendable (String) -> String?) async -> DoorAnswer? {
+    private static func token(_ header: @Sendable (String) -> String?) -> String? {
+        let words = header("authorization")?.split(separator: " ", maxSplits: 1) ?? []
+        return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
+    }
+
+    private func refusal(method: String, header: @Sendable (String) -> String?) -> DoorAnswer? {
         guard method == "POST" else {
             var answer = DoorAnswer(
                 .problem(GraphProblem(.badInput, "Send GraphQL requests by POST, as JSON.")), status: 405)
             answer.headers.append(("Allow", "POST"))
             return answer
         }
-        let words = header("authorization")?.split(separator: " ", maxSplits: 1) ?? []
-        guard words.count == 2, words[0].lowercased() == "bearer", await isAllowed(String(words[1])) else {
+        guard let token = Self.token(header), isAllowed(token) else {
             let message =
-                words.isEmpty
+                header("authorization") == nil
                 ? "You must be logged in to do this: no token was sent. Set OPENCTI_TOKEN to a token of Weir."
                 : "You must be logged in to do this: Weir does not know this token. Look at OPENCTI_TOKEN."
             var answer = DoorAnswer(.problem(GraphProblem(.authRequired, message)), status: 401)
@@ -170,12 +183,16 @@ package struct DoorAnswer: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: ByteBuffer
+    /// For when the same request comes once more, byte for byte: does what it asks, and says true where the answer is
+    /// the same again. Where it says false, nothing was done, and the request is to be answered as any other.
+    package var again: (@Sendable () -> Bool)?
 
     init(_ answer: GraphAnswer, status: Int = 200) { self.init(answer.value.json, status: status) }
 
-    init(_ body: ByteBuffer, status: Int = 200) {
+    init(_ body: ByteBuffer, status: Int = 200, again: (@Sendable () -> Bool)? = nil) {
         self.status = status
         headers = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
         self.body = body
+        self.again = again
     }
 }

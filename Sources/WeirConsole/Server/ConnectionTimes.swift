@@ -59,6 +59,11 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is RepeatedRequests.Answered else { return context.fireUserInboundEventTriggered(event) }
+        close(context, in: idle)
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         // Whether the next piece is waited for is told by the next `read`.
         if isPieceDue { deadline.clear() }

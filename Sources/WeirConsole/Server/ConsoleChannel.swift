@@ -20,6 +20,8 @@ struct ConsoleChannel: HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let door: ShortDoor?
+    let rests: RestingLoops
+    let isCrowded: @Sendable () -> Bool
     /// Stand between HTTP and whoever answers.
     let guards: @Sendable () -> [any RemovableChannelHandler]
 
@@ -31,12 +33,17 @@ struct ConsoleChannel: HTTPChannelHandler {
             limits.maxHeaderListSize = Self.headBytesMost
             limits.maxHeaderFieldCount = Self.headFieldsMost
             let pipeline = channel.pipeline.syncOperations
+            let activity = RequestActivity(rests.resting(channel.eventLoop))
+            let kept = door.map { KeptRequest(dates: $0.dates) }
+            if let door, let kept {
+                try pipeline.addHandler(RepeatedRequests(kept, activity, time: door.time, isCrowded: isCrowded))
+            }
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandlers(guards())
             try pipeline.addHandler(
-                ShortRequests(door, router: router) { channel in try Self.connect(channel, logger) })
+                ShortRequests(door, kept, activity, router: router) { channel in try Self.connect(channel, logger) })
             return Value(channel: channel, router: router.futureResult)
         }
         done.whenFailure { _ in router.succeed(nil) }

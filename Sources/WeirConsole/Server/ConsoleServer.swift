@@ -89,10 +89,13 @@ package struct ConsoleServer: Service {
             pagesMost: Self.connectionsMost, doorMost: observatory.node.connectors?.openCTIConnectionsMost ?? 0,
             log: world.log)
         let door = openCTI.map { ShortDoor($0, time: world.time) }
+        let rests = RestingLoops(time: world.time, pauseThread: LiveTime.pauseThread)
         return Application(
             router: router,
             server: HTTPServerBuilder { responder in
-                ConsoleChannel(responder: responder, door: door) { Self.guards(places) }
+                ConsoleChannel(responder: responder, door: door, rests: rests, isCrowded: { places.isCrowded }) {
+                    Self.guards(places)
+                }
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),

@@ -12,6 +12,8 @@ struct ShortDoor: Sendable {
     struct Parts: Sendable {
         var head: HTTPResponseHead
         var body: ByteBuffer
+        /// `OpenCTIAnswer.again`.
+        var again: (@Sendable () -> Bool)?
     }
 
     /// Bytes of a body. Longer ones are taken while they come.
@@ -19,7 +21,7 @@ struct ShortDoor: Sendable {
 
     let endpoint: OpenCTIEndpoint
     let time: any TimeSource
-    private let date = HTTPDateCache()
+    let dates = HTTPDateCache()
 
     init(_ endpoint: OpenCTIEndpoint, time: any TimeSource) {
         self.endpoint = endpoint
@@ -61,9 +63,11 @@ struct ShortDoor: Sendable {
         for (name, value) in answer.headers where !SecurityFields.has(name) { headers.add(name: name, value: value) }
         for (name, value) in SecurityFields.all { headers.add(name: name, value: value) }
         headers.add(name: "Content-Length", value: String(answer.body.readableBytes))
-        headers.add(name: "Date", value: date.text(at: time.wall))
+        headers.add(name: "Date", value: dates.text(at: time.wall))
         let status = HTTPResponseStatus(statusCode: answer.status)
-        return Parts(head: HTTPResponseHead(version: .http1_1, status: status, headers: headers), body: answer.body)
+        return Parts(
+            head: HTTPResponseHead(version: .http1_1, status: status, headers: headers), body: answer.body,
+            again: answer.again)
     }
 }
 
@@ -93,7 +97,7 @@ private struct WholeBody: AsyncSequence, Sendable {
 }
 
 /// The date as HTTP writes it, made once a second.
-private final class HTTPDateCache: Sendable {
+final class HTTPDateCache: Sendable {
     private let newest = Mutex<(second: Int64, text: String)>((.min, ""))
 
     func text(at wall: WallTime) -> String {

@@ -19,6 +19,8 @@ final class ShortRequests: ChannelDuplexHandler, RemovableChannelHandler {
     typealias Router = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
     private let door: ShortDoor?
+    private let activity: RequestActivity
+    private let kept: KeptRequest?
     private let connect: (any Channel) throws -> Router
     /// Fulfilled with the first request for the router; with `nil` when there was none until the end.
     private let router: EventLoopPromise<Router?>
@@ -34,9 +36,15 @@ final class ShortRequests: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Parameters:
     ///   - door: `nil` where no connectors are let in.
+    ///   - kept: what this connection asked last; `nil` where no connectors are let in.
     ///   - connect: puts the router behind this handler.
-    init(_ door: ShortDoor?, router: EventLoopPromise<Router?>, connect: @escaping (any Channel) throws -> Router) {
+    init(
+        _ door: ShortDoor?, _ kept: KeptRequest?, _ activity: RequestActivity, router: EventLoopPromise<Router?>,
+        connect: @escaping (any Channel) throws -> Router
+    ) {
         self.door = door
+        self.kept = kept
+        self.activity = activity
         self.router = router
         self.connect = connect
         way = RequestWay { head in door.flatMap { $0.length(of: head) } }
@@ -64,6 +72,7 @@ final class ShortRequests: ChannelDuplexHandler, RemovableChannelHandler {
         case .answer(let head, let body): begin(head, body, context)
         case .pass:
             guard connectRouter(context) else { return context.close(promise: nil) }
+            if case .head = part { activity.asked() }
             context.fireChannelRead(wrapInboundOut(part))
         }
     }
@@ -72,6 +81,7 @@ final class ShortRequests: ChannelDuplexHandler, RemovableChannelHandler {
         if hasRouter { return true }
         guard let connected = try? connect(context.channel) else { return false }
         hasRouter = true
+        kept?.lose()
         router.succeed(connected)
         return true
     }
@@ -80,22 +90,25 @@ final class ShortRequests: ChannelDuplexHandler, RemovableChannelHandler {
     /// taken.
     private func begin(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
         guard let door else { return }
+        activity.asked()
+        let length = body.readableBytes
         let loop = context.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)
         let begun = Task.immediate {
             let answer = await door.answer(head, body)
             if loop.inEventLoop {
-                bound.value.end(answer)
+                bound.value.end(answer, bodyLength: length)
             } else {
-                loop.execute { bound.value.end(answer) }
+                loop.execute { bound.value.end(answer, bodyLength: length) }
             }
         }
         answer = way.isAnswering ? begun : nil
     }
 
-    private func end(_ parts: ShortDoor.Parts) {
+    private func end(_ parts: ShortDoor.Parts, bodyLength: Int) {
         answer = nil
         way.answered()
+        kept?.answered(parts, bodyLength: bodyLength)
         guard let context else { return }
         context.write(wrapOutboundOut(.head(parts.head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(parts.body))), promise: nil)

@@ -84,6 +84,8 @@ package struct OpenCTIAnswer: Sendable {
     package var status: Int
     package var headers: [(name: String, value: String)]
     package var body: ByteBuffer
+    /// For when the same request comes once more, byte for byte (`DoorAnswer.again`).
+    package var again: (@Sendable () -> Bool)?
 }
 
 /// One connector as people see it.

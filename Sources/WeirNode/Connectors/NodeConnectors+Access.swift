@@ -121,6 +121,6 @@ extension NodeConnectors: ConnectorAccess {
                 body: ByteBuffer(string: #"{"errors":[{"message":"Weir is not open yet."}]}"#))
         }
         let answer = await door.answer(method: method, header: header, body: body)
-        return OpenCTIAnswer(status: answer.status, headers: answer.headers, body: answer.body)
+        return OpenCTIAnswer(status: answer.status, headers: answer.headers, body: answer.body, again: answer.again)
     }
 }

@@ -19,6 +19,15 @@ package struct LiveTime: TimeSource {
         }
     }
 
+    /// Stops the calling thread. For a thread of one's own that may leave its work alone; never within a task, whose
+    /// thread is also that of others.
+    package static func pauseThread(for duration: Duration) {
+        var rest = timespec()
+        rest.tv_sec = Int(duration.nanoseconds / 1_000_000_000)
+        rest.tv_nsec = Int(duration.nanoseconds % 1_000_000_000)
+        nanosleep(&rest, nil)
+    }
+
     private func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

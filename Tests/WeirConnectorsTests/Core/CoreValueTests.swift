@@ -81,11 +81,69 @@ struct RegistryTests {
     func heartbeats() throws {
         var registry = try registered()
         _ = registry.ping("c", state: nil, report: ConnectorReport(), at: wall)
-        let taken = (1...2).map { _ in registry.takeDirtyReports().map(\.record.id) }
+        let taken = (1...2).map { _ in registry.takeUnwritten().map(\.record.id) }
         #expect(taken == [["c"], []])
-        registry.reportsWereNotWritten(["c"])
-        let again = registry.takeDirtyReports().count
+        registry.wereNotWritten(["c", "removed"])
+        let again = registry.takeUnwritten().count
         #expect(again == 1)
+    }
+
+    @Test("writes down at once what is new, and a bare heartbeat when the written one has grown old")
+    func bareHeartbeats() throws {
+        var registry = try registered()
+        var report = ConnectorReport()
+        func ping(_ registry: inout Registry, after seconds: Int) -> Int {
+            _ = registry.ping("c", state: nil, report: report, at: wall + .seconds(seconds))
+            return registry.takeUnwritten().count
+        }
+        let bare = [0, 40, 80, 120, 160, 200, 240, 380].map { ping(&registry, after: $0) }
+        #expect(bare == [1, 0, 0, 0, 0, 1, 0, 1])
+        report.queueSize = 1
+        #expect(ping(&registry, after: 400) == 1)
+        report.lastRun = wall
+        #expect(ping(&registry, after: 440) == 1)
+        #expect(ping(&registry, after: 480) == 0)
+        registry.pushed("c")
+        #expect(ping(&registry, after: 520) == 1)
+        // The clock was set back.
+        #expect(ping(&registry, after: -3_600) == 1)
+        _ = registry.ping("c", state: nil, report: report, at: wall + .seconds(-3_590))
+        let last = (1...2).map { _ in registry.takeUnwritten(isLast: true).map(\.record.lastPing) }
+        #expect(last == [[wall + .seconds(-3_590)], []])
+    }
+}
+
+@Suite("A ping that comes again")
+struct PingAgainTests {
+    private let wall = WallTime(secondsSince1970: 1_000)
+
+    @Test("moves the heartbeat, and does nothing where it brings news or is to be told any")
+    func again() throws {
+        var registry = Registry()
+        let registration = ConnectorRegistration(id: "c", name: "C")
+        _ = try registry.register(registration, userID: "u", at: wall)
+        var report = ConnectorReport()
+        report.queueThreshold = 8
+        let later = wall + .seconds(40)
+        func again(_ registry: inout Registry, _ id: String, _ state: String, _ report: ConnectorReport) -> Bool {
+            let before = registry[id]
+            let isDone = registry.pingAgain(id, state: state, report: report, at: later)
+            #expect(isDone || registry[id]?.record == before?.record)
+            return isDone
+        }
+        #expect(!again(&registry, "c", "{}", report))
+        _ = registry.ping("c", state: "{}", report: report, at: wall)
+        var other = report
+        other.isBuffering = true
+        #expect(!again(&registry, "c", "{}", other))
+        #expect(!again(&registry, "c", "{ }", report))
+        #expect(!again(&registry, "d", "{}", report))
+        #expect(again(&registry, "c", "{}", report))
+        #expect(registry["c"]?.record.lastPing == later)
+        let isReset = registry.resetState("c")
+        #expect(isReset && !again(&registry, "c", "{}", report))
+        registry.remove("c")
+        #expect(!again(&registry, "c", "{}", report))
     }
 }
 

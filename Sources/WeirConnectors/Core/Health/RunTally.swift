@@ -40,8 +40,10 @@ package struct RunTally: Sendable, Hashable, Codable {
     }
 
     /// The last run ended at this time, as far as is known; told again and again, counted once.
-    mutating func ended(at time: WallTime) {
-        guard time != lastEnd else { return }
+    /// - Returns: true when that is news.
+    @discardableResult
+    mutating func ended(at time: WallTime) -> Bool {
+        guard time != lastEnd else { return false }
         lastEnd = time
         if hasPushed {
             if let lastBrought { gapLongest = max(gapLongest, (time - lastBrought).nanoseconds) }
@@ -54,6 +56,7 @@ package struct RunTally: Sendable, Hashable, Codable {
             emptySince = emptySince ?? time
         }
         hasPushed = false
+        return true
     }
 
     /// Its runs go on and end well, and what they always brought does not come any more, or never came.
