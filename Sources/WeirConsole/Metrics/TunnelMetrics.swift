@@ -28,8 +28,7 @@ struct TunnelMetrics {
     private func addLatency(_ out: inout Exposition) {
         out.family(
             "weir_tunnel_write_drain_seconds", .histogram,
-            "What bytes take through the hub: until they are handed on (write), and until their receiver has room "
-                + "(drain)."
+            "What bytes take through the hub: until they are handed on (write), and until there is room (drain)."
         ) { samples in
             for tunnel in tunnels {
                 samples.histogram(tunnel.figures.write, ["connector": tunnel.connector, "phase": "write"])
