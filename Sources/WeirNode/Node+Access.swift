@@ -3,6 +3,7 @@ import WeirDelivery
 package import WeirFlow
 import WeirGates
 import WeirStore
+internal import WeirTunnel
 import WeirWorld
 
 extension Node {
@@ -91,7 +92,18 @@ extension Node {
                 name: "sources", isOK: failed.isEmpty,
                 message: failed.isEmpty ? "\(sourceList.count) open" : "failed: \(failed.joined(separator: ", "))"),
             HealthCheck(name: "data", isOK: true, message: storage.directory),
-        ]
+        ] + [tunnelParts?.mesh.map(meshHealth)].compactMap(\.self)
+    }
+
+    /// Without its mesh a hub is of use: agents and clients of its own go on.
+    private func meshHealth(_ mesh: MeshStatus) -> HealthCheck {
+        guard let trouble = mesh.troubles.first else {
+            return HealthCheck(
+                name: "mesh", isOK: true,
+                message: "\(mesh.mode), \(mesh.owned) agents here, \(mesh.peers.count) other hubs")
+        }
+        return HealthCheck(
+            name: "mesh", isOK: true, isDegraded: true, message: trouble.sentence + " " + trouble.advice)
     }
 
     package func tap(_ name: String, limit: Int, duration: Duration) -> AsyncStream<TapEvent>? {

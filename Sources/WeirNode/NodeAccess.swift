@@ -151,11 +151,16 @@ package struct QueueStatus: Sendable, Hashable {
 package struct HealthCheck: Sendable, Hashable {
     package var name: String
     package var isOK: Bool
+    /// It does its work, but not all of it: ready all the same.
+    package var isDegraded = false
     package var message: String
 
-    package init(name: String, isOK: Bool, message: String) {
+    package var isWell: Bool { isOK && !isDegraded }
+
+    package init(name: String, isOK: Bool, isDegraded: Bool = false, message: String) {
         self.name = name
         self.isOK = isOK
+        self.isDegraded = isDegraded
         self.message = message
     }
 }

@@ -17,7 +17,7 @@ struct AgentCommand: AsyncParsableCommand {
               weir agent --hub wss://hub/tunnel --env-proxy --serve hr=10.0.0.7:5432
             """)
 
-    @Option(help: "wss://HOST/tunnel or tls://HOST:8765.") var hub: String
+    @Option(help: "wss://HOST/tunnel or tls://HOST:8765; several hubs of a mesh may be given.") var hub: [String]
     @Option(help: "NAME=HOST:PORT of what it serves; may be given several times.") var serve: [String]
     @Option(help: "File with a one-time token of `weir tunnel token`; needed once.") var tokenFile: String?
     @Option(help: "File with a bearer token (JWT) that others renew, in place of enrolling.") var bearerFile: String?
@@ -44,7 +44,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     func run() async throws {
         var wish = AgentHost.Wish()
-        wish.hub = hub
+        wish.hubs = hub
         wish.serve = serve
         wish.tokenFile = tokenFile
         wish.bearerFile = bearerFile

@@ -15,7 +15,8 @@ struct HealthEndpoints: Sendable {
         ) { _, _ in Answer.text("ok\n") }
     }
 
-    /// 200 when all parts are ready, 503 otherwise. A held gate is not a failure: it does what it is for.
+    /// 200 when all parts are ready, 503 otherwise. A held gate is not a failure: it does what it is for. A part that is
+    /// degraded is named, and does not make the node unready: it does better than none.
     private var ready: Endpoint {
         Endpoint(
             method: .get, path: "/readyz", operation: "readyz",
@@ -27,9 +28,11 @@ struct HealthEndpoints: Sendable {
                 $0.split(separator: "&").contains { $0 == "verbose" || $0.hasPrefix("verbose=") }
             }
             var text = ""
-            for check in checks where verbose == true || !check.isOK {
-                let message = check.isOK || check.message.isEmpty ? "" : ": " + Printable.line(check.message)
-                text += "[\(check.isOK ? "+" : "-")]\(check.name) \(check.isOK ? "ok" : "failed")\(message)\n"
+            for check in checks where verbose == true || !check.isWell {
+                let message = check.isWell || check.message.isEmpty ? "" : ": " + Printable.line(check.message)
+                let (sign, word) =
+                    check.isWell ? ("+", "ok") : check.isOK ? ("~", "degraded") : ("-", "failed")
+                text += "[\(sign)]\(check.name) \(word)\(message)\n"
             }
             text += isReady ? "ok\n" : "not ready\n"
             return Answer.text(text, status: isReady ? .ok : .serviceUnavailable)

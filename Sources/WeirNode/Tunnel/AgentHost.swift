@@ -13,8 +13,8 @@ internal import WeirWorld
 package struct AgentHost: Sendable {
     /// What `weir agent` was told.
     package struct Wish: Sendable {
-        /// `wss://hub.example.org/tunnel`, or `tls://hub.example.org:8765`.
-        package var hub = ""
+        /// `wss://hub.example.org/tunnel`, or `tls://hub.example.org:8765`; several hubs of a mesh.
+        package var hubs: [String] = []
         /// The enrolment token's file; needed once.
         package var tokenFile: String?
         /// A file with a bearer token that others renew.
@@ -69,7 +69,7 @@ package struct AgentHost: Sendable {
             world.log.notice(
                 "The agent starts.",
                 metadata: [
-                    "agent": "\(agent.settings.id)", "hub": "\(wish.hub)",
+                    "agent": "\(agent.settings.id)", "hub": "\(wish.hubs.joined(separator: ", "))",
                     "serves": "\(agent.settings.targets.keys.sorted().joined(separator: ", "))",
                 ])
             var configuration = ServiceGroupConfiguration(
@@ -98,9 +98,13 @@ package struct AgentHost: Sendable {
     private func agent(
         _ wish: Wish, _ world: World, _ group: MultiThreadedEventLoopGroup
     ) async throws(TunnelFailure) -> Agent {
-        guard let address = HubAddress(wish.hub) else {
-            throw Self.wrong("`\(wish.hub)` is no address of a hub.", "Write wss://HOST/tunnel or tls://HOST:8765.")
+        let addresses = try wish.hubs.map { text throws(TunnelFailure) in
+            guard let address = HubAddress(text) else {
+                throw Self.wrong("`\(text)` is no address of a hub.", "Write wss://HOST/tunnel or tls://HOST:8765.")
+            }
+            return address
         }
+        guard !addresses.isEmpty else { throw Self.wrong("No hub is named.", "Give one with --hub.") }
         let token = try token(wish)
         guard let name = wish.name ?? token?.agent ?? kept(wish.state) else {
             throw Self.wrong(
@@ -115,9 +119,13 @@ package struct AgentHost: Sendable {
         trusting.keyFile = wish.keyFile
         trusting.authorityFile = wish.authorityFile
         let trust = try await AgentTrust.open(trusting, world: world)
-        var dialling = HubDialler.Settings(address: address)
-        dialling.onlyWebSocket = wish.onlyWebSocket
-        dialling.proxy = try proxy(wish)
+        let proxy = try proxy(wish)
+        let diallers = addresses.map { address in
+            var dialling = HubDialler.Settings(address: address)
+            dialling.onlyWebSocket = wish.onlyWebSocket
+            dialling.proxy = proxy
+            return HubDialler(dialling, trust: trust, world: world)
+        }
         var settings = Agent.Settings(id: name)
         settings.version = Release.version
         settings.targets = try targets(wish)
@@ -127,7 +135,7 @@ package struct AgentHost: Sendable {
         settings.session.pingEvery = wish.pingEvery
         settings.session.pingTimeout = wish.pingTimeout
         return Agent(
-            settings, dialler: HubDialler(dialling, trust: trust, world: world), trust: trust,
+            settings, dialler: HubDiallers(diallers), trust: trust,
             observer: TunnelMeters(connectors: settings.targets.keys.sorted(), time: world.time), world: world,
             eventLoops: group)
     }

@@ -10,32 +10,31 @@ extension NodeTunnel: TunnelAccess {
 
     package var tunnels: [TunnelStatus] {
         let roster = hub?.roster
+        let owners = mesh?.owners ?? []
         return settings.connectors.entries.map { entry in
             let agents = (roster?.agents.values.filter { $0.connectors.contains(entry.name) }.map(\.id) ?? []).sorted()
             let connections = meters.connections(of: entry.name)
             let fullest = connections.max { $0.fullness < $1.fullness }
             let depth = settings.limits.queueDepth << 14
             let figures = meters.figures(of: entry.name) ?? ConnectorFigures()
-            return TunnelStatus(
+            let elsewhere = owners.filter { !$0.isHere && $0.connectors.contains(entry.name) }
+            var status = TunnelStatus(
                 connector: entry.name, listeners: entry.value.listen.values, agents: agents,
                 connections: connections.count, blocked: connections.count { $0.isBlocked },
                 queued: fullest?.queued ?? 0, queueMost: fullest.map { $0.queued + $0.room } ?? depth,
                 queueDepth: depth,
                 figures: figures,
-                troubles: troubles(entry.name, agents: agents, connections, figures))
+                troubles: troubles(entry.name, agents: agents, elsewhere, connections, figures))
+            status.elsewhere = elsewhere
+            return status
         }.sorted { $0.connector < $1.connector }
     }
 
     private func troubles(
-        _ connector: String, agents: [String], _ connections: [ConnectionFigures], _ figures: ConnectorFigures
+        _ connector: String, agents: [String], _ elsewhere: [AgentOwner], _ connections: [ConnectionFigures], _ figures: ConnectorFigures
     ) -> [TunnelTrouble] {
         var troubles: [TunnelTrouble] = []
-        if agents.isEmpty {
-            troubles.append(
-                TunnelTrouble(
-                    code: "no_agent", sentence: "No agent serves it: clients are refused.",
-                    advice: "`weir get agents` shows who is there; `weir tunnel token` lets one enrol."))
-        }
+        if agents.isEmpty, !(hub?.reachesElsewhere(connector) ?? false) { troubles.append(absence(elsewhere)) }
         if let (slowest, since) = slowest(connections) {
             let client = slowest.opening.client ?? "a client"
             troubles.append(
@@ -78,6 +77,23 @@ extension NodeTunnel: TunnelAccess {
         return troubles
     }
 
+    private func absence(_ elsewhere: [AgentOwner]) -> TunnelTrouble {
+        guard let owner = elsewhere.first else {
+            return TunnelTrouble(
+                code: "no_agent", sentence: "No agent serves it: clients are refused.",
+                advice: "`weir get agents` shows who is there; `weir tunnel token` lets one enrol.")
+        }
+        guard mesh?.mode == Mesh.Mode.active.rawValue else {
+            return TunnelTrouble(
+                code: "no_agent", sentence: "Its agent `\(owner.agent)` is \(owner.place): clients are refused here.",
+                advice: "`tunnel.mesh.mode: active` lets them be forwarded.")
+        }
+        return TunnelTrouble(
+            code: "mesh_down",
+            sentence: "Its agent `\(owner.agent)` is \(owner.place), which is not reached: clients are refused here.",
+            advice: "`weir why mesh` says why.")
+    }
+
     /// The connection whose client has taken nothing for longest, when that is more than a second.
     private func slowest(_ connections: [ConnectionFigures]) -> (ConnectionFigures, since: WallTime)? {
         let wait = ConnectorFigures.Wait(direction: .toClient, cause: .receiver)
@@ -92,9 +108,12 @@ extension NodeTunnel: TunnelAccess {
         let roster = hub?.roster.agents ?? [:]
         let members = trust?.members ?? []
         let figures = meters.agentFigures.agents
-        return Set(figures.keys).union(roster.keys).sorted().map { name in
+        let owners = Dictionary((mesh?.owners ?? []).map { ($0.agent, $0) }, uniquingKeysWith: { first, _ in first })
+        return Set(figures.keys).union(roster.keys).union(owners.keys).sorted().map { name in
             var status = AgentStatus(name: name, figures: figures[name] ?? AgentFigures(joined: world.time.wall))
             status.awaySince = status.figures.left
+            status.owner = owners[name]
+            if let owner = status.owner { status.connectors = owner.connectors }
             if let agent = roster[name] {
                 status.version = agent.version
                 status.connectors = agent.connectors.sorted()

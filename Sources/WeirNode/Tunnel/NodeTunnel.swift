@@ -60,9 +60,14 @@ package final class NodeTunnel: Sendable {
             trusting.name = settings.name
             trusting.names = Array(Set(trusting.names + settings.names)).sorted()
             trusting.agentLife = settings.certificateLife
-            let trust = try await HubTrust.open(trusting, ledger: ledger, bearer: bearer, world: world)
+            let registry = try await registry(on: means.eventLoops)
+            let trust = try await HubTrust.open(
+                trusting, ledger: ledger, bearer: bearer, shared: shared(registry), world: world)
+            let mesh = mesh(registry, on: means.eventLoops)
             let hub = Hub(
-                hubSettings, policy: policy, trust: trust, observer: meters, auditor: audit, world: world)
+                hubSettings, policy: policy, trust: trust, observer: meters, auditor: audit, mesh: mesh,
+                world: world)
+            mesh?.attach(hub)
             let door = HubDoor(doorSettings, hub: hub, eventLoops: means.eventLoops, world: world)
             opened.withLock { $0 = Parts(trust: trust, hub: hub, door: door) }
         } catch {
@@ -75,6 +80,7 @@ package final class NodeTunnel: Sendable {
         guard let parts = opened.withLock({ $0 }) else { return }
         do throws(TunnelFailure) {
             try await parts.door.open()
+            try await parts.hub.mesh?.open(parts.trust)
             try parts.hub.open()
         } catch {
             throw NodeFailure(
@@ -91,6 +97,7 @@ package final class NodeTunnel: Sendable {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await parts.door.run() }
                 group.addTask { await parts.hub.run() }
+                group.addTask { await parts.hub.mesh?.run(parts.hub) }
                 await withTaskCancellationHandler {
                     _ = await stopping.settled()
                 } onCancel: {

@@ -8,6 +8,8 @@ package protocol TunnelAccess: Sendable {
     var agents: [AgentStatus] { get }
     /// Agents that were refused before they had proven a name, by reason.
     var refusedAgents: [String: UInt64] { get }
+    /// The other hubs; `nil` for a hub alone.
+    var mesh: MeshStatus? { get }
     /// Decides for others by AuthZEN; `nil` unless the configuration has rules.
     var decisions: DecisionService? { get }
     /// True when NowConnect's names are given beside Weir's.

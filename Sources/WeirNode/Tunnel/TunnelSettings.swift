@@ -18,6 +18,7 @@ package struct TunnelSettings: Settings {
     package var certificateLife = Duration.seconds(14 * 86_400)
     package var jwt: TunnelJWTSettings?
     package var policy: TunnelPolicySettings?
+    package var mesh: MeshSettings?
 
     package init() {}
 
@@ -58,6 +59,7 @@ package struct TunnelSettings: Settings {
         field("jwt", \.jwt, "Bearer tokens of an identity provider, for agents that do not enrol."),
         field(
             "policy", \.policy, "Who decides whether a client may be connected. Absent: whoever the listener lets in."),
+        field("mesh", \.mesh, "Other hubs, so that a client may come to any of them. Absent: this hub is alone."),
     ]
 
     static let listening: @Sendable (String) -> String? = { text in
@@ -78,6 +80,12 @@ package struct TunnelSettings: Settings {
             mistakes.append(
                 SettingMistake(
                     "plain", "without TLS no agent can prove who it is", help: "add `jwt`, or leave `plain` out"))
+        }
+        if isPlain, let mesh, mesh.mode != .off {
+            mistakes.append(
+                SettingMistake(
+                    "mesh", "hubs that share agents know them by certificates, which `plain` cannot see",
+                    help: "let the hub bring TLS, or leave `mesh` out"))
         }
         return mistakes
     }

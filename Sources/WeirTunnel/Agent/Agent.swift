@@ -114,6 +114,7 @@ package final class Agent: Sendable {
             // A hub that takes and drops is not hammered: only a link that stood for a while ends the back-off.
             if world.time.now - began >= backoff.stable { backoff = settings.backoff }
             if case .ordered("enrolled")? = end.link { continue }
+            if end.asksForAnother || refusal != nil { dialler.moveOn() }
             let wait = backoff.failed(at: world.time.now, random: world.random)
             world.log.log(
                 level: end.draining == nil ? .warning : .notice,
@@ -131,6 +132,8 @@ package final class Agent: Sendable {
         var failure: TunnelFailure?
         /// The link still stands; its streams go on.
         var draining: String?
+        /// The hub goes away, or nothing came from it any more.
+        var asksForAnother: Bool { draining != nil || link == .silent }
         var description: String { failure?.description ?? draining ?? link.map { "\($0)" } ?? "" }
     }
 

@@ -9,7 +9,7 @@ internal import X509
 package struct CertificateAuthority: Sendable {
     package let certificatePEM: String
     package let keyPEM: String
-    private let certificate: Certificate
+    let certificate: Certificate
     private let key: Certificate.PrivateKey
 
     /// What was signed.
@@ -77,7 +77,7 @@ package struct CertificateAuthority: Sendable {
             return request.publicKey
         }
         return try sign(
-            key, name: agent, usage: .clientAuth, names: [.uniformResourceIdentifier(Self.agentURI + agent)], life, now)
+            key, name: agent, usage: [.clientAuth], names: [.uniformResourceIdentifier(Self.agentURI + agent)], life, now)
     }
 
     /// A certificate for the hub's own listener.
@@ -90,12 +90,12 @@ package struct CertificateAuthority: Sendable {
             guard let address = AddressBits(name) else { return .dnsName(name) }
             return .ipAddress(ASN1OctetString(contentBytes: address.bytes[...]))
         }
-        let issued = try sign(key.publicKey, name: names.first ?? "hub", usage: .serverAuth, names: all, life, now)
+        let issued = try sign(key.publicKey, name: names.first ?? "hub", usage: [.serverAuth], names: all, life, now)
         return (issued, try Self.attempt("The hub's key could not be written") { try key.serializeAsPEM().pemString })
     }
 
-    private func sign(
-        _ subject: Certificate.PublicKey, name: String, usage: ExtendedKeyUsage.Usage, names: [GeneralName],
+    func sign(
+        _ subject: Certificate.PublicKey, name: String, usage: [ExtendedKeyUsage.Usage], names: [GeneralName],
         _ life: Duration, _ now: WallTime
     ) throws(TunnelFailure) -> Issued {
         try Self.attempt("The certificate could not be signed") {
@@ -108,7 +108,7 @@ package struct CertificateAuthority: Sendable {
                 extensions: try Certificate.Extensions {
                     Critical(BasicConstraints.notCertificateAuthority)
                     Critical(KeyUsage(digitalSignature: true))
-                    try ExtendedKeyUsage([usage])
+                    try ExtendedKeyUsage(usage)
                     SubjectAlternativeNames(names)
                     AuthorityKeyIdentifier(keyIdentifier: try Self.identifier(of: certificate))
                 }, issuerPrivateKey: key)
@@ -179,7 +179,7 @@ package struct CertificateAuthority: Sendable {
 
     private static func date(_ time: WallTime) -> Date { Date(timeIntervalSince1970: time.secondsSince1970) }
 
-    private static func attempt<Value>(
+    static func attempt<Value>(
         _ what: String, code: String = "authority", _ body: () throws -> Value
     ) throws(TunnelFailure) -> Value {
         do {

@@ -26,6 +26,8 @@ package struct EnrolmentBook: Sendable {
         package var certificates: [Issue] = []
         package var revoked: WallTime?
         package var why: String?
+        /// Rises when it enrols and when it is revoked: of two hubs' records the later counts.
+        package var era = 0
 
         package struct Issue: Sendable, Hashable, Codable {
             package var serial: String
@@ -62,7 +64,7 @@ package struct EnrolmentBook: Sendable {
     /// Certificates of one agent that are good at the same time: one for each renewal within a life, and some more.
     static let certificatesMost = 16
     /// Spent tokens are remembered for a week, so that one used twice is told from one never seen.
-    private static let memory = Duration.seconds(7 * 86_400)
+    static let memory = Duration.seconds(7 * 86_400)
 
     package private(set) var tokens: [String: Token] = [:]
     package private(set) var members: [String: Member] = [:]
@@ -71,6 +73,10 @@ package struct EnrolmentBook: Sendable {
         for token in tokens { self.tokens[token.id] = token }
         for member in members { self.members[member.agent] = member }
     }
+
+    /// In the place of what was known of it.
+    mutating func put(_ token: Token) { tokens[token.id] = token }
+    mutating func put(_ member: Member) { members[member.agent] = member }
 
     /// - Returns: ids of tokens that are forgotten now.
     package mutating func add(_ token: Token) -> [String] {
@@ -95,7 +101,8 @@ package struct EnrolmentBook: Sendable {
 
     /// A token gives an agent a new beginning: what it had before is good no more.
     package mutating func enrolled(_ token: Token, _ issue: Member.Issue, at now: WallTime) -> Member {
-        let member = Member(agent: token.agent, connectors: token.connectors, since: now, certificates: [issue])
+        var member = Member(agent: token.agent, connectors: token.connectors, since: now, certificates: [issue])
+        member.era = (members[token.agent]?.era ?? 0) + 1
         members[token.agent] = member
         return member
     }
@@ -118,6 +125,7 @@ package struct EnrolmentBook: Sendable {
         member.certificates = []
         member.revoked = now
         member.why = why
+        member.era += 1
         members[agent] = member
         for (id, token) in tokens where token.agent == agent && token.used == nil { tokens[id]?.used = now }
         return member
@@ -130,5 +138,19 @@ package struct EnrolmentBook: Sendable {
         guard let issue = member.certificates.first(where: { $0.serial == serial }) else { throw .certificateUnknown }
         guard now < issue.expiry else { throw .certificateExpired }
         return member
+    }
+}
+
+extension EnrolmentBook.Member {
+    // By hand for records that were kept before there were eras.
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        agent = try fields.decode(String.self, forKey: .agent)
+        connectors = try fields.decodeIfPresent([String].self, forKey: .connectors)
+        since = try fields.decode(WallTime.self, forKey: .since)
+        certificates = try fields.decode([Issue].self, forKey: .certificates)
+        revoked = try fields.decodeIfPresent(WallTime.self, forKey: .revoked)
+        why = try fields.decodeIfPresent(String.self, forKey: .why)
+        era = try fields.decodeIfPresent(Int.self, forKey: .era) ?? 0
     }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Logging
 internal import SwiftASN1
 import Synchronization
 package import WeirStore
@@ -24,9 +25,11 @@ package final class HubTrust: Sendable {
 
     package let settings: Settings
     private let ledger: Ledger
-    private let world: World
+    let world: World
     private let bearer: BearerTrust?
-    private let book: Mutex<EnrolmentBook>
+    let book: Mutex<EnrolmentBook>
+    /// With the other hubs of a mesh; `nil` for a hub alone.
+    let shared: SharedBook?
     package let authority: CertificateAuthority
 
     static let authorities = "tunnel_authorities"
@@ -40,19 +43,20 @@ package final class HubTrust: Sendable {
 
     private init(
         _ settings: Settings, _ ledger: Ledger, _ world: World, _ bearer: BearerTrust?, _ book: EnrolmentBook,
-        _ authority: CertificateAuthority
+        _ shared: SharedBook?, _ authority: CertificateAuthority
     ) {
         self.settings = settings
         self.ledger = ledger
         self.world = world
         self.bearer = bearer
         self.book = Mutex(book)
+        self.shared = shared
         self.authority = authority
     }
 
-    /// Reads what the ledger has; makes the authority when there is none.
+    /// Reads what the ledger has; makes the authority when there is none, or takes the mesh's.
     package static func open(
-        _ settings: Settings, ledger: Ledger, bearer: BearerTrust? = nil, world: World
+        _ settings: Settings, ledger: Ledger, bearer: BearerTrust? = nil, shared: SharedBook? = nil, world: World
     ) async throws(TunnelFailure) -> HubTrust {
         do {
             let decoder = JSONDecoder()
@@ -60,21 +64,41 @@ package final class HubTrust: Sendable {
                 .map { try decoder.decode(EnrolmentBook.Token.self, from: Data($0.body)) }
             let members = try await ledger.documents(in: agents)
                 .map { try decoder.decode(EnrolmentBook.Member.self, from: Data($0.body)) }
-            let authority: CertificateAuthority
-            if let kept = try await ledger.document(authorities, "own") {
-                let kept = try decoder.decode(KeptAuthority.self, from: Data(kept.body))
-                authority = try CertificateAuthority(certificatePEM: kept.certificate, keyPEM: kept.key)
-            } else {
-                authority = try CertificateAuthority.made(name: settings.name, at: world.time.wall)
-                let kept = KeptAuthority(certificate: authority.certificatePEM, key: authority.keyPEM)
-                try await ledger.commit([put(authorities, "own", kept, at: world.time.wall)])
+            let kept = try await ledger.document(authorities, "own").map {
+                try decoder.decode(KeptAuthority.self, from: Data($0.body))
+            }
+            let authority = try await authority(settings, kept, shared, world)
+            if authority.certificatePEM != kept?.certificate {
+                let keeping = KeptAuthority(certificate: authority.certificatePEM, key: authority.keyPEM)
+                try await ledger.commit([put(authorities, "own", keeping, at: world.time.wall)])
             }
             return HubTrust(
-                settings, ledger, world, bearer, EnrolmentBook(tokens: tokens, members: members), authority)
+                settings, ledger, world, bearer, EnrolmentBook(tokens: tokens, members: members), shared, authority)
         } catch let failure as TunnelFailure {
             throw failure
         } catch {
             throw TunnelFailure("ledger", "What the hub knows of its agents cannot be read: \(error).")
+        }
+    }
+
+    private static func authority(
+        _ settings: Settings, _ kept: KeptAuthority?, _ shared: SharedBook?, _ world: World
+    ) async throws(TunnelFailure) -> CertificateAuthority {
+        let own =
+            if let kept { try CertificateAuthority(certificatePEM: kept.certificate, keyPEM: kept.key) } else {
+                try CertificateAuthority.made(name: settings.name, at: world.time.wall)
+            }
+        guard let shared else { return own }
+        do throws(TunnelFailure) {
+            let settled = try await shared.settle(own, isNew: kept == nil)
+            if kept != nil, settled.certificatePEM != own.certificatePEM {
+                world.log.warning(
+                    "The mesh has another authority than this hub had: agents of before have to enrol anew.")
+            }
+            return settled
+        } catch where error.code == "registry_down" && kept != nil {
+            // It has run before; the others are met when the registry is back.
+            return own
         }
     }
 
@@ -101,6 +125,7 @@ package final class HubTrust: Sendable {
         ]
         changes += forgotten.map { .remove(collection: Self.tokens, id: $0) }
         try await commit(changes)
+        await tell(tokens: [entry], forgotten: forgotten)
         return token.text
     }
 
@@ -114,6 +139,7 @@ package final class HubTrust: Sendable {
         var changes = [put(Self.agents, agent, member), audit(who, "revoke_agent", agent, why)]
         changes += tokens.map { put(Self.tokens, $0.id, $0) }
         try await commit(changes)
+        await tell(tokens: tokens, members: [member])
     }
 
     package var members: [EnrolmentBook.Member] {
@@ -163,9 +189,20 @@ package final class HubTrust: Sendable {
         let now = world.time.wall
         // Signed first: a request that is no good does not spend the token.
         let issued = try authority.certify(wish.request, agent: wish.agent, life: settings.agentLife, at: now)
+        let id = EnrolmentToken.id(of: wish.secret)
+        if let shared {
+            try await learn()
+            try refusing { () throws(EnrolmentBook.Refusal) in
+                try book.withLock { book throws(EnrolmentBook.Refusal) in
+                    var book = book
+                    _ = try book.use(id, by: wish.agent, at: now)
+                }
+            }
+            try await shared.spend(id)
+        }
         let (token, member) = try refusing { () throws(EnrolmentBook.Refusal) in
             try book.withLock { book throws(EnrolmentBook.Refusal) in
-                let token = try book.use(EnrolmentToken.id(of: wish.secret), by: wish.agent, at: now)
+                let token = try book.use(id, by: wish.agent, at: now)
                 return (token, book.enrolled(token, .init(serial: issued.serial, expiry: issued.expiry), at: now))
             }
         }
@@ -173,6 +210,7 @@ package final class HubTrust: Sendable {
             put(Self.tokens, token.id, token), put(Self.agents, member.agent, member),
             audit(member.agent, "enrol", member.agent, "token of \(token.maker)"),
         ])
+        await tell(tokens: [token], members: [member])
         return .init(chain: issued.chain, authorities: authority.certificatePEM)
     }
 
@@ -191,6 +229,7 @@ package final class HubTrust: Sendable {
             }
         }
         try await commit([put(Self.agents, member.agent, member)])
+        await tell(members: [member])
         return .init(chain: issued.chain, authorities: authority.certificatePEM)
     }
 
@@ -206,7 +245,7 @@ package final class HubTrust: Sendable {
         }
     }
 
-    private func commit(_ changes: [LedgerChange]) async throws(TunnelFailure) {
+    func commit(_ changes: [LedgerChange]) async throws(TunnelFailure) {
         do throws(StoreFailure) {
             try await ledger.commit(changes)
         } catch {
@@ -214,7 +253,7 @@ package final class HubTrust: Sendable {
         }
     }
 
-    private func put(_ collection: String, _ id: String, _ body: some Encodable & Sendable) -> LedgerChange {
+    func put(_ collection: String, _ id: String, _ body: some Encodable & Sendable) -> LedgerChange {
         Self.put(collection, id, body, at: world.time.wall)
     }
 

@@ -57,6 +57,10 @@ package struct AgentRoster: Sendable {
         return agent.links.isEmpty
     }
 
+    package func agents(serving connector: String) -> [String] {
+        agents.values.filter { $0.connectors.contains(connector) }.map(\.id).sorted()
+    }
+
     /// Links for a connector, best first. Empty when no agent serves it.
     package func links(for connector: String, at now: Moment, on loop: (LinkHandle) -> Bool = { _ in false })
         -> [(agent: String, link: LinkHandle)]

@@ -12,6 +12,8 @@ package struct ConnectionRecord: Sendable, Hashable {
     /// `10.0.0.9:50123`, as the balancer says where there is one; `nil` when unknown.
     package var client: ClientAddress?
     package var agent: String?
+    /// The hub that has the agent, when it is another one.
+    package var through: String?
     package var result = ConnectionResult.opened
     /// Why it was refused, or what the decision point said.
     package var reason: String?

@@ -66,22 +66,33 @@ extension Hub {
             return
         }
         record.result = .noAgent
-        var tried: UInt64?
+        mesh?.compare(listener.connector, roster.agents(serving: listener.connector))
+        var tried: Way.Name?
         // A second link is asked when the first could not take it; what its target refused, it refused.
         for _ in 0..<2 {
-            let candidates = roster.links(for: listener.connector, at: world.time.now)
-            guard let (agent, link) = candidates.first(where: { $0.link.id != tried }) else { return }
-            tried = link.id
+            let (ways, isCut) = ways(to: listener.connector)
+            guard let way = ways.first(where: { $0.name != tried }) else {
+                if isCut {
+                    record.reason = "mesh_down"
+                    mesh?.count(.out, .noLink)
+                }
+                return
+            }
+            let (agent, link) = (way.agent, way.link)
+            tried = way.name
             record.agent = agent
+            record.through = way.forward?.owner
             let opened = record.opened(by: agent)
             let opening = ConnectionOpening(
                 connector: listener.connector, listener: listener.name, client: client.client?.description,
                 agent: agent, since: world.time.wall, decision: decision.id)
             let began = world.time.now
+            var request = OpenRequest(
+                connector: listener.connector, client: client.client?.description,
+                listener: client.server?.description, decision: decision.id)
+            request.forward = way.forward
             let outcome = await StreamOpening(
-                request: OpenRequest(
-                    connector: listener.connector, client: client.client?.description,
-                    listener: client.server?.description, decision: decision.id),
+                request: request,
                 opening: opening, question: question, limits: StreamLimits(decision, gates[listener.connector]),
                 descriptor: client.descriptor, hub: self,
                 atStart: { [self] in
@@ -90,6 +101,7 @@ extension Hub {
                 },
                 atEnd: { [self] in ended(opened, pass, began, $0) }
             ).run(on: link)
+            if way.forward != nil { mesh?.count(.out, MeshFigures.Result(outcome)) }
             switch outcome {
             case .clientLeft:
                 // Says nothing about the agent.
@@ -103,7 +115,12 @@ extension Hub {
                 dialled(listener.connector, by: agent, reason, began)
                 record.result = .refused
                 record.reason = reason.name
-                guard reason == .busy || reason == .draining || reason == .sessionLost else { return }
+                guard [.busy, .draining, .sessionLost, .staleOwner].contains(reason) else { return }
+                if reason == .staleOwner {
+                    await mesh?.refresh(self)
+                    // There may be another number for the same agent by now.
+                    tried = nil
+                }
             }
         }
     }
@@ -125,5 +142,49 @@ extension Hub {
             reason: outcome.reason?.name ?? "fin", byTarget: outcome.byPeer, toTarget: outcome.sent,
             toClient: outcome.received, duration: world.time.now - began)
         auditor.record(record)
+    }
+}
+
+/// How a client may reach an agent: a link of its own, or one to the hub that has it.
+struct Way: Sendable {
+    struct Name: Hashable {
+        var agent: String
+        var link: UInt64
+    }
+
+    var agent: String
+    var link: LinkHandle
+    var forward: Forward?
+
+    var name: Name { Name(agent: agent, link: link.id) }
+}
+
+extension Hub {
+    /// Ways to a connector, best first: agents of this hub before those of others.
+    /// - Returns: also whether there would be more if all links between hubs stood.
+    func ways(to connector: String) -> (ways: [Way], isCut: Bool) {
+        let here = roster.links(for: connector, at: world.time.now).map { Way(agent: $0.agent, link: $0.link) }
+        guard let mesh else { return (here, false) }
+        let (routes, isCut) = mesh.routes(to: connector)
+        let ids = Set(here.map(\.agent))
+        let there = routes.filter { !ids.contains($0.agent) }
+        return (here + there.map { Way(agent: $0.agent, link: $0.link, forward: $0.forward) }, isCut)
+    }
+}
+
+extension Hub {
+    /// A client of the connector would be forwarded to another hub.
+    package func reachesElsewhere(_ connector: String) -> Bool { !(mesh?.routes(to: connector).routes.isEmpty ?? true) }
+}
+
+extension MeshFigures.Result {
+    init(_ outcome: StreamOpening.Outcome) {
+        self =
+            switch outcome {
+            case .opened: .opened
+            case .refused(.staleOwner): .stale
+            case .refused(.sessionLost), .refused(.draining): .noLink
+            case .refused, .clientLeft: .refused
+            }
     }
 }

@@ -13,16 +13,25 @@ extension Hub {
                 name: "policy", took: world.time.now - asked,
                 outcome: ([decision.result.rawValue] + [decision.reason].compactMap(\.self)).joined(separator: ": "),
                 isWell: decision.isAllowed))
-        guard let (agent, link) = roster.links(for: connector, at: world.time.now).first else {
-            hops.append(TunnelProbe.Hop(name: "agent", took: nil, outcome: "no agent serves it", isWell: false))
+        let (ways, isCut) = ways(to: connector)
+        guard let way = ways.first else {
+            let outcome = isCut ? "no link to the hub that has its agent" : "no agent serves it"
+            hops.append(TunnelProbe.Hop(name: "agent", took: nil, outcome: outcome, isWell: false))
             return TunnelProbe(connector: connector, hops: hops)
         }
-        hops.append(TunnelProbe.Hop(name: "agent", took: link.roundTrip, outcome: agent, isWell: true))
+        let link = way.link
+        if let forward = way.forward {
+            let outcome = "\(way.agent) at \(forward.owner), epoch \(forward.epoch)"
+            hops.append(TunnelProbe.Hop(name: "mesh", took: link.roundTrip, outcome: outcome, isWell: true))
+        } else {
+            hops.append(TunnelProbe.Hop(name: "agent", took: link.roundTrip, outcome: way.agent, isWell: true))
+        }
         let began = world.time.now
-        let request = OpenRequest(connector: connector, listener: "probe", decision: decision.id)
+        var request = OpenRequest(connector: connector, listener: "probe", decision: decision.id)
+        request.forward = way.forward
         let timeout = TimeAmount.nanoseconds(settings.connectTimeout.nanoseconds)
         let outcome = await withCheckedContinuation { (done: CheckedContinuation<StreamReason?, Never>) in
-            link.loop.execute {
+            link.loop.execute { [request] in
                 let carrier = link.bound.value
                 _ = OpeningEnd(request, on: carrier, timeout: timeout) { result in
                     switch result {

@@ -17,6 +17,8 @@ package final class Hub: Sendable {
     package let trust: HubTrust?
     let observer: any TunnelObserver
     let auditor: (any ConnectionAuditor)?
+    /// The other hubs; `nil` for a hub alone.
+    package let mesh: Mesh?
     let state: Mutex<State>
     let clients: AsyncStream<Admitted>
     let clientsIn: AsyncStream<Admitted>.Continuation
@@ -37,17 +39,26 @@ package final class Hub: Sendable {
         var isStopping = false
         /// Resumed when the last link has ended.
         var idle: CheckedContinuation<Void, Never>?
+
+        mutating func drop(_ link: UInt64) {
+            links[link] = nil
+            guard links.isEmpty else { return }
+            idle?.resume()
+            idle = nil
+        }
     }
 
     package init(
         _ settings: Settings, policy: any OpenPolicy = OpenToAll(), trust: HubTrust? = nil,
-        observer: any TunnelObserver, auditor: (any ConnectionAuditor)? = nil, world: World
+        observer: any TunnelObserver, auditor: (any ConnectionAuditor)? = nil,
+        mesh: Mesh? = nil, world: World
     ) {
         self.settings = settings
         self.policy = policy
         self.trust = trust
         self.observer = observer
         self.auditor = auditor
+        self.mesh = mesh
         gates = settings.bandwidth.mapValues { BandwidthGate(rate: $0) }
         state = Mutex(
             State(
@@ -72,15 +83,31 @@ package final class Hub: Sendable {
     func link(
         for proof: Result<AgentIdentity?, TunnelFailure>, address: String?, at now: NIODeadline
     ) -> Link {
-        let id = state.withLock { state in
-            defer { state.nextLink += 1 }
-            return state.nextLink
-        }
+        let id = nextLink()
         let owner = HubLinkOwner(proof, address: address, id: id, hub: self)
         var session = settings.session
         session.role = .server
         return Link(session, owner: owner, random: world.random, at: now)
     }
+
+    /// A number for a link, another one for each.
+    func nextLink() -> UInt64 {
+        state.withLock { state in
+            defer { state.nextLink += 1 }
+            return state.nextLink
+        }
+    }
+
+    /// A link to another hub: it is drained with the others when this hub stops.
+    func adopt(_ link: LinkHandle) {
+        let isStopping = state.withLock { state in
+            state.links[link.id] = link
+            return state.isStopping
+        }
+        if isStopping { link.drain() }
+    }
+
+    func dropped(_ link: UInt64) { state.withLock { $0.drop(link) } }
 
     func joined(_ agent: AgentRoster.Agent, _ link: LinkHandle) {
         let (isStopping, replaced) = state.withLock { state in
@@ -89,6 +116,7 @@ package final class Hub: Sendable {
         }
         if isStopping { link.drain() }
         for old in replaced { old.close(.replaced) }
+        if !isStopping { mesh?.joined(agent) }
         observer.agentJoined(agent.id, connectors: agent.connectors.sorted(), link: link.id)
         world.log.notice(
             "An agent has connected.",
@@ -98,13 +126,10 @@ package final class Hub: Sendable {
     func left(_ agent: String, link: UInt64, _ end: LinkEnd) {
         let wasLast = state.withLock { state in
             _ = state.roster.left(link, of: agent)
-            state.links[link] = nil
-            if state.links.isEmpty {
-                state.idle?.resume()
-                state.idle = nil
-            }
+            state.drop(link)
             return state.roster.agents[agent] == nil
         }
+        if wasLast { mesh?.left(agent) }
         observer.agentLeft(agent, link: link, end, wasLast: wasLast)
         world.log.notice(
             wasLast ? "An agent has gone." : "A link of an agent has ended.",
@@ -112,7 +137,9 @@ package final class Hub: Sendable {
     }
 
     /// The link takes no new streams; those that are open go on.
-    func drains(_ agent: String, link: UInt64) { _ = state.withLock { $0.roster.left(link, of: agent) } }
+    func drains(_ agent: String, link: UInt64) {
+        if state.withLock({ $0.roster.left(link, of: agent) }) { mesh?.left(agent) }
+    }
 
     func refused(_ agent: String, _ failure: TunnelFailure) {
         observer.agentRefused(failure.code)
@@ -129,7 +156,12 @@ package final class Hub: Sendable {
     package func revoke(_ agent: String, by who: String, why: String) async throws(TunnelFailure) {
         guard let trust else { throw TunnelFailure("no_enrolment", "This hub knows no enrolled agents.") }
         try await trust.revoke(agent, by: who, why: why)
-        for link in roster.agents[agent]?.links ?? [] { link.close(.ordered("the agent was revoked")) }
+        close(agent, .ordered("the agent was revoked"))
+    }
+
+    /// Closes an agent's links with all their streams.
+    func close(_ agent: String, _ end: LinkEnd) {
+        for link in roster.agents[agent]?.links ?? [] { link.close(end) }
     }
 
     // MARK: Running

@@ -63,7 +63,7 @@ final class HubLinkOwner: Link.Owner {
 
     private func greet(_ hello: ControlMessage.Hello, _ link: Link) {
         guard agent == nil else { return }
-        if let refusal { return refuse(link, hello.agent, refusal) }
+        if let refusal { return doubt(refusal, hello, link) }
         if let identity { return admit(hello, as: identity, link) }
         guard let trust = hub.trust else {
             return admit(hello, as: AgentIdentity(agent: hello.agent, proof: .none), link)
@@ -74,6 +74,21 @@ final class HubLinkOwner: Link.Owner {
         }
         errand(
             link, { () async throws(TunnelFailure) in try await trust.identify(bearer: bearer) },
+            then: { owner, result in
+                switch result {
+                case .success(let identity): owner.admit(hello, as: identity, link)
+                case .failure(let failure): owner.refuse(link, hello.agent, failure)
+                }
+            })
+    }
+
+    /// Another hub may have enrolled or renewed the agent a moment ago.
+    private func doubt(_ refusal: TunnelFailure, _ hello: ControlMessage.Hello, _ link: Link) {
+        guard let trust = hub.trust, trust.isDoubtful(refusal), let certificate = link.peerCertificate else {
+            return refuse(link, hello.agent, refusal)
+        }
+        errand(
+            link, { () async throws(TunnelFailure) in try await trust.identify(again: certificate) },
             then: { owner, result in
                 switch result {
                 case .success(let identity): owner.admit(hello, as: identity, link)

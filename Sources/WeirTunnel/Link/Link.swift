@@ -69,6 +69,11 @@ final class Link: ChannelInboundHandler {
 
     var now: Moment { Moment(loop?.now ?? .now()) }
 
+    /// What the other side has shown and TLS has verified, DER; `nil` without TLS.
+    var peerCertificate: [UInt8]? {
+        try? context?.pipeline.syncOperations.nioSSL_peerCertificate()?.toDERBytes()
+    }
+
     // MARK: Streams
 
     /// Opens a stream and gives it its end.

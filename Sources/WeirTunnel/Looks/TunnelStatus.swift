@@ -7,6 +7,8 @@ package struct TunnelStatus: Sendable {
     package var listeners: [String]
     /// Names of the connected agents that serve it, ascending.
     package var agents: [String]
+    /// Agents that serve it at other hubs of the mesh, by name.
+    package var elsewhere: [AgentOwner] = []
     package var connections: Int
     /// Connections that wait, in either direction, for their receiver.
     package var blocked: Int
@@ -77,6 +79,8 @@ package struct AgentStatus: Sendable {
     /// Granted to its streams, and what may be granted, in bytes.
     package var window: (granted: Int, most: Int)
     package var figures: AgentFigures
+    /// Which hub of the mesh has it; `nil` for a hub alone, or when nobody has it.
+    package var owner: AgentOwner?
 
     package init(name: String, figures: AgentFigures) {
         self.name = name

@@ -23,6 +23,8 @@ package enum StreamReason: UInt32, Sendable, Hashable, CaseIterable {
     case denied = 15
     /// A person has ended it.
     case ordered = 16
+    /// The hub that was asked does not have the agent, or not under that epoch.
+    case staleOwner = 17
 
     /// As metrics and people read it.
     package var name: String {
@@ -44,6 +46,7 @@ package enum StreamReason: UInt32, Sendable, Hashable, CaseIterable {
         case .byteLimit: "byte_limit"
         case .denied: "denied"
         case .ordered: "ordered"
+        case .staleOwner: "stale_owner"
         }
     }
 }

@@ -155,6 +155,8 @@ package struct OpenRequest: Sendable, Hashable, Codable {
     package var listener: String?
     /// What the decision point called its decision.
     package var decision: String?
+    /// From another hub: whom it takes to have the agent.
+    package var forward: Forward?
 
     package init(connector: String, client: String? = nil, listener: String? = nil, decision: String? = nil) {
         self.connector = connector
@@ -174,6 +176,8 @@ package enum DialStatus: UInt8, Sendable, Hashable, CaseIterable {
     case timedOut = 3
     case notAllowed = 4
     case busy = 5
+    /// A hub was asked for an agent that it does not have, or not under that epoch.
+    case stale = 6
 
     package var reason: StreamReason? {
         switch self {
@@ -183,6 +187,7 @@ package enum DialStatus: UInt8, Sendable, Hashable, CaseIterable {
         case .timedOut: .connectTimeout
         case .notAllowed: .notAllowed
         case .busy: .busy
+        case .stale: .staleOwner
         }
     }
 }
