@@ -13,9 +13,10 @@ struct Why: AsyncParsableCommand {
               weir why siem -o json
               weir why kev                  a connector, by its name or id
               weir why tunnel/addomain      connections to a system behind a firewall
+              weir why mesh                 the other hubs, and who has which agent
             """)
 
-    @Argument(help: "The gate, which has the name of its destination; or a connector; or tunnel/CONNECTOR.")
+    @Argument(help: "The gate, which has the name of its destination; or a connector; or tunnel/CONNECTOR; or mesh.")
     var gate: String
 
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
@@ -25,6 +26,7 @@ struct Why: AsyncParsableCommand {
 
     func run() async throws {
         try await node.withClient { client in
+            if gate == "mesh", try await mesh(client) { return }
             if gate.hasPrefix("tunnel/") { return try await tunnel(String(gate.dropFirst(7)), client) }
             let path = "/api/v1/gates/\(PathSegment.encode(try await id(client)))"
             if output == .table {
@@ -34,6 +36,23 @@ struct Why: AsyncParsableCommand {
             } else if let text = output.text(try await client.tree(path)) {
                 Terminal.out.line(text)
             }
+        }
+    }
+
+    /// - Returns: false when the hub is alone: then it may be a gate's name.
+    private func mesh(_ client: APIClient) async throws -> Bool {
+        let path = "/api/v1/mesh"
+        do {
+            if output == .table {
+                let why = Listing.why(try await client.get(MeshView.self, path))
+                let out = Terminal.out
+                for line in Listing.why(why, hasColours: out.hasColours) { out.line(line) }
+            } else if let text = output.text(try await client.tree(path)) {
+                Terminal.out.line(text)
+            }
+            return true
+        } catch let failure as APIClient.Failure where failure.code == "no_mesh" {
+            return false
         }
     }
 

@@ -6,6 +6,7 @@ import WeirWorld
 /// A hub with one connector and one agent, for the page of the metrics.
 struct FakeTunnel: TunnelAccess {
     let givesNowConnectNames: Bool
+    var mesh: MeshStatus?
     var decisions: DecisionService? { nil }
     var refusedAgents: [String: UInt64] { [:] }
 

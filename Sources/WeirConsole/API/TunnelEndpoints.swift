@@ -15,7 +15,7 @@ struct TunnelEndpoints: Sendable {
 
     let node: any NodeAccess
 
-    var all: [Endpoint] { [list, one, probe, close, agents, agent, token, revoke] }
+    var all: [Endpoint] { [list, one, probe, close, agents, agent, token, revoke, mesh] }
 
     // MARK: Looking
 
@@ -47,6 +47,21 @@ struct TunnelEndpoints: Sendable {
             throw APIProblem.unknown("tunnel", name, known: all.map(\.connector))
         }
         return found
+    }
+
+    private var mesh: Endpoint {
+        Endpoint(
+            method: .get, path: "/api/v1/mesh", operation: "get_mesh",
+            summary: "The other hubs and who has which agent, as this hub sees it.",
+            answer: .json(Schema(MeshView.self)), problems: [404]
+        ) { _, _ in
+            guard let mesh = node.tunnel?.mesh else {
+                throw APIProblem(
+                    404, "no_mesh", "This hub is alone.",
+                    help: "`tunnel.mesh` in the configuration makes it one of several.")
+            }
+            return try Answer.json(MeshView(mesh))
+        }
     }
 
     private var agents: Endpoint {

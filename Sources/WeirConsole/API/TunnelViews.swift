@@ -10,6 +10,8 @@ package struct TunnelView: Codable, Sendable, Hashable {
     package var listeners: [String]
     /// Connected agents that serve it.
     package var agents: [String]
+    /// Agents that serve it at other hubs of the mesh.
+    package var elsewhere: [OwnerView]
     package var connections: Int
     /// Connections that wait for their receiver.
     package var blocked: Int
@@ -55,6 +57,7 @@ package struct TunnelView: Codable, Sendable, Hashable {
         connector = status.connector
         listeners = status.listeners
         agents = status.agents
+        elsewhere = status.elsewhere.map(OwnerView.init)
         connections = status.connections
         blocked = status.blocked
         queueBytes = status.queued
@@ -137,6 +140,8 @@ package struct AgentView: Codable, Sendable, Hashable {
     package var awaySince: String?
     package var certificateExpiry: String?
     package var certificateRenewal: String?
+    /// The hub of the mesh that has it; absent for a hub alone, or when nobody has it.
+    package var owner: OwnerView?
     package var links: Int
     package var streams: Int
     package var roundTripSeconds: Double?
@@ -164,6 +169,7 @@ package struct AgentView: Codable, Sendable, Hashable {
         awaySince = status.awaySince?.description
         certificateExpiry = status.certificateExpiry?.description
         certificateRenewal = status.certificateRenewal?.description
+        owner = status.owner.map(OwnerView.init)
         links = status.links
         streams = status.streams
         roundTripSeconds = status.roundTrip.map { Double($0.nanoseconds) / 1e9 }

@@ -27,6 +27,10 @@ enum NodeMetrics {
             let metrics = TunnelMetrics(tunnel)
             metrics.add(to: &out)
             if tunnel.givesNowConnectNames { metrics.addNowConnect(to: &out) }
+            if let mesh = tunnel.mesh.map(MeshMetrics.init) {
+                mesh.add(to: &out)
+                if tunnel.givesNowConnectNames { mesh.addNowConnect(to: &out) }
+            }
         }
         addNode(node, process, now, &out)
         return out.text

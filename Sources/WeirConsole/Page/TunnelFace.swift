@@ -11,7 +11,7 @@ struct TunnelFace: Sendable {
 
     init(_ view: TunnelView) {
         id = view.connector
-        var state = view.agents.isEmpty ? StateFace.failed : StateFace(view.blocked > 0 ? .filling : .open)
+        var state = TunnelText.isAlone(view) ? StateFace.failed : StateFace(view.blocked > 0 ? .filling : .open)
         state.word = TunnelText.state(view)
         self.state = state
         trouble = view.troubles.first?.sentence ?? ""
@@ -20,7 +20,7 @@ struct TunnelFace: Sendable {
             FaceCell(key: "tlisten", label: "Listens", text: view.listeners.joined(separator: ", ")),
             FaceCell(
                 key: "tagents", label: "Agents",
-                text: view.agents.isEmpty ? "none" : view.agents.joined(separator: ", ")),
+                text: view.agents.isEmpty && view.elsewhere.isEmpty ? "none" : TunnelText.agents(view)),
             FaceCell(key: "topen", label: "Open", text: "\(view.connections)"),
             FaceCell(key: "tblocked", label: "Wait", text: "\(view.blocked)"),
             FaceCell(
@@ -41,11 +41,12 @@ struct TunnelFace: Sendable {
 
     init(_ view: AgentView) {
         id = view.name
-        var state = view.connected ? StateFace(.open) : StateFace.failed
+        var state = TunnelText.state(view) == "away" ? StateFace.failed : StateFace(.open)
         state.word = TunnelText.state(view)
         self.state = state
         trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link ended: \($0.reason)." } ?? ""
         cells = [
+            FaceCell(key: "aowner", label: "Owned", text: TunnelText.owner(view)),
             FaceCell(key: "aversion", label: "Version", text: view.version ?? ""),
             FaceCell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
             FaceCell(
@@ -65,7 +66,7 @@ struct TunnelFace: Sendable {
         "Tunnel", "Write p50 / p95", "Drain p50 / p95", "Dial p50 / p95", "FIN / RST", "Decisions",
     ]
     static let agentColumns = [
-        "Agent", "State", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip",
+        "Agent", "State", "Owned", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip",
         "Came back",
     ]
 }

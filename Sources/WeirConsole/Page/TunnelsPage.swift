@@ -6,11 +6,14 @@ import WeirWorld
 struct TunnelListing: Sendable {
     let tunnels: [TunnelView]
     let agents: [AgentView]
+    /// `nil` for a hub alone.
+    let mesh: MeshView?
     let version: String
 
     init(_ node: any NodeAccess) {
         tunnels = (node.tunnel?.tunnels ?? []).map(TunnelView.init)
         agents = (node.tunnel?.agents ?? []).map(AgentView.init)
+        mesh = node.tunnel?.mesh.map(MeshView.init)
         version = node.version
     }
 
@@ -18,6 +21,11 @@ struct TunnelListing: Sendable {
     var structure: String {
         var print = StructurePrint()
         print.add(tunnels.map(\.connector) + ["agents"] + agents.map(\.name) + [version])
+        // Rows of the mesh change rarely: the page is made anew for them.
+        if let mesh {
+            print.add(mesh.hubs.map { "\($0.name) \(MeshText.link($0))" } + mesh.agents.map(\.place))
+            print.add(mesh.troubles.map(\.code))
+        }
         return print.text
     }
 
@@ -79,6 +87,7 @@ struct TunnelsPage: Sendable {
                         table(TunnelFace.agentColumns, seen.agents.map(TunnelFace.init), "a")
                     }
                 }
+                if let mesh = seen.mesh { MeshPanel(mesh: mesh).markup }
             }
         }
     }

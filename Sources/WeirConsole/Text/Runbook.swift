@@ -97,6 +97,10 @@ enum Runbook {
         "decision_rate": "weirtunnelbackpressure",
         "connection_limit": "weirtunnellistenererrors", "certificate_expires": "weirtunnelcertificateexpires",
         "stalled": "weirtunnelstalled",
+        "registry_down": "weirtunnelregistrydown", "book_behind": "weirtunnelregistrydown",
+        "registry_refused": "weirtunnelregistrydown", "registry_busy": "weirtunnelregistrydown",
+        "seal": "weirtunnelregistrydown", "authority_differs": "weirtunnelregistrydown",
+        "mesh_down": "weirtunnelmeshdown", "name_taken": "weirtunnelmeshdown",
     ]
 
     static func tunnel(_ code: String) -> String? {

@@ -32,11 +32,30 @@ enum TunnelText {
 
     /// `open`, `no agent`, `blocked`.
     static func state(_ view: TunnelView) -> String {
-        if view.agents.isEmpty { return "no agent" }
+        if isAlone(view) { return "no agent" }
         return view.blocked > 0 ? "filling" : "open"
     }
 
-    static func state(_ view: AgentView) -> String { view.connected ? "connected" : "away" }
+    /// No agent serves it, here or where clients are forwarded to.
+    static func isAlone(_ view: TunnelView) -> Bool {
+        view.agents.isEmpty
+            && (view.elsewhere.isEmpty || view.troubles.contains { ["no_agent", "mesh_down"].contains($0.code) })
+    }
+
+    /// `site-01, site-02 at hub-b`.
+    static func agents(_ view: TunnelView) -> String {
+        (view.agents + view.elsewhere.map { "\($0.agent) at \($0.hub)" }).joined(separator: ", ")
+    }
+
+    static func state(_ view: AgentView) -> String {
+        if view.connected { return "connected" }
+        return view.owner.map { $0.here ? "away" : "elsewhere" } ?? "away"
+    }
+
+    /// `here, epoch 7`; `at hub-b, epoch 7`.
+    static func owner(_ view: AgentView) -> String {
+        view.owner.map { $0.here ? "here, epoch \($0.epoch)" : $0.place } ?? ""
+    }
 
     static func roundTrip(_ view: AgentView) -> String {
         view.roundTripSeconds.map { Figures.duration($0) } ?? "not measured yet"
@@ -59,9 +78,9 @@ extension Listing {
             let state = TunnelText.state(tunnel)
             table.add([
                 TextTable.Cell(tunnel.connector, .bold),
-                TextTable.Cell(state, tunnel.agents.isEmpty ? .bad : .state(state)),
+                TextTable.Cell(state, TunnelText.isAlone(tunnel) ? .bad : .state(state)),
                 TextTable.Cell(tunnel.listeners.joined(separator: ", ")),
-                TextTable.Cell(tunnel.agents.joined(separator: ", ")), TextTable.Cell("\(tunnel.connections)"),
+                TextTable.Cell(TunnelText.agents(tunnel)), TextTable.Cell("\(tunnel.connections)"),
                 TextTable.Cell("\(tunnel.blocked)", tunnel.blocked > 0 ? .warning : .plain),
                 TextTable.Cell(TunnelText.queue(tunnel)), TextTable.Cell(TunnelText.quantiles(tunnel.write)),
                 TextTable.Cell(TunnelText.quantiles(tunnel.drain)), TextTable.Cell(TunnelText.refused(tunnel)),
@@ -72,20 +91,23 @@ extension Listing {
     }
 
     package static func agents(_ agents: [AgentView]) -> TextTable {
-        var table = TextTable([
-            "agent", "state", "version", "serves", "since", "links", "streams", "round trip", "certificate ends",
-            "came back",
-        ])
+        let isMesh = agents.contains { $0.owner != nil }
+        var table = TextTable(
+            [
+                "agent", "state", "version", "serves", "since", "links", "streams", "round trip", "certificate ends",
+                "came back",
+            ] + (isMesh ? ["owned"] : []))
         for agent in agents {
+            let isThere = TunnelText.state(agent) != "away"
             table.add([
                 TextTable.Cell(agent.name, .bold),
-                TextTable.Cell(TunnelText.state(agent), agent.connected ? .state("open") : .bad),
+                TextTable.Cell(TunnelText.state(agent), isThere ? .state("open") : .bad),
                 TextTable.Cell(agent.version ?? ""), TextTable.Cell(agent.connectors.joined(separator: ", ")),
                 TextTable.Cell(TunnelText.at(agent.connected ? agent.connectedSince : agent.awaySince)),
                 TextTable.Cell("\(agent.links)"), TextTable.Cell("\(agent.streams)"),
                 TextTable.Cell(agent.connected ? TunnelText.roundTrip(agent) : ""),
                 TextTable.Cell(TunnelText.at(agent.certificateExpiry)), TextTable.Cell("\(agent.reconnects)"),
-            ])
+            ] + (isMesh ? [TextTable.Cell(TunnelText.owner(agent))] : []))
         }
         return table
     }
@@ -124,6 +146,11 @@ extension Listing {
             WhyText.Line(
                 "agents", tunnel.agents.isEmpty ? "none" : tunnel.agents.joined(separator: ", "),
                 note: "weir get agents"),
+        ]
+        for owner in tunnel.elsewhere {
+            lines.append(WhyText.Line("elsewhere", "\(owner.agent) \(owner.place)", note: "weir why mesh"))
+        }
+        lines += [
             WhyText.Line(
                 "open", "\(tunnel.connections)",
                 note: tunnel.blocked > 0 ? "\(tunnel.blocked) wait for their receiver" : ""),

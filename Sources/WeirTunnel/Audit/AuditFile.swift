@@ -105,6 +105,8 @@ struct AuditLine: Encodable {
     var connector: String
     var client: String?
     var agent: String?
+    /// The hub that has the agent, when it is another one.
+    var through: String?
     var result: String
     var reason: String?
     var decision: String?
@@ -123,6 +125,7 @@ struct AuditLine: Encodable {
         connector = record.connector
         client = record.client?.description
         agent = record.agent
+        through = record.through
         result = record.result.rawValue
         reason = record.reason
         decision = record.decision

@@ -101,7 +101,7 @@ extension Hub {
                 },
                 atEnd: { [self] in ended(opened, pass, began, $0) }
             ).run(on: link)
-            if way.forward != nil { mesh?.count(.out, MeshFigures.Result(outcome)) }
+            if way.forward != nil, let result = MeshFigures.Result(outcome) { mesh?.count(.out, result) }
             switch outcome {
             case .clientLeft:
                 // Says nothing about the agent.
@@ -178,13 +178,14 @@ extension Hub {
 }
 
 extension MeshFigures.Result {
-    init(_ outcome: StreamOpening.Outcome) {
-        self =
-            switch outcome {
-            case .opened: .opened
-            case .refused(.staleOwner): .stale
-            case .refused(.sessionLost), .refused(.draining): .noLink
-            case .refused, .clientLeft: .refused
-            }
+    /// `nil` when the client has left meanwhile.
+    init?(_ outcome: StreamOpening.Outcome) {
+        switch outcome {
+        case .opened: self = .opened
+        case .refused(.staleOwner): self = .stale
+        case .refused(.sessionLost), .refused(.draining): self = .noLink
+        case .refused: self = .refused
+        case .clientLeft: return nil
+        }
     }
 }

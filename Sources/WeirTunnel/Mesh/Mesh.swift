@@ -189,8 +189,7 @@ package final class Mesh: Sendable {
             MeshShaking(
                 trust.authority, within: .seconds(10),
                 link: { (_, channel) throws(TunnelFailure) in
-                    var session = hub.settings.session
-                    session.role = .server
+                    let session = Self.session(of: hub, .server)
                     let owner = MeshServeOwner(id: hub.nextLink(), hub: hub, mesh: self)
                     return Link(session, owner: owner, random: self.world.random, at: channel.eventLoop.now)
                 },
@@ -392,9 +391,7 @@ package final class Mesh: Sendable {
                 guard name == peer else {
                     throw TunnelFailure("not_a_hub", "this is `\(name)`, and not `\(peer)`")
                 }
-                var session = hub.settings.session
-                session.role = .client
-                return Link(session, owner: owner, random: self.world.random, at: channel.eventLoop.now)
+                return Link(Self.session(of: hub, .client), owner: owner, random: self.world.random, at: channel.eventLoop.now)
             },
             done: { result in
                 switch result {
@@ -402,6 +399,17 @@ package final class Mesh: Sendable {
                 case .failure(let failure): started.fail(failure)
                 }
             })
+    }
+
+    /// Hubs are few, and what one of them has is missed by all: a dead link is found within 9 s.
+    private static func session(of hub: Hub, _ role: Session.Role) -> Session.Settings {
+        var session = hub.settings.session
+        session.role = role
+        session.pingEvery = .seconds(3)
+        session.pingTimeout = .seconds(5)
+        // The hub that its client came to watches over that.
+        session.idleTimeout = nil
+        return session
     }
 
     private func up(_ peer: String, _ link: LinkHandle) {
