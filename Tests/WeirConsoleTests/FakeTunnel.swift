@@ -6,7 +6,13 @@ import WeirWorld
 /// A hub with one connector and one agent, for the page of the metrics.
 struct FakeTunnel: TunnelAccess {
     let givesNowConnectNames: Bool
-    var mesh: MeshStatus?
+    var mesh: MeshStatus? {
+        let peer = MeshStatus.Peer(
+            name: "hub-b", address: "10.0.0.2:8766", isUp: true, since: FakeTime.start, roundTrip: .milliseconds(1),
+            streams: 0)
+        let owner = AgentOwner(agent: "site-01", hub: "hub-a", epoch: 7, connectors: ["addomain"], isHere: true)
+        return MeshStatus(mode: "active", hub: "hub-a", isLeased: true, peers: [peer], owners: [owner])
+    }
     var decisions: DecisionService? { nil }
     var refusedAgents: [String: UInt64] { [:] }
 

@@ -15,8 +15,8 @@ struct HealthEndpoints: Sendable {
         ) { _, _ in Answer.text("ok\n") }
     }
 
-    /// 200 when all parts are ready, 503 otherwise. A held gate is not a failure: it does what it is for. A part that is
-    /// degraded is named, and does not make the node unready: it does better than none.
+    /// 200 when all parts are ready, 503 otherwise. A held gate is not a failure: it does what it is for. A part that
+    /// is degraded is named, and does not make the node unready: it does better than none.
     private var ready: Endpoint {
         Endpoint(
             method: .get, path: "/readyz", operation: "readyz",

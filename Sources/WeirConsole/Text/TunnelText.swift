@@ -99,15 +99,16 @@ extension Listing {
             ] + (isMesh ? ["owned"] : []))
         for agent in agents {
             let isThere = TunnelText.state(agent) != "away"
-            table.add([
-                TextTable.Cell(agent.name, .bold),
-                TextTable.Cell(TunnelText.state(agent), isThere ? .state("open") : .bad),
-                TextTable.Cell(agent.version ?? ""), TextTable.Cell(agent.connectors.joined(separator: ", ")),
-                TextTable.Cell(TunnelText.at(agent.connected ? agent.connectedSince : agent.awaySince)),
-                TextTable.Cell("\(agent.links)"), TextTable.Cell("\(agent.streams)"),
-                TextTable.Cell(agent.connected ? TunnelText.roundTrip(agent) : ""),
-                TextTable.Cell(TunnelText.at(agent.certificateExpiry)), TextTable.Cell("\(agent.reconnects)"),
-            ] + (isMesh ? [TextTable.Cell(TunnelText.owner(agent))] : []))
+            table.add(
+                [
+                    TextTable.Cell(agent.name, .bold),
+                    TextTable.Cell(TunnelText.state(agent), isThere ? .state("open") : .bad),
+                    TextTable.Cell(agent.version ?? ""), TextTable.Cell(agent.connectors.joined(separator: ", ")),
+                    TextTable.Cell(TunnelText.at(agent.connected ? agent.connectedSince : agent.awaySince)),
+                    TextTable.Cell("\(agent.links)"), TextTable.Cell("\(agent.streams)"),
+                    TextTable.Cell(agent.connected ? TunnelText.roundTrip(agent) : ""),
+                    TextTable.Cell(TunnelText.at(agent.certificateExpiry)), TextTable.Cell("\(agent.reconnects)"),
+                ] + (isMesh ? [TextTable.Cell(TunnelText.owner(agent))] : []))
         }
         return table
     }

@@ -10,8 +10,9 @@ package struct MeshSettings: Settings {
         package var help: String {
             switch self {
             case .off: "This hub is alone."
-            case .shadow: "Agents are claimed in the registry and compared, what hubs know of them is shared; no client "
-                + "is forwarded."
+            case .shadow:
+                "Agents are claimed in the registry and compared, what hubs know of them is shared; no client "
+                    + "is forwarded."
             case .active: "Clients are forwarded to the hub that has their agent."
             }
         }

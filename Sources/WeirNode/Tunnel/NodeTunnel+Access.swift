@@ -31,7 +31,8 @@ extension NodeTunnel: TunnelAccess {
     }
 
     private func troubles(
-        _ connector: String, agents: [String], _ elsewhere: [AgentOwner], _ connections: [ConnectionFigures], _ figures: ConnectorFigures
+        _ connector: String, agents: [String], _ elsewhere: [AgentOwner], _ connections: [ConnectionFigures],
+        _ figures: ConnectorFigures
     ) -> [TunnelTrouble] {
         var troubles: [TunnelTrouble] = []
         if agents.isEmpty, !(hub?.reachesElsewhere(connector) ?? false) { troubles.append(absence(elsewhere)) }

@@ -33,7 +33,7 @@ package final class HubDiallers: LinkDialler {
                 let channel = try await hubs[place].dial(on: loop, ready: ready)
                 state.withLock { $0.place = place }
                 return channel
-            } catch where hubs.count > 1 {
+            } catch  where hubs.count > 1 {
                 failures.append(error.message)
             }
         }

@@ -77,7 +77,8 @@ package struct CertificateAuthority: Sendable {
             return request.publicKey
         }
         return try sign(
-            key, name: agent, usage: [.clientAuth], names: [.uniformResourceIdentifier(Self.agentURI + agent)], life, now)
+            key, name: agent, usage: [.clientAuth], names: [.uniformResourceIdentifier(Self.agentURI + agent)], life,
+            now)
     }
 
     /// A certificate for the hub's own listener.

@@ -96,7 +96,7 @@ package final class HubTrust: Sendable {
                     "The mesh has another authority than this hub had: agents of before have to enrol anew.")
             }
             return settled
-        } catch where error.code == "registry_down" && kept != nil {
+        } catch  where error.code == "registry_down" && kept != nil {
             // It has run before; the others are met when the registry is back.
             return own
         }

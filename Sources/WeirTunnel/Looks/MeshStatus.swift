@@ -9,6 +9,14 @@ package struct AgentOwner: Sendable, Hashable {
     /// It is this very hub.
     package var isHere: Bool
 
+    package init(agent: String, hub: String, epoch: UInt64, connectors: [String], isHere: Bool) {
+        self.agent = agent
+        self.hub = hub
+        self.epoch = epoch
+        self.connectors = connectors
+        self.isHere = isHere
+    }
+
     package var place: String { "at \(hub), epoch \(epoch)" }
 }
 
@@ -24,6 +32,15 @@ package struct MeshStatus: Sendable {
         package var streams: Int
         /// Why there is no link.
         package var failure: String?
+
+        package init(name: String, address: String, isUp: Bool, since: WallTime, roundTrip: Duration?, streams: Int) {
+            self.name = name
+            self.address = address
+            self.isUp = isUp
+            self.since = since
+            self.roundTrip = roundTrip
+            self.streams = streams
+        }
     }
 
     /// `shadow` or `active`.
@@ -37,6 +54,16 @@ package struct MeshStatus: Sendable {
     package var figures: MeshFigures
     /// What is wrong: then this hub is degraded, and serves its own agents all the same.
     package var troubles: [TunnelTrouble]
+
+    package init(mode: String, hub: String, isLeased: Bool, peers: [Peer], owners: [AgentOwner]) {
+        self.mode = mode
+        self.hub = hub
+        self.isLeased = isLeased
+        self.peers = peers
+        self.owners = owners
+        figures = MeshFigures()
+        troubles = []
+    }
 
     package var owned: Int { owners.count { $0.isHere } }
 }

@@ -8,10 +8,11 @@ extension Mesh {
         return state.withLock { state in
             let ownership = state.ownership
             let peers = state.peers.map { name, peer in
-                MeshStatus.Peer(
+                var status = MeshStatus.Peer(
                     name: name, address: ownership.peers[name]?.address ?? "", isUp: peer.link != nil,
-                    since: peer.since, roundTrip: peer.link?.roundTrip, streams: peer.link?.streams ?? 0,
-                    failure: peer.failure)
+                    since: peer.since, roundTrip: peer.link?.roundTrip, streams: peer.link?.streams ?? 0)
+                status.failure = peer.failure
+                return status
             }.sorted { $0.name < $1.name }
             let owners = ownership.view.agents.keys.sorted().compactMap { agent -> AgentOwner? in
                 guard let owner = ownership.view.owner(of: agent) else { return nil }
@@ -21,9 +22,12 @@ extension Mesh {
             }
             var figures = state.figures
             figures.bytes = bytes.value
-            return MeshStatus(
+            var status = MeshStatus(
                 mode: settings.mode.rawValue, hub: settings.ownership.hub, isLeased: ownership.isLeased(at: now),
-                peers: peers, owners: owners, figures: figures, troubles: troubles(state, peers))
+                peers: peers, owners: owners)
+            status.figures = figures
+            status.troubles = troubles(state, peers)
+            return status
         }
     }
 

@@ -391,7 +391,8 @@ package final class Mesh: Sendable {
                 guard name == peer else {
                     throw TunnelFailure("not_a_hub", "this is `\(name)`, and not `\(peer)`")
                 }
-                return Link(Self.session(of: hub, .client), owner: owner, random: self.world.random, at: channel.eventLoop.now)
+                return Link(
+                    Self.session(of: hub, .client), owner: owner, random: self.world.random, at: channel.eventLoop.now)
             },
             done: { result in
                 switch result {

@@ -3,8 +3,8 @@ package import WeirWorld
 /// Which agents this hub has, and who has the others: the decisions of one hub of a mesh. A value; `Mesh` carries it
 /// out.
 ///
-/// - A hub **claims** an agent that connects to it, and gets a number (`OwnershipEpoch`) that is higher than any before.
-///   The last claim wins: an agent is where it has connected last.
+/// - A hub **claims** an agent that connects to it, and gets a number (`OwnershipEpoch`) that is higher than any
+///   before. The last claim wins: an agent is where it has connected last.
 /// - What it has is its own for a **lease** after the last beat that the registry has answered, counted from when that
 ///   beat was sent; it is never longer than the registry's, which counts from when it came. A hub that was paused for
 ///   longer has nothing until it has claimed anew, and then under a higher number.

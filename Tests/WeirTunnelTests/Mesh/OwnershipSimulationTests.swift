@@ -3,8 +3,8 @@ import WeirWorld
 
 @testable import WeirTunnel
 
-/// Ring 2: three hubs, their agents and a registry in virtual time. In the trouble: hubs that are paused for longer than
-/// a lease and go on as if nothing had been, answers that are late or lost, a registry that is away, or empty after it,
+/// Ring 2: three hubs, their agents and a registry in virtual time. In the trouble: hubs that are paused for longer
+/// than a lease and go on as if nothing had been, answers that are late or lost, a registry that is away, or empty after it,
 /// or whose clock jumps; agents that move, and hubs that start anew. Then calm.
 @Suite("Hubs that share a registry")
 struct OwnershipSimulationTests {
@@ -98,7 +98,8 @@ struct OwnershipSimulationTests {
             }
             // A forward is taken only by the hub that it names, under the number that this hub has.
             for from in Self.names {
-                for route in world.hubs[from]?.ownership.routes(to: "c", at: world.now) ?? [] where route.agent == agent {
+                for route in world.hubs[from]?.ownership.routes(to: "c", at: world.now) ?? [] where route.agent == agent
+                {
                     let forward = Forward(agent: agent, owner: route.hub, epoch: route.epoch)
                     for to in Self.names where world.hubs[to]?.ownership.judge(forward, at: world.now) == .ours {
                         try #require(to == route.hub && seen[route.epoch] == to)

@@ -14,9 +14,12 @@ struct RESPTests {
         ("$-1\r\n", .none),
         ("*-1\r\n", .none),
         ("*0\r\n", .list([])),
-        ("*3\r\n:1\r\n*2\r\n$1\r\nx\r\n*0\r\n+y\r\n", .list([
-            .number(1), .list([.text([120]), .list([])]), .text([121]),
-        ])),
+        (
+            "*3\r\n:1\r\n*2\r\n$1\r\nx\r\n*0\r\n+y\r\n",
+            .list([
+                .number(1), .list([.text([120]), .list([])]), .text([121]),
+            ])
+        ),
     ]
 
     @Test("Answers are read, whole or byte by byte", arguments: [1, 2, 3, 7, 1_000])

@@ -23,7 +23,8 @@ extension EnrolmentBook.Member {
             (certificates + other.certificates).map { ($0.serial, $0) }, uniquingKeysWith: { first, _ in first })
         merged.certificates =
             merged.revoked != nil
-            ? [] : issues.values.sorted { ($0.expiry, $0.serial) < ($1.expiry, $1.serial) }
+            ? []
+            : issues.values.sorted { ($0.expiry, $0.serial) < ($1.expiry, $1.serial) }
                 .suffix(EnrolmentBook.certificatesMost)
         return merged
     }

@@ -50,7 +50,8 @@ extension HubTrust {
     }
 
     /// Tells the others. What cannot be told now is told with a later beat.
-    func tell(tokens: [EnrolmentBook.Token] = [], members: [EnrolmentBook.Member] = [], forgotten: [String] = []) async {
+    func tell(tokens: [EnrolmentBook.Token] = [], members: [EnrolmentBook.Member] = [], forgotten: [String] = []) async
+    {
         guard let shared else { return }
         do throws(TunnelFailure) {
             for token in tokens { try await publish(token) }
@@ -76,7 +77,9 @@ extension HubTrust {
 
     /// Another hub may know better.
     func isDoubtful(_ failure: TunnelFailure) -> Bool {
-        let doubtful: [EnrolmentBook.Refusal] = [.agentUnknown, .agentRevoked, .certificateUnknown, .certificateExpired]
+        let doubtful: [EnrolmentBook.Refusal] = [
+            .agentUnknown, .agentRevoked, .certificateUnknown, .certificateExpired,
+        ]
         return shared != nil && doubtful.contains { $0.rawValue == failure.code }
     }
 }

@@ -42,7 +42,9 @@ package final class SharedBook: Sendable {
     /// - Parameter isNew: it was made just now. Then hubs that have one come first: they are given time to bring theirs
     ///   back to a registry that was lost.
     func settle(_ own: CertificateAuthority, isNew: Bool) async throws(TunnelFailure) -> CertificateAuthority {
-        if isNew, try await registry.record("authority", in: "settled") == nil { try? await time.sleep(for: .seconds(3)) }
+        if isNew, try await registry.record("authority", in: "settled") == nil {
+            try? await time.sleep(for: .seconds(3))
+        }
         let kept = KeptAuthority(certificate: own.certificatePEM, key: own.keyPEM)
         let text = (try? JSONEncoder().encode(kept)) ?? Data()
         let found = try await registry.settle("authority", try seal.close(text, at: "authority"))

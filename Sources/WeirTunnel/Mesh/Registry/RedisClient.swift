@@ -141,10 +141,12 @@ package final class RedisClient: Sendable {
                 let handler = channel.pipeline.handler(type: RedisHandler.self)
                 return handler.map { Line(channel: channel, handler: NIOLoopBound($0, eventLoop: loop)) }
             }
-            .flatMap { line in self.greet(line).map { line }.flatMapErrorThrowing { error in
-                line.channel.close(promise: nil)
-                throw error
-            } }
+            .flatMap { line in
+                self.greet(line).map { line }.flatMapErrorThrowing { error in
+                    line.channel.close(promise: nil)
+                    throw error
+                }
+            }
     }
 
     private func greet(_ line: Line) -> EventLoopFuture<Void> {
