@@ -4,8 +4,8 @@ import WeirWorld
 @testable import WeirTunnel
 
 /// Ring 2: three hubs, their agents and a registry in virtual time. In the trouble: hubs that are paused for longer
-/// than a lease and go on as if nothing had been, answers that are late or lost, a registry that is away, or empty after it,
-/// or whose clock jumps; agents that move, and hubs that start anew. Then calm.
+/// than a lease and go on as if nothing had been, answers that are late or lost, a registry that is away, or empty
+/// after it, or whose clock jumps; agents that move, and hubs that start anew. Then calm.
 @Suite("Hubs that share a registry")
 struct OwnershipSimulationTests {
     private struct Hub {
