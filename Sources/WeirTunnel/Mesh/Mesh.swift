@@ -168,7 +168,11 @@ package final class Mesh: Sendable {
                     channel.eventLoop.makeCompletedFuture { try self.take(channel, trust) }
                 }
                 .bind(host: settings.host, port: settings.port).get()
-            state.withLock { $0.channel = channel }
+            state.withLock { state in
+                state.channel = channel
+                guard settings.port == 0, let port = channel.localAddress?.port else { return }
+                state.ownership.listens(at: "\(HostPort(host: settings.host, port: port))")
+            }
         } catch {
             throw TunnelFailure("listen", "Other hubs cannot come in at \(settings.host):\(settings.port): \(error).")
         }

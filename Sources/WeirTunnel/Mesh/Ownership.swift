@@ -54,7 +54,7 @@ package struct Ownership: Sendable {
         case stale
     }
 
-    package let settings: Settings
+    package private(set) var settings: Settings
     private var local: [String: Local] = [:]
     private var releases: Set<String> = []
     private var turn: UInt64 = 0
@@ -73,6 +73,9 @@ package struct Ownership: Sendable {
     package init(_ settings: Settings) { self.settings = settings }
 
     // MARK: What happens here
+
+    /// The system has chosen the port.
+    mutating func listens(at address: String) { settings.address = address }
 
     package mutating func joined(_ agent: String, connectors: Set<String>, process: String?) {
         local[agent] = Local(connectors: connectors, process: process ?? "", isFresh: turn)

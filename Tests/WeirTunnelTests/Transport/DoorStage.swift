@@ -23,8 +23,10 @@ final class DoorStage: Sendable {
     let group = MultiThreadedEventLoopGroup.singleton
 
     /// - Parameter keys: a JWKS file, for bearer tokens.
+    /// - Parameter registry: of the mesh that this hub is in, by the name of `hub`.
     init(
-        listeners: [String], plain: Bool = false, keys: String? = nil,
+        listeners: [String], plain: Bool = false, keys: String? = nil, hub name: String = "hub",
+        registry: ModelRegistry? = nil,
         change: (inout HubTrust.Settings) -> Void = { _ in },
         door changeDoor: (inout HubDoor.Settings) -> Void = { _ in }
     ) async throws {
@@ -42,11 +44,24 @@ final class DoorStage: Sendable {
             settings.audience = "nowconnect"
             return BearerTrust(settings, http: HTTPClient.shared, world: world)
         }
-        trust = try await HubTrust.open(settings, ledger: ledger, bearer: bearer, world: world)
+        let shared = registry.map { registry in
+            SharedBook(registry: registry, secret: "correct horse battery staple", hub: name, time: world.time)
+        }
+        trust = try await HubTrust.open(settings, ledger: ledger, bearer: bearer, shared: shared, world: world)
+        let group = group
+        let mesh = registry.map { registry in
+            var ownership = Ownership.Settings(hub: name, instance: UUID().uuidString, address: "")
+            ownership.lease = .seconds(60)
+            return Mesh(
+                Mesh.Settings(mode: .active, ownership: ownership, host: "127.0.0.1", port: 0), registry: registry,
+                eventLoops: group, world: world)
+        }
         var hubSettings = Hub.Settings()
         hubSettings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
         hubSettings.drainMost = .seconds(5)
-        hub = Hub(hubSettings, trust: trust, observer: CountingObserver(), world: world)
+        hubSettings.name = name
+        hub = Hub(hubSettings, trust: trust, observer: CountingObserver(), mesh: mesh, world: world)
+        mesh?.attach(hub)
         var doorSettings = HubDoor.Settings()
         doorSettings.host = "127.0.0.1"
         doorSettings.port = 0
@@ -60,9 +75,11 @@ final class DoorStage: Sendable {
     func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
         try hub.open()
         try await door.open()
+        try await hub.mesh?.open(trust)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await self.hub.run() }
             tasks.addTask { await self.door.run() }
+            tasks.addTask { await self.hub.mesh?.run(self.hub) }
             try await body()
             tasks.cancelAll()
         }
