@@ -26,6 +26,7 @@ import urllib.request
 from pathlib import Path
 
 import connectors
+import ldap
 import tunnels
 
 HERE = Path(__file__).resolve().parent
@@ -45,7 +46,7 @@ class Broken(Exception):
 
 def build_tools():
     TOOLS.mkdir(parents=True, exist_ok=True)
-    for name in ("gen", "sink", "check", "bundles", "consume", "target", "streams"):
+    for name in ("gen", "sink", "check", "bundles", "consume", "target", "streams", "ldapload"):
         source, binary = HERE / "tools" / f"{name}.c", TOOLS / name
         newest = max(file.stat().st_mtime for file in (source, *(HERE / "tools").glob("*.h")))
         if not binary.exists() or binary.stat().st_mtime < newest:
@@ -501,6 +502,7 @@ ROWS = {
     "pings": ("pings", "json", lambda p, n: connectors.pings(p)),
     "schedule": ("schedule", "json", lambda p, n: connectors.schedule(p)),
     **tunnels.ROWS,
+    **ldap.ROWS,
 }
 MEANING = {
     "tcp1": "TCP in, TCP out, one connection, 250-byte JSON lines", "tcp8": "the same over eight connections",
@@ -517,6 +519,7 @@ MEANING = {
     "bundle100": "one bundle of 100 MB (20,000 objects)", "pings": "10,000 connectors ping every 40 s",
     "schedule": "100,000 connectors that start once an hour",
     **tunnels.MEANING,
+    **ldap.MEANING,
 }
 # What the rows of connectors are to reach.
 GOAL = {
@@ -524,6 +527,7 @@ GOAL = {
     "bundle100": "less than 64 MB of extra memory.", "pings": "less than 2 % CPU.",
     "schedule": "less than 5 % CPU, 99 of 100 starts less than 50 ms late.",
     **tunnels.GOAL,
+    **ldap.GOAL,
 }
 DEFAULT_ROWS = list(ROWS)
 
@@ -595,7 +599,7 @@ COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "
            "confirm_s", "delivered_s", "idle_mb", "extra_mb",
            "pings_per_s", "cpu_us_per_ping", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
            "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "kb_per_connection", "rss_peak_mb",
-           "lost", "duplicates", "lost_stalled", *tunnels.COLUMNS, "problem"]
+           "lost", "duplicates", "lost_stalled", *tunnels.COLUMNS, *ldap.COLUMNS, "problem"]
 
 
 def tables(file):

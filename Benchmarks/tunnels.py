@@ -25,7 +25,7 @@ class Tunnel:
 
     def __init__(self, place):
         self.place, self.others = place, []
-        self.target = place.tool("target", "--port", place.port_out)
+        self.start_target()
         place.wait("the target listens", lambda: listens(place.port_out), 10)
         if place.command:
             place.start()
@@ -33,6 +33,9 @@ class Tunnel:
             self.others.append(place.beside_server(more))
         place.wait("it carries a byte", self.carries, 20)
         time.sleep(0.5)
+
+    def start_target(self):
+        self.target = self.place.tool("target", "--port", self.place.port_out)
 
     def carries(self):
         try:
