@@ -12,17 +12,40 @@ PASSWORD = "redis-only-4-tests"
 
 
 class Redis:
-    """Debian's Redis on a machine, with a password and without a file: stopped and started again it is empty."""
+    """Debian's Redis on a machine, with a password and without a file: stopped and started again it is empty. With `tls` it speaks TLS
+    to those who trust `authority`."""
 
-    def __init__(self, directory, machine, host):
+    def __init__(self, directory, machine, host, tls=False):
         self.directory, self.machine, self.host, self.port = directory, machine, host, free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.binary, self.process = program("redis-server"), None
+        self.authority = self._certificate() if tls else None
+
+    def _certificate(self):
+        certificate, key = self.directory / "redis.pem", self.directory / "redis.key"
+        subprocess.run([program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=redis", "-addext", f"subjectAltName=IP:{self.host}", "-keyout", key, "-out",
+                        certificate], check=True, capture_output=True, timeout=LIMIT)
+        return certificate
+
+    @property
+    def settings(self):
+        """What a hub is told of it."""
+        if self.authority is None:
+            return {"registry": f"redis://{self.host}:{self.port}"}
+        return {"registry": f"rediss://{self.host}:{self.port}", "registry_ca": str(self.authority)}
+
+    @property
+    def doors(self):
+        if self.authority is None:
+            return ["--port", self.port]
+        return ["--port", "0", "--tls-port", self.port, "--tls-cert-file", self.authority, "--tls-key-file",
+                self.directory / "redis.key", "--tls-auth-clients", "no"]
 
     def start(self):
         with self.machine:
             self.process = Process("redis", [
-                self.binary, "--port", self.port, "--bind", self.host, "--dir", self.directory, "--save", "",
+                self.binary, *self.doors, "--bind", self.host, "--dir", self.directory, "--save", "",
                 "--appendonly", "no", "--requirepass", PASSWORD], self.directory)
             self.process.wait_until("redis listens", self.answers)
         return self
@@ -31,6 +54,8 @@ class Redis:
         with self.machine:
             try:
                 with socket.create_connection((self.host, self.port), timeout=5) as connection:
+                    if self.authority is not None:
+                        return True
                     connection.sendall(b"PING\r\n")
                     return connection.recv(100).startswith(b"-NOAUTH")
             except OSError:
@@ -56,7 +81,7 @@ class Member(Hub):
         self.configuration["tunnel"].update({
             "name": name, "names": [self.host], "listen": f"{self.host}:{self.door}",
             "mesh": {
-                "mode": mode, "registry": f"redis://{redis.host}:{redis.port}", "password": {"file": str(directory / name / "password")},
+                "mode": mode, **redis.settings, "password": {"file": str(directory / name / "password")},
                 "secret": {"file": str(directory / name / "secret")}, "listen": f"{self.addresses['mesh']}:{self.mesh_port}",
                 "lease": lease}})
 
@@ -101,9 +126,3 @@ class Member(Hub):
     def is_linked(self):
         """It has a link to each other hub, and knows one at least."""
         return self.metric("weir_tunnel_mesh_links", state="up") > 0 and self.metric("weir_tunnel_mesh_links", state="down") == 0
-
-
-def redis_cli(redis, *words):
-    with redis.machine:
-        return subprocess.run(["redis-cli", "-h", redis.host, "-p", str(redis.port), "--no-auth-warning", "-a", PASSWORD, *words],
-                              capture_output=True, text=True, timeout=LIMIT).stdout

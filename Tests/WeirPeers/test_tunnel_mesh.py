@@ -16,11 +16,12 @@ CABLES = {"core": "10.98.0", "mesh": "10.99.0"}
 class Site:
     """Two hubs, and an agent with the hub that it was told of first."""
 
-    def __init__(self, directory, **more):
+    def __init__(self, directory, tls=False, **more):
         self.directory, self.things = directory, []
         self.network = network(**CABLES)
         self.things.append(self.network)
-        self.redis = Redis(directory / "redis", self.network.center, "127.0.0.1" if self.network.is_one else f"{CABLES['core']}.1")
+        self.redis = Redis(directory / "redis", self.network.center, "127.0.0.1" if self.network.is_one else f"{CABLES['core']}.1",
+                           tls)
         self.things.append(self.redis)
         self.redis.start()
         self.a, self.b = (Member(directory, name, self.network, self.redis, connectors=["echo", "closed"], **more)
@@ -240,7 +241,8 @@ def test_without_registry_or_mesh_a_hub_serves_its_own(site):
 
 
 def test_shadow_compares_and_forwards_nothing(site):
-    site = site(mode="shadow")
+    """With a registry that speaks TLS."""
+    site = site(mode="shadow", tls=True)
     site.agent(site.a, token=site.b.token("site-01"))
     site.b.until_owner("hub-a")
     assert site.speaks(site.a) and is_refused(site.b)

@@ -81,6 +81,11 @@ package struct TunnelSettings: Settings {
                 SettingMistake(
                     "plain", "without TLS no agent can prove who it is", help: "add `jwt`, or leave `plain` out"))
         }
+        if name == TunnelSettings().name, let mesh, mesh.mode != .off {
+            mistakes.append(
+                SettingMistake(
+                    "name", "every hub of a mesh needs a name of its own", help: "write `name: hub-a`, for example"))
+        }
         if isPlain, let mesh, mesh.mode != .off {
             mistakes.append(
                 SettingMistake(

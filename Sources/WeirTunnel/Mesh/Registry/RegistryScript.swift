@@ -4,6 +4,9 @@
 /// | --- | --- |
 /// | `{weir}:hubs` | by hub: its process, its address, the end of its lease on the registry's clock |
 /// | `{weir}:agents` | by agent: the hub and process that have it, the number, what it serves |
+/// | `{weir}:settled` | the authority of the mesh, sealed |
+/// | `{weir}:tunnel_tokens`, `{weir}:tunnel_agents` | the common book, sealed |
+/// | `{weir}:spent` | by token: the hub that has spent it |
 /// | `{weir}:clock` | the incarnation; the highest number; the versions of the view and of the book |
 ///
 /// A hub whose lease has ended is struck out with all that it had by whoever beats next, itself included: so a hub that
