@@ -19,7 +19,9 @@ struct DrainTests {
             try await holds("it is there") { agent.isConnected }
             let open = PlainSocket.connect(stage.hub.ports[0])
             #expect(open.send([1, 2, 3]) == 3)
-            try await holds("it is open") { stage.hub.roster.agents["site-01"]?.links.first?.streams == 1 }
+            // Not only on its way: an agent that drains refuses what was not opened before.
+            let observer = stage.hub.observer as? CountingObserver
+            try await holds("it is open") { observer?.now.connections["opened"] == 1 }
             running.cancel()
             try await holds("no new ones come") { stage.hub.roster.agents["site-01"] == nil }
             #expect(try await stage.echo("new").end == ECONNRESET)
