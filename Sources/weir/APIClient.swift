@@ -22,8 +22,12 @@ struct NodeOptions: ParsableArguments {
         return base
     }
 
+    private static let usualHint =
+        "Start one with 'weir run --config weir.yaml' or 'weir demo', or say where it is with --address."
+
     /// Runs `body` with a client. What goes wrong is said in one line on standard error, and becomes the exit code.
-    func withClient(_ body: (APIClient) async throws -> Void) async throws {
+    /// - Parameter hint: what to do where nobody answers.
+    func withClient(hint: String = usualHint, _ body: (APIClient) async throws -> Void) async throws {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(3)
         // The API is on this machine: a proxy that is set for the internet would not find it.
@@ -31,7 +35,7 @@ struct NodeOptions: ParsableArguments {
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await body(APIClient(base: base, client: client)))
+            result = .success(try await body(APIClient(base: base, client: client, hint: hint)))
         } catch {
             result = .failure(error)
         }
@@ -56,6 +60,7 @@ struct APIClient: Sendable {
 
     let base: String
     let client: HTTPClient
+    let hint: String
 
     /// Answers of lists and objects are bounded; streams are not gathered.
     static let bytesMost = 64 * 1_024 * 1_024
@@ -126,8 +131,7 @@ struct APIClient: Sendable {
         } catch {
             throw Failure(
                 text:
-                    "no Weir answers at \(base) (\(Self.words(error))). Start one with 'weir run --config weir.yaml' "
-                    + "or 'weir demo', or say where it is with --address.", exit: .unreachable)
+                    "no Weir answers at \(base) (\(Self.words(error))). \(hint)", exit: .unreachable)
         }
         guard response.status != .ok else { return response }
         let data = try await gathered(response)

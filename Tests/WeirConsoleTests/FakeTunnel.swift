@@ -15,6 +15,7 @@ struct FakeTunnel: TunnelAccess {
     }
     var decisions: DecisionService? { nil }
     var refusedAgents: [String: UInt64] { [:] }
+    var doorEnds: [DoorEnd: UInt64] { [.tls: 3] }
 
     var tunnels: [TunnelStatus] {
         [

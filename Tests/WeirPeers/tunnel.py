@@ -6,11 +6,13 @@ import struct
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 
 from daemons import program
 from processes import Process
 from waiting import LIMIT, free_port, is_listening, until
-from weir import BINARY, Weir
+from weir import BINARY, Weir, weir
 
 
 class Hub(Weir):
@@ -53,8 +55,7 @@ class Hub(Weir):
 
     def metric(self, name, **labels):
         """The sum of a metric's samples with these labels."""
-        rows = (row for row in self.http("/metrics")[1].splitlines() if row.startswith((name + "{", name + " ")))
-        return sum(float(row.rsplit(" ", 1)[1]) for row in rows if all(f'{key}="{text}"' in row for key, text in labels.items()))
+        return metric(self.http("/metrics")[1], name, **labels)
 
     def audit(self):
         files = sorted((self.data / "audit").glob("*.ndjson"))
@@ -76,7 +77,9 @@ class Agent:
             self.token_file.write_text(token)
         proof = ["--token-file", self.token_file] if token is not None else []
         targets = [part for key, port in serve.items() for part in ("--serve", f"{key}={port if ':' in str(port) else f'127.0.0.1:{port}'}")]
-        self.command = [BINARY, "agent", "--hub", url or hub.url, "--state", self.directory / "identity.json", *proof, *targets, *options]
+        self.face = free_port()
+        listen = [] if "--listen" in options else ["--listen", f"127.0.0.1:{self.face}"]
+        self.command = [BINARY, "agent", "--hub", url or hub.url, "--state", self.directory / "identity.json", *proof, *targets, *listen, *options]
 
     def start(self):
         self.starts += 1
@@ -93,11 +96,32 @@ class Agent:
     def output(self):
         return self.process.output()
 
+    def status(self, *arguments):
+        """`weir agent status` of this agent."""
+        return weir("agent", "status", "--address", f"http://127.0.0.1:{self.face}", *arguments)
+
+    def http(self, path, **headers):
+        """-> (status, text) of its own face."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.face}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.read().decode()
+
+    def metric(self, name, **labels):
+        return metric(self.http("/metrics")[1], name, **labels)
+
     def kill(self):
         self.process.kill()
 
     # What is open at the end of a test is of no interest: no drain.
     stop = kill
+
+
+def metric(text, name, **labels):
+    rows = (row for row in text.splitlines() if row.startswith((name + "{", name + " ")))
+    return sum(float(row.rsplit(" ", 1)[1]) for row in rows if all(f'{key}="{value}"' in row for key, value in labels.items()))
 
 
 def connect(port, source=None, receive_buffer=None):
@@ -284,6 +308,45 @@ class ConnectProxy:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+
+    def stop(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+class Relay:
+    """A TCP relay in front of the hub's door, each connection by itself. `cut` resets those that are given, or all; `holds` lets nothing in."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.port_behind, self.pairs, self.holds = port, [], False
+        self.server = socket.create_server((host, 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            if self.holds:
+                reset(near)
+                continue
+            pair = near, socket.create_connection(("127.0.0.1", self.port_behind))
+            self.pairs.append(pair)
+            for source, sink in (pair, pair[::-1]):
+                threading.Thread(target=ConnectProxy._carry, args=(source, sink), daemon=True).start()
+
+    def cut(self, pairs=None):
+        for near, far in list(self.pairs if pairs is None else pairs):
+            for one in (near, far):
+                try:
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                one.close()
+            self.pairs.remove((near, far))
 
     def stop(self):
         self.server.shutdown(socket.SHUT_RDWR)

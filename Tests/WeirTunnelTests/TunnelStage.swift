@@ -101,6 +101,9 @@ final class CountingObserver: TunnelObserver {
         var blocked = 0
         var rated = 0
         var notAccepted = 0
+        var mistakes = 0
+        var opensRefused: [DialStatus: Int] = [:]
+        var door: [DoorEnd: Int] = [:]
     }
     let counts = Mutex(Counts())
     var now: Counts { counts.withLock { $0 } }
@@ -108,6 +111,9 @@ final class CountingObserver: TunnelObserver {
     func agentJoined(_ agent: String, connectors: [String], link: UInt64) {}
     func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool) {}
     func agentRefused(_ code: String) {}
+    func agentMistook(_ agent: String, _ mistake: AgentMistake) { counts.withLock { $0.mistakes += 1 } }
+    func openRefused(_ status: DialStatus) { counts.withLock { $0.opensRefused[status, default: 0] += 1 } }
+    func doorClosed(_ end: DoorEnd) { counts.withLock { $0.door[end, default: 0] += 1 } }
     func decided(_ decision: OpenDecision, connector: String, after: Duration) {}
     func failedToAccept(_ connector: String) { counts.withLock { $0.notAccepted += 1 } }
     func connection(_ connector: String, _ result: ConnectionResult) {

@@ -246,6 +246,11 @@ enum NodeMetrics {
         out.family("weir_start_timestamp_seconds", .gauge, "When the node started, in seconds since 1970.") {
             $0.add(node.started.secondsSince1970)
         }
+        add(process, to: &out)
+    }
+
+    /// What every process of Weir's says of itself.
+    static func add(_ process: ProcessReading, to out: inout Exposition) {
         optional("process_cpu_seconds_total", .counter, "CPU time used, user and system.", process.cpuSeconds, &out)
         optional(
             "process_resident_memory_bytes", .gauge, "Memory in use.", process.residentBytes.map(Double.init), &out)

@@ -9,11 +9,13 @@ struct TunnelMetrics {
     private let tunnels: [TunnelStatus]
     private let agents: [AgentStatus]
     private let refused: [String: UInt64]
+    private let doorEnds: [DoorEnd: UInt64]
 
     init(_ access: any TunnelAccess) {
         tunnels = access.tunnels
         agents = access.agents
         refused = access.refusedAgents
+        doorEnds = access.doorEnds
     }
 
     func add(to out: inout Exposition) {
@@ -179,6 +181,31 @@ struct TunnelMetrics {
             let none = Dictionary(RefusalAdvice.reasons.map { ($0, UInt64(0)) }) { first, _ in first }
             for (reason, count) in refused.merging(none, uniquingKeysWith: +).sorted(by: { $0.key < $1.key }) {
                 samples.add(count, ["reason": reason])
+            }
+        }
+        out.family(
+            "weir_tunnel_door_closed_total", .counter,
+            "Connections at the door that did not become an agent's link, by what was wrong."
+        ) { samples in
+            for end in DoorEnd.allCases { samples.add(doorEnds[end, default: 0], ["reason": end.rawValue]) }
+        }
+        out.family("weir_tunnel_agent_mistakes_total", .counter, "What agents did that no agent does, by type.") {
+            samples in
+            for agent in agents {
+                for mistake in AgentMistake.allCases {
+                    samples.add(
+                        agent.figures.mistakes[mistake, default: 0], ["agent": agent.name, "type": mistake.rawValue])
+                }
+            }
+        }
+        out.family("weir_tunnel_link_ends_total", .counter, "Links of agents that ended, by why.") { samples in
+            for agent in agents {
+                let none = Dictionary(uniqueKeysWithValues: LinkEnd.names.map { ($0, UInt64(0)) })
+                for (reason, count) in agent.figures.ends.merging(none, uniquingKeysWith: +).sorted(by: {
+                    $0.key < $1.key
+                }) {
+                    samples.add(count, ["agent": agent.name, "reason": reason])
+                }
             }
         }
         out.family("weir_tunnel_agent_reconnects_total", .counter, "Times that an agent came back, by why it left.") {

@@ -2,12 +2,12 @@ internal import Foundation
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
-internal import ServiceLifecycle
+package import ServiceLifecycle
 internal import UnixSignals
 internal import WeirGates
 internal import WeirSettings
-internal import WeirTunnel
-internal import WeirWorld
+package import WeirTunnel
+package import WeirWorld
 
 /// The process round an agent: reads what it was told, dials out, serves until a signal, lets what is open end.
 package struct AgentHost: Sendable {
@@ -44,9 +44,17 @@ package struct AgentHost: Sendable {
         package init() {}
     }
 
-    private let environment: [String: String]
+    /// Makes what the agent shows of itself on its own machine.
+    package typealias Face = @Sendable (Agent, TunnelMeters, World) throws(TunnelFailure) -> any Service
 
-    package init(environment: [String: String]) { self.environment = environment }
+    private let environment: [String: String]
+    private let face: Face?
+
+    /// - Parameter face: `nil`: it shows nothing.
+    package init(environment: [String: String], face: Face? = nil) {
+        self.environment = environment
+        self.face = face
+    }
 
     /// - Returns: the exit code: 0 after a clean stop, 78 for a wish that makes no sense, 1 when it could not start.
     package func run(
@@ -65,7 +73,9 @@ package struct AgentHost: Sendable {
 
     private func run(_ wish: Wish, _ world: World, _ group: MultiThreadedEventLoopGroup) async -> Int32 {
         do throws(TunnelFailure) {
-            let agent = try await agent(wish, world, group)
+            let (agent, meters) = try await agent(wish, world, group)
+            var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: Running(agent: agent))]
+            if let face { services.append(.init(service: try face(agent, meters, world))) }
             world.log.notice(
                 "The agent starts.",
                 metadata: [
@@ -73,12 +83,14 @@ package struct AgentHost: Sendable {
                     "serves": "\(agent.settings.targets.keys.sorted().joined(separator: ", "))",
                 ])
             var configuration = ServiceGroupConfiguration(
-                services: [.init(service: Running(agent: agent))], gracefulShutdownSignals: [.sigterm, .sigint],
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint],
                 cancellationSignals: [.sigquit], logger: Logger(label: "weir.life") { _ in SwiftLogNoOpLogHandler() })
             configuration.maximumGracefulShutdownDuration = agent.settings.drainMost + .seconds(10)
             configuration.maximumCancellationDuration = .seconds(10)
             do {
                 try await ServiceGroup(configuration: configuration).run()
+            } catch let failure as TunnelFailure {
+                throw failure
             } catch {
                 throw TunnelFailure("failed", "The agent could not go on: \(error).")
             }
@@ -97,7 +109,7 @@ package struct AgentHost: Sendable {
 
     private func agent(
         _ wish: Wish, _ world: World, _ group: MultiThreadedEventLoopGroup
-    ) async throws(TunnelFailure) -> Agent {
+    ) async throws(TunnelFailure) -> (Agent, TunnelMeters) {
         let addresses = try wish.hubs.map { text throws(TunnelFailure) in
             guard let address = HubAddress(text) else {
                 throw Self.wrong("`\(text)` is no address of a hub.", "Write wss://HOST/tunnel or tls://HOST:8765.")
@@ -134,10 +146,11 @@ package struct AgentHost: Sendable {
         settings.connectTimeout = wish.connectTimeout
         settings.session.pingEvery = wish.pingEvery
         settings.session.pingTimeout = wish.pingTimeout
-        return Agent(
-            settings, dialler: HubDiallers(diallers), trust: trust,
-            observer: TunnelMeters(connectors: settings.targets.keys.sorted(), time: world.time), world: world,
-            eventLoops: group)
+        let meters = TunnelMeters(connectors: settings.targets.keys.sorted(), time: world.time)
+        let agent = Agent(
+            settings, dialler: HubDiallers(diallers), trust: trust, observer: meters,
+            world: world, eventLoops: group)
+        return (agent, meters)
     }
 
     private static func wrong(_ message: String, _ help: String) -> TunnelFailure {

@@ -8,6 +8,8 @@ extension NodeTunnel: TunnelAccess {
 
     package var refusedAgents: [String: UInt64] { meters.agentFigures.refused }
 
+    package var doorEnds: [DoorEnd: UInt64] { meters.agentFigures.doorEnds }
+
     package var tunnels: [TunnelStatus] {
         let roster = hub?.roster
         let owners = mesh?.owners ?? []

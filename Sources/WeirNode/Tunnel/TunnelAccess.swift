@@ -10,6 +10,8 @@ package protocol TunnelAccess: Sendable {
     var refusedAgents: [String: UInt64] { get }
     /// The other hubs; `nil` for a hub alone.
     var mesh: MeshStatus? { get }
+    /// Connections at the door of which no link came, by reason.
+    var doorEnds: [DoorEnd: UInt64] { get }
     /// Decides for others by AuthZEN; `nil` unless the configuration has rules.
     var decisions: DecisionService? { get }
     /// True when NowConnect's names are given beside Weir's.

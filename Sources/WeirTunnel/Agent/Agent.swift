@@ -47,11 +47,13 @@ package final class Agent: Sendable {
     /// `nil`: nobody asks who this is (tests).
     let trust: AgentTrust?
     let errands = Errands()
+    /// Poked when there is a certificate.
+    let enrolled = Alarm()
     /// Which process this is, among those that call themselves by the same name.
     let instance: String
     private let dialler: any LinkDialler
     private let group: any EventLoopGroup
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
         var links: [UInt64: LinkHandle] = [:]
@@ -60,6 +62,10 @@ package final class Agent: Sendable {
         /// Names that the hub lets it serve.
         var served: Set<String> = []
         var refusal: TunnelFailure?
+        /// Connected since, or away since.
+        var since: WallTime
+        /// By the number of the link that does not stand.
+        var troubles: [Int: AgentLook.Trouble] = [:]
         /// By the number of their link: told when the hub drains it.
         var draining: [Int: AsyncStream<LinkEvent>.Continuation] = [:]
     }
@@ -82,6 +88,7 @@ package final class Agent: Sendable {
         self.world = world
         instance = String(world.random.next(), radix: 16)
         group = eventLoops
+        state = Mutex(State(since: world.time.wall))
     }
 
     /// True while at least one link is up: ready.
@@ -90,14 +97,35 @@ package final class Agent: Sendable {
     /// Why the hub does not take this agent; `nil` when it does, or was not asked yet.
     package var refusal: TunnelFailure? { state.withLock { $0.refusal } }
 
+    var linksWanted: Int { max(1, min(4, settings.links)) }
+
+    struct LookState {
+        var isConnected: Bool
+        var since: WallTime
+        var links: Int
+        var streams: Int
+        var trouble: AgentLook.Trouble?
+    }
+
+    var lookState: LookState {
+        state.withLock { state in
+            LookState(
+                isConnected: !state.links.isEmpty, since: state.since, links: state.links.count,
+                streams: state.streams, trouble: state.troubles.min { $0.key < $1.key }?.value)
+        }
+    }
+
     // MARK: Links
 
     /// Keeps the links up until the task is cancelled; then drains them, and gives what is open `drainMost` to end.
     package func run() async {
+        if let trouble = trust?.trouble {
+            world.log.error("\(trouble.message)", metadata: trouble.help.map { ["help": "\($0)"] } ?? [:])
+        }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.errands.run() }
             await withDiscardingTaskGroup { links in
-                for number in 0..<max(1, min(4, settings.links)) {
+                for number in 0..<linksWanted {
                     links.addTask { await self.keep(number) }
                 }
             }
@@ -108,6 +136,10 @@ package final class Agent: Sendable {
     private func keep(_ number: Int) async {
         var backoff = settings.backoff
         while !Task.isCancelled {
+            // A token is good once: the first link enrols, for all of them.
+            while number > 0, trust?.mustEnrol ?? false, !Task.isCancelled {
+                await enrolled.wait(until: world.time.now + .seconds(5), world.time)
+            }
             let began = world.time.now
             let end = await once(number)
             guard !Task.isCancelled else { return }
@@ -115,14 +147,28 @@ package final class Agent: Sendable {
             if world.time.now - began >= backoff.stable { backoff = settings.backoff }
             if case .ordered("enrolled")? = end.link { continue }
             if end.asksForAnother || refusal != nil { dialler.moveOn() }
+            if end.draining == nil { note(end, number) }
             let wait = backoff.failed(at: world.time.now, random: world.random)
             world.log.log(
                 level: end.draining == nil ? .warning : .notice,
                 end.draining == nil
                     ? "The link to the hub is down; it is dialled again."
                     : "The hub lets go of a link; the next one is dialled.",
-                metadata: ["link": "\(number)", "reason": "\(end)", "retry.after": "\(wait.shortText)"])
+                metadata: ["link": "\(number)", "reason": "\(end)", "retry.after": "\(wait.shortText)"]
+                    .merging(end.help.map { ["help": "\($0)"] } ?? [:]) { $1 })
             try? await world.time.sleep(for: wait)
+        }
+    }
+
+    /// For those who ask why there is no link.
+    private func note(_ end: Ending, _ number: Int) {
+        let (now, own) = (world.time.wall, trust?.trouble)
+        state.withLock { state in
+            let refusal = own ?? state.refusal
+            let old = state.troubles[number]
+            state.troubles[number] = AgentLook.Trouble(
+                sentence: refusal?.message ?? end.description, help: refusal?.help ?? end.help,
+                since: old?.since ?? now, attempts: (old?.attempts ?? 0) + 1)
         }
     }
 
@@ -134,7 +180,8 @@ package final class Agent: Sendable {
         var draining: String?
         /// The hub goes away, or nothing came from it any more.
         var asksForAnother: Bool { draining != nil || link == .silent }
-        var description: String { failure?.description ?? draining ?? link.map { "\($0)" } ?? "" }
+        var help: String? { failure?.help ?? link.flatMap { DialTrouble.advice(on: $0) } }
+        var description: String { failure?.message ?? draining ?? link.map { "\($0)" } ?? "" }
     }
 
     /// One link from its dial to its end, or to the beginning of its drain: what is open on it then goes on.
@@ -179,16 +226,25 @@ package final class Agent: Sendable {
     }
 
     func refused(_ failure: TunnelFailure) {
-        state.withLock { $0.refusal = failure }
-        let advice = RefusalAdvice.text(failure.code, agent: settings.id)
+        var failure = failure
+        // What is wrong here says more than that the hub has seen nothing.
+        if failure.code == "no_proof", let trouble = trust?.trouble {
+            (failure.message, failure.help) = (trouble.message, trouble.help)
+        } else {
+            failure.help = RefusalAdvice.text(failure.code, agent: settings.id)
+        }
+        state.withLock { [failure] in $0.refusal = failure }
         world.log.error(
             "The hub refuses this agent.",
             metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"]
-                .merging(advice.map { ["help": "\($0)"] } ?? [:]) { $1 })
+                .merging(failure.help.map { ["help": "\($0)"] } ?? [:]) { $1 })
     }
 
-    func joined(_ link: Link, loop: any EventLoop, connectors: [String]) -> UInt64 {
+    func joined(_ link: Link, loop: any EventLoop, number: Int, connectors: [String]) -> UInt64 {
+        let now = world.time.wall
         let id = state.withLock { state in
+            if state.links.isEmpty { state.since = now }
+            state.troubles[number] = nil
             let id = state.nextLink
             state.nextLink += 1
             state.links[id] = LinkHandle(link, loop: loop, id: id)
@@ -198,12 +254,22 @@ package final class Agent: Sendable {
         }
         observer.agentJoined(settings.id, connectors: connectors, link: id)
         world.log.notice("Connected to the hub.", metadata: ["connectors": "\(connectors.joined(separator: ", "))"])
+        let left = settings.targets.keys.filter { !connectors.contains($0) }.sorted()
+        guard !left.isEmpty else { return id }
+        world.log.warning(
+            "The hub lets this agent not serve all of its targets.",
+            metadata: [
+                "connectors": "\(left.joined(separator: ", "))",
+                "help": "\(RefusalAdvice.text("connector_not_allowed", agent: settings.id) ?? "")",
+            ])
         return id
     }
 
     func left(_ id: UInt64, _ end: LinkEnd) {
+        let now = world.time.wall
         let wasLast = state.withLock { state in
             state.links[id] = nil
+            if state.links.isEmpty { state.since = now }
             return state.links.isEmpty
         }
         observer.agentLeft(settings.id, link: id, end, wasLast: wasLast)
@@ -213,14 +279,20 @@ package final class Agent: Sendable {
 
     /// Dials what the hub asked for, if this agent serves it. On the link's event loop.
     func dial(_ request: OpenRequest, _ end: DialingEnd, on link: Link, stream: UInt32) {
-        guard let target = settings.targets[request.connector] else { return end.failed(.notAllowed) }
+        guard let target = settings.targets[request.connector] else {
+            observer.openRefused(.notAllowed)
+            return end.failed(.notAllowed)
+        }
         guard
             state.withLock({ state in
                 guard state.streams < settings.streamsMost else { return false }
                 state.streams += 1
                 return true
             }), let loop = link.loop
-        else { return end.failed(.busy) }
+        else {
+            observer.openRefused(.busy)
+            return end.failed(.busy)
+        }
         let opening = ConnectionOpening(
             connector: request.connector, listener: request.listener ?? "", client: request.client, agent: settings.id,
             since: world.time.wall, decision: request.decision)

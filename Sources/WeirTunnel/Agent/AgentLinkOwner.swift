@@ -36,7 +36,9 @@ final class AgentLinkOwner: Link.Owner {
             guard owner.id == nil else { return }
             owner.link?.close(.ordered("the hub said nothing within 10 s"))
         }
-        if let trust = agent.trust, trust.mustEnrol { enrol(trust, link) } else { greet() }
+        guard let trust = agent.trust, trust.mustEnrol else { return greet() }
+        guard number == 0 else { return link.close(.ordered("the first link enrols")) }
+        enrol(trust, link)
     }
 
     private func greet() {
@@ -54,7 +56,7 @@ final class AgentLinkOwner: Link.Owner {
         switch message {
         case .welcome(let welcome):
             guard id == nil else { return }
-            id = agent.joined(link, loop: loop, connectors: welcome.connectors)
+            id = agent.joined(link, loop: loop, number: number, connectors: welcome.connectors)
             renewLater()
         case .certificate(let certificate): accept(certificate, link)
         case .refused(let refused): hear(refused, link)
@@ -73,11 +75,15 @@ final class AgentLinkOwner: Link.Owner {
             return
         }
         // Of a renewal: what was shown before is still good. It is tried again.
-        agent.world.log.warning(
+        let help = RefusalAdvice.text(failure.code, agent: agent.settings.id)
+        agent.world.log.error(
             "The hub did not renew what the agent shows.",
-            metadata: ["reason": "\(failure.code)", "detail": "\(failure.message)"])
+            metadata: [
+                "reason": "\(failure.code)", "detail": "\(failure.message)",
+                "good.until": "\(agent.trust?.expiry?.description ?? "unknown")",
+            ].merging(help.map { ["help": "\($0)"] } ?? [:]) { $1 })
         isAsking = false
-        after(.seconds(300)) { $0.renewLater() }
+        renewSoon()
     }
 
     // MARK: Proofs
@@ -101,14 +107,16 @@ final class AgentLinkOwner: Link.Owner {
             then: { owner, result in
                 owner.isAsking = false
                 switch result {
-                case .success where owner.id == nil: link.close(.ordered("enrolled"))
+                case .success where owner.id == nil:
+                    owner.agent.enrolled.poke()
+                    link.close(.ordered("enrolled"))
                 // The streams of this link go on; the next link shows the new certificate.
                 case .success: owner.renewLater()
                 case .failure(let failure) where owner.id == nil: link.close(.ordered(failure.message))
                 case .failure(let failure):
                     owner.agent.world.log.warning(
                         "The new certificate could not be kept.", metadata: ["detail": "\(failure.message)"])
-                    owner.after(.seconds(300)) { $0.renewLater() }
+                    owner.renewSoon()
                 }
             })
     }
@@ -127,9 +135,16 @@ final class AgentLinkOwner: Link.Owner {
                 owner.isAsking = true
                 owner.talk?.say(.certify(.init(request: request)))
             } catch {
-                owner.after(.seconds(300)) { $0.renewLater() }
+                owner.renewSoon()
             }
         }
+    }
+
+    /// After an attempt that failed: several more fit into what is left of the certificate's life.
+    private func renewSoon() {
+        let left = agent.trust?.expiry.map { $0 - agent.world.time.wall } ?? .seconds(3_600)
+        let wait = max(.seconds(1), min(.seconds(300), left / 8))
+        after(.nanoseconds(wait.nanoseconds)) { $0.renewLater() }
     }
 
     private func renewBearer(_ trust: AgentTrust) {

@@ -96,6 +96,28 @@ package final class AgentTrust: Sendable {
         return !isGood && settings.token != nil
     }
 
+    /// Why what is kept is not good, and what to do; `nil` when it is, or when there is nothing to be good.
+    package var trouble: TunnelFailure? {
+        let now = world.time.wall
+        guard let validity = state.withLock({ $0.validity }), let path = settings.path, settings.token == nil else {
+            return nil
+        }
+        let anew = RefusalAdvice.text("certificate_expired", agent: settings.agent)
+        if now >= validity.to {
+            return TunnelFailure(
+                "certificate_expired",
+                "The certificate in \(path) ended at \(validity.to); this machine's clock says \(now).", help: anew)
+        }
+        // As much earlier as clocks may differ.
+        if now + .seconds(300) < validity.from {
+            return TunnelFailure(
+                "certificate_early",
+                "The certificate in \(path) begins at \(validity.from); this machine's clock says \(now).",
+                help: "Set this machine's clock.")
+        }
+        return nil
+    }
+
     package var expiry: WallTime? { state.withLock { $0.validity?.to } }
 
     /// When the certificate is to be renewed: at two thirds of its life. `nil` when there is none of a hub's.
@@ -153,18 +175,28 @@ package final class AgentTrust: Sendable {
 
     // MARK: TLS
 
+    /// What the next link shows.
+    var shown: DialTrouble.Proof {
+        if settings.bearerFile != nil { return .bearer }
+        if settings.certificateFile != nil { return .certificate }
+        let now = world.time.wall
+        if state.withLock({ $0.validity.map { now < $0.to } ?? false }) { return .certificate }
+        return settings.token == nil ? .nothing : .token
+    }
+
     /// For the next link. Blocking.
     /// - Parameter protocols: for ALPN.
     /// - Parameter comparesPeer: that the hub's certificate is for whom the channel leads to; the chain always counts.
     func context(_ protocols: [String], comparesPeer: Bool = true) throws(TunnelFailure) -> NIOSSLContext {
         let (credentials, now) = (state.withLock { $0.credentials }, world.time.wall)
         let isGood = state.withLock { $0.validity.map { now < $0.to } ?? false }
-        // One that has expired is not shown: an agent that enrols anew would be refused for it.
-        return try Self.context(isGood ? credentials : nil, settings, protocols, comparesPeer: comparesPeer)
+        // One that has expired is not shown: an agent that enrols anew would be refused for it. The hub is known by it.
+        return try Self.context(credentials, settings, protocols, shows: isGood, comparesPeer: comparesPeer)
     }
 
     private static func context(
-        _ credentials: Credentials?, _ settings: Settings, _ protocols: [String], comparesPeer: Bool = true
+        _ credentials: Credentials?, _ settings: Settings, _ protocols: [String], shows: Bool = true,
+        comparesPeer: Bool = true
     ) throws(TunnelFailure) -> NIOSSLContext {
         do {
             var tls = TLSConfiguration.makeClientConfiguration()
@@ -177,6 +209,8 @@ package final class AgentTrust: Sendable {
             }
             if let credentials {
                 authorities += try NIOSSLCertificate.fromPEMBytes(Array(credentials.authorities.utf8))
+            }
+            if let credentials, shows {
                 tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(credentials.chain.utf8))
                     .map { .certificate($0) }
                 tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(credentials.key.utf8), format: .pem))

@@ -23,8 +23,11 @@ package enum RefusalAdvice {
         case "token_expired", "certificate_expired": "Look at the clocks of both machines; then \(anew)"
         case "agent_mismatch": "Leave --name out, or use the token that was made for this agent."
         case "connector_not_allowed": "Serve names that the token was made for, or make one for these names."
-        case "token_audience", "token_early", "token_issuer", "token_key", "token_malformed", "token_signature":
+        case "token_audience", "token_early", "token_issuer", "token_key", "token_malformed", "token_signature",
+            "agent_name":
             "Look at the file of --bearer-file and at `tunnel.jwt` of the hub."
+        case "token_keys": "Nothing here: the hub reads them at `tunnel.jwt.jwks`. The agent tries again by itself."
+        case "no_bearer": "Add `tunnel.jwt` to the hub, or enrol: \(anew)"
         default: nil
         }
     }

@@ -16,6 +16,8 @@ final class HubLinkOwner: Link.Owner {
     private var agent: String?
     /// For the first word, then for the end of the proof.
     private var deadline: Scheduled<Void>?
+    /// What to count when it ends without a name; `nil`: it was refused, or has enrolled.
+    private var strange: DoorEnd? = .noHello
     /// An errand is under way: whoever asks more meanwhile has lost his way.
     private var isBusy = false
 
@@ -40,7 +42,10 @@ final class HubLinkOwner: Link.Owner {
 
     func opened(_ stream: UInt32, on link: Link) {
         // Agents open one stream, for the conversation; the hub opens all others.
-        guard talk == nil else { return link.reset(stream, .notAllowed) }
+        guard talk == nil else {
+            if let agent { hub.observer.agentMistook(agent, .openedStream) }
+            return link.reset(stream, .notAllowed)
+        }
         talk = Talk(on: link, stream: stream) { [weak self, weak link] message in
             guard let self, let link else { return }
             heard(message, link)
@@ -124,6 +129,7 @@ final class HubLinkOwner: Link.Owner {
     }
 
     private func refuse(_ link: Link, _ name: String, _ failure: TunnelFailure) {
+        strange = nil
         hub.refused(name, failure)
         talk?.say(.refused(.init(code: failure.code, message: failure.message)))
         // Time for the message to leave.
@@ -140,7 +146,9 @@ final class HubLinkOwner: Link.Owner {
             link, { () async throws(TunnelFailure) in try await trust.enrol(wish) },
             then: { owner, result in
                 switch result {
-                case .success(let certificate): owner.talk?.say(.certificate(certificate))
+                case .success(let certificate):
+                    owner.strange = nil
+                    owner.talk?.say(.certificate(certificate))
                 case .failure(let failure): owner.refuse(link, wish.agent, failure)
                 }
             })
@@ -221,6 +229,8 @@ final class HubLinkOwner: Link.Owner {
 
     func linkIsDown(_ link: Link, _ end: LinkEnd) {
         deadline?.cancel()
-        if let agent { hub.left(agent, link: id, end) }
+        if let agent { return hub.left(agent, link: id, end) }
+        guard let strange else { return }
+        hub.observer.doorClosed(end.isMistake ? .protocol : end == .closed ? .left : strange)
     }
 }

@@ -1,6 +1,8 @@
 internal import DequeModule
 internal import NIOCore
 internal import NIOSSL
+internal import WeirCalls
+internal import WeirGates
 internal import WeirWires
 internal import WeirWorld
 
@@ -238,7 +240,7 @@ final class Link: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // TLS was not closed: the other process has ended without a word. Streams are reset as lost either way.
         let isCut = error as? NIOSSLError == .uncleanShutdown
-        close(isCut ? .closed : .failed("\(error)"))
+        close(isCut ? .closed : .failed(NetworkReason.of(error, peer: "the other side").sentence))
     }
 
     private func read() {

@@ -27,6 +27,11 @@ package enum LinkEnd: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// All that `name` can say.
+    package static let names = ["closed", "drain", "dead_peer", "protocol", "failed", "replaced", "ordered"]
+
+    var isMistake: Bool { if case .mistake = self { true } else { false } }
+
     package var description: String {
         switch self {
         case .closed: "the other side closed it"

@@ -10,6 +10,7 @@ package struct AgentFigures: Sendable {
     package var ends: [String: UInt64] = [:]
     /// Times it came back after its last link had ended, by the reason of that end.
     package var reconnects: [String: UInt64] = [:]
+    package var mistakes: [AgentMistake: UInt64] = [:]
     package var joined: WallTime
     package var left: WallTime?
     /// The last ends, newest first, ten at the most.
@@ -23,6 +24,11 @@ package struct AgentFigures: Sendable {
         package private(set) var agents: [String: AgentFigures] = [:]
         /// Agents that were refused before they had a name that is theirs, by reason.
         package var refused: [String: UInt64] = [:]
+        /// Connections at the door of which no link came.
+        package var doorEnds: [DoorEnd: UInt64] = [:]
+
+        /// At an agent: what it did not dial for the hub, by why.
+        package var opensRefused: [DialStatus: UInt64] = [:]
 
         package init() {}
 
@@ -38,6 +44,10 @@ package struct AgentFigures: Sendable {
             if agent.left != nil { agent.joined = now }
             agent.left = nil
             agents[name] = agent
+        }
+
+        mutating func mistook(_ name: String, _ mistake: AgentMistake) {
+            agents[name]?.mistakes[mistake, default: 0] += 1
         }
 
         mutating func left(_ name: String, reason: String, wasLast: Bool, at now: WallTime) {

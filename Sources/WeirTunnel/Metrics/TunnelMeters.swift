@@ -52,6 +52,14 @@ package final class TunnelMeters: TunnelObserver {
 
     package func agentRefused(_ code: String) { agents.withLock { $0.refused[code, default: 0] += 1 } }
 
+    package func agentMistook(_ agent: String, _ mistake: AgentMistake) {
+        agents.withLock { $0.mistook(agent, mistake) }
+    }
+
+    package func openRefused(_ status: DialStatus) { agents.withLock { $0.opensRefused[status, default: 0] += 1 } }
+
+    package func doorClosed(_ end: DoorEnd) { agents.withLock { $0.doorEnds[end, default: 0] += 1 } }
+
     package func decided(_ decision: OpenDecision, connector name: String, after: Duration) {
         connector(name).count { figures in
             figures.verdicts[.init(result: decision.result, source: decision.source), default: 0] += 1

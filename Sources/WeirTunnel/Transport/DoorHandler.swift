@@ -14,6 +14,8 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let limit: TimeAmount
     private var deadline: Scheduled<Void>?
     private var isSettled = false
+    /// What to count when no link comes of it; `nil`: it is counted elsewhere.
+    private var end: DoorEnd? = .left
     private var hasChosen = false
 
     init(_ door: HubDoor, limit: TimeAmount) {
@@ -23,16 +25,20 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { channel.close(promise: nil) }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            self?.end = .slow
+            channel.close(promise: nil)
+        }
         let settle = NIOLoopBound(self, eventLoop: context.eventLoop)
-        channel.closeFuture.whenComplete { _ in settle.value.settled() }
+        channel.closeFuture.whenComplete { _ in settle.value.settled(asLink: false) }
     }
 
-    private func settled() {
+    private func settled(asLink: Bool) {
         guard !isSettled else { return }
         isSettled = true
         deadline?.cancel()
         door.settled()
+        if !asLink, let end { door.hub.observer.doorClosed(end) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -40,6 +46,10 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         hasChosen = true
+        // What it was for is over.
+        if let last = try? context.pipeline.syncOperations.context(handlerType: LastWords.self) {
+            context.pipeline.syncOperations.removeHandler(context: last, promise: nil)
+        }
         let proof = proof(context)
         if chosen == TunnelProtocol.direct { start(context, proof) } else { serveHTTP(context, proof) }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
@@ -59,7 +69,11 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The library says CERTIFICATE_VERIFY_FAILED of what an agent shows; it has no other use for the word.
+        if end == .left { end = "\(error)".contains("CERTIFICATE") ? .certificate : .tls }
+        context.close(promise: nil)
+    }
 
     /// What the certificate says that TLS has verified.
     private func proof(_ context: ChannelHandlerContext) -> Result<AgentIdentity?, TunnelFailure> {
@@ -79,7 +93,7 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func start(_ context: ChannelHandlerContext, _ proof: Result<AgentIdentity?, TunnelFailure>) {
         do {
             try door.attach(context.channel, proof)
-            settled()
+            settled(asLink: true)
         } catch {
             context.close(promise: nil)
         }
@@ -97,10 +111,10 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(WebSocketBytes(isClient: false))
                     try upgrade.attach(channel)
-                    settle.value.settled()
+                    settle.value.settled(asLink: true)
                 }
             })
-        let refusing = UpgradeRefusing(upgrade)
+        let refusing = UpgradeRefusing(upgrade) { settle.value.end = $0 }
         let bound = NIOLoopBound(refusing, eventLoop: context.eventLoop)
         do {
             try context.pipeline.syncOperations.configureHTTPServerPipeline(

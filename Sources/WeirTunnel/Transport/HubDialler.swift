@@ -2,6 +2,7 @@ internal import Foundation
 package import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import WeirGates
 package import WeirWorld
 
 /// Dials a hub: straight or through an HTTP proxy, TLS 1.3, yamux on TLS or in a WebSocket.
@@ -39,7 +40,11 @@ package struct HubDialler: LinkDialler {
         let tls = settings.address.usesTLS ? try await context(comparesPeer: unseen == nil) : nil
         let started = loop.makePromise(of: Void.self)
         let limit = loop.scheduleTask(in: .nanoseconds(settings.timeout.nanoseconds)) {
-            started.fail(TunnelFailure("timeout", "The tunnel did not stand after \(settings.timeout)."))
+            started.fail(
+                TunnelFailure(
+                    "timeout", "\(settings.address) did not answer for \(settings.timeout.shortText).",
+                    help: "Something listens there and says nothing: is it the hub, and does a box on the way hold "
+                        + "what it does not know? `--web-socket` looks like any web traffic."))
         }
         defer { limit.cancel() }
         do {
@@ -62,9 +67,7 @@ package struct HubDialler: LinkDialler {
             return channel
         } catch {
             started.fail(TunnelFailure("connect", "unused"))
-            if let failure = error as? TunnelFailure { throw failure }
-            let there = end.map { "The proxy \($0.host):\($0.port)" } ?? "\(settings.address)"
-            throw TunnelFailure("connect", "\(there) is not there: \(error).")
+            throw DialTrouble(hub: settings.address, proxy: end, proof: trust.shown).failure(error)
         }
     }
 
@@ -87,7 +90,10 @@ package struct HubDialler: LinkDialler {
             if let unseen { try pipeline.addHandler(AddressVerifying(unseen)) }
         }
         try pipeline.addHandler(
-            LinkStarting(settings.address, bearer: bearer, ready: ready) { result in
+            LinkStarting(
+                settings.address, bearer: bearer,
+                trouble: DialTrouble(hub: settings.address, proxy: proxy, proof: trust.shown), ready: ready
+            ) { result in
                 switch result {
                 case .success: started.succeed(())
                 case .failure(let failure): started.fail(failure)

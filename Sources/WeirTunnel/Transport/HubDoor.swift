@@ -106,9 +106,12 @@ package final class HubDoor: Sendable {
 
     private func take(_ channel: any Channel) throws {
         let (mayStay, context) = state.withLock { ($0.pending < settings.pendingMost, $0.context) }
-        guard mayStay else { throw TunnelFailure("busy", "Too many agents are coming in at the same time.") }
+        guard mayStay else {
+            hub.observer.doorClosed(.full)
+            throw TunnelFailure("busy", "Too many agents are coming in at the same time.")
+        }
         let pipeline = channel.pipeline.syncOperations
-        if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
+        if let context { try pipeline.addHandlers([LastWords(), NIOSSLServerHandler(context: context)]) }
         state.withLock { $0.pending += 1 }
         try pipeline.addHandler(
             DoorHandler(self, limit: .nanoseconds(settings.handshakeMost.nanoseconds)))

@@ -71,12 +71,18 @@ final class UpgradeRefusing: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let upgrade: HubUpgrade
+    /// Told what to count; `nil`: an agent that is counted as refused.
+    private let ends: (DoorEnd?) -> Void
 
-    init(_ upgrade: HubUpgrade) { self.upgrade = upgrade }
+    init(_ upgrade: HubUpgrade, ends: @escaping (DoorEnd?) -> Void) {
+        self.upgrade = upgrade
+        self.ends = ends
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .end = unwrapInboundIn(data) else { return }
         let status = upgrade.status
+        ends(status == .unauthorized ? nil : .http)
         var headers = HTTPHeaders([("Content-Length", "0"), ("Connection", "close")])
         if status == .upgradeRequired { headers.add(name: "Upgrade", value: "websocket") }
         if status == .unauthorized { headers.add(name: "WWW-Authenticate", value: "Bearer") }
@@ -90,6 +96,7 @@ final class UpgradeRefusing: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Said before the request of a refused upgrade comes; that is answered.
         guard !(error is NIOWebSocketUpgradeError) else { return }
+        ends(.http)
         context.close(promise: nil)
     }
 }

@@ -12,6 +12,7 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
 
     private let address: HubAddress
     private let bearer: String?
+    private let trouble: DialTrouble
     /// Adds the link's handler.
     private let ready: (any Channel) throws -> Void
     /// Told once.
@@ -21,11 +22,12 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
     private var isUpgrading = false
 
     init(
-        _ address: HubAddress, bearer: String?, ready: @escaping (any Channel) throws -> Void,
+        _ address: HubAddress, bearer: String?, trouble: DialTrouble, ready: @escaping (any Channel) throws -> Void,
         done: @escaping (Result<Void, TunnelFailure>) -> Void
     ) {
         self.address = address
         self.bearer = bearer
+        self.trouble = trouble
         self.ready = ready
         self.done = done
         key = SymmetricKey(size: .bits128).withUnsafeBytes { Data($0).base64EncodedString() }
@@ -42,7 +44,11 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
         switch (address.scheme, chosen) {
         case (_, TunnelProtocol.direct): start(context, through: [])
         case (.tls, _):
-            finish(.failure(TunnelFailure("not_a_hub", "\(address) speaks TLS, but is no hub.")), context)
+            finish(
+                .failure(
+                    TunnelFailure(
+                        "not_a_hub", "\(address) speaks TLS, but is no hub.",
+                        help: "Look at the port in --hub: agents come in at `tunnel.listen`.")), context)
         default: upgrade(context)
         }
     }
@@ -68,7 +74,12 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
         received.writeImmutableBuffer(unwrapInboundIn(data))
         switch AnswerHead.read(&received) {
         case .partial: break
-        case .mistake: finish(.failure(TunnelFailure("not_a_hub", "\(address) does not speak HTTP.")), context)
+        case .mistake:
+            finish(
+                .failure(
+                    TunnelFailure(
+                        "not_a_hub", "\(address) does not speak HTTP.",
+                        help: "Look at the port in --hub: agents come in at `tunnel.listen`.")), context)
         case .whole(let head):
             guard head.status == 101, head.headers["sec-websocket-accept"] == accept else {
                 return finish(.failure(refusal(head)), context)
@@ -93,8 +104,14 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
             TunnelFailure(
                 "refused", "The hub does not take this agent's token (\(head.status)).",
                 help: "Its log says why; look at the file of --bearer-file and at `tunnel.jwt` of the hub.")
-        case 429, 503: TunnelFailure("hub_busy", "The hub has no room now (\(head.status)).")
-        default: TunnelFailure("not_a_hub", "\(address) has no tunnel there: \(head.status) \(head.reason).")
+        case 429, 502, 503, 504:
+            TunnelFailure(
+                "hub_busy", "\(address) has no room now (\(head.status) \(head.reason)).",
+                help: "The agent tries again by itself; a proxy before the hub says so while the hub is down.")
+        default:
+            TunnelFailure(
+                "not_a_hub", "\(address) has no tunnel there: \(head.status) \(head.reason).",
+                help: "Look at the path in --hub: it is `tunnel.path` of the hub, `/tunnel` unless set.")
         }
     }
 
@@ -127,11 +144,11 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard done != nil else { return context.fireErrorCaught(error) }
-        finish(.failure(TunnelFailure("tls", "No safe link to \(address): \(error).")), context)
+        finish(.failure(trouble.failure(error)), context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        finish(.failure(TunnelFailure("closed", "\(address) closed the connection before the tunnel stood.")), context)
+        finish(.failure(trouble.failure(ChannelError.eof)), context)
         context.fireChannelInactive()
     }
 }

@@ -58,7 +58,7 @@ final class DoorStage: Sendable {
         }
         var hubSettings = Hub.Settings()
         hubSettings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
-        hubSettings.drainMost = .seconds(5)
+        hubSettings.drainMost = .seconds(30)
         hubSettings.name = name
         hub = Hub(hubSettings, trust: trust, observer: CountingObserver(), mesh: mesh, world: world)
         mesh?.attach(hub)
@@ -104,7 +104,7 @@ final class DoorStage: Sendable {
         var settings = Agent.Settings(id: id)
         settings.targets = targets.mapValues { .init(host: "127.0.0.1", port: $0) }
         settings.backoff = .init(first: .milliseconds(50), most: .milliseconds(200))
-        settings.drainMost = .seconds(5)
+        settings.drainMost = .seconds(30)
         return Agent(
             settings, dialler: HubDialler(dial, trust: trust, world: world), trust: trust, observer: CountingObserver(),
             world: world, eventLoops: group)

@@ -1,0 +1,35 @@
+internal import NIOCore
+
+/// Lets what TLS says last arrive. A connection that is closed while bytes of the other side lie unread ends with RST,
+/// and RST takes the alert with it that says what was wrong; so its end is said, what still comes is dropped, and only
+/// then is it closed. Stands first, next to the socket.
+final class LastWords: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+
+    /// For the other side to read what was said and to close.
+    private static let patience = TimeAmount.seconds(1)
+
+    private var isLeaving = false
+    private var timer: Scheduled<Void>?
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .all, !isLeaving, context.channel.isActive else {
+            return context.close(mode: mode, promise: promise)
+        }
+        isLeaving = true
+        let channel = context.channel
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+        channel.closeFuture.cascade(to: promise)
+        context.close(mode: .output, promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if !isLeaving { context.fireChannelRead(data) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        context.fireChannelInactive()
+    }
+}
