@@ -65,8 +65,9 @@ class Network:
         self.cables, self.count, self.members = dict(cables), 0, []
         self.center = Machine()
         with self.center:
-            for name, net in self.cables.items():
-                _ip("link", "add", name, "type", "bridge")
+            for number, (name, net) in enumerate(self.cables.items()):
+                # An address of its own: else it takes the lowest of its members, and changes it when another joins.
+                _ip("link", "add", name, "address", f"02:00:00:00:01:{number:02x}", "type", "bridge")
                 _ip("addr", "add", f"{net}.1/24", "dev", name)
                 _ip("link", "set", name, "up")
 
