@@ -52,6 +52,7 @@ package final class Agent: Sendable {
     /// Which process this is, among those that call themselves by the same name.
     let instance: String
     private let dialler: any LinkDialler
+    private let targets: any TargetDialler
     private let group: any EventLoopGroup
     private let state: Mutex<State>
 
@@ -78,12 +79,13 @@ package final class Agent: Sendable {
     }
 
     package init(
-        _ settings: Settings, dialler: any LinkDialler, trust: AgentTrust? = nil, observer: any TunnelObserver,
-        world: World, eventLoops: any EventLoopGroup
+        _ settings: Settings, dialler: any LinkDialler, targets: any TargetDialler = SocketDialler(),
+        trust: AgentTrust? = nil, observer: any TunnelObserver, world: World, eventLoops: any EventLoopGroup
     ) {
         self.settings = settings
         self.trust = trust
         self.dialler = dialler
+        self.targets = targets
         self.observer = observer
         self.world = world
         instance = String(world.random.next(), radix: 16)
@@ -93,6 +95,8 @@ package final class Agent: Sendable {
 
     /// True while at least one link is up: ready.
     package var isConnected: Bool { state.withLock { !$0.links.isEmpty } }
+    /// Streams that are open or being dialled.
+    var streamCount: Int { state.withLock { $0.streams } }
     package var served: [String] { state.withLock { $0.served.sorted() } }
     /// Why the hub does not take this agent; `nil` when it does, or was not asked yet.
     package var refusal: TunnelFailure? { state.withLock { $0.refusal } }
@@ -300,9 +304,7 @@ package final class Agent: Sendable {
             self?.state.withLock { $0.streams -= 1 }
         }
         let began = world.time.now
-        SocketEnd.options(ClientBootstrap(group: loop))
-            .connectTimeout(.nanoseconds(settings.connectTimeout.nanoseconds))
-            .connect(host: target.host, port: target.port)
+        targets.dial(target, for: request, on: loop, within: .nanoseconds(settings.connectTimeout.nanoseconds))
             .assumeIsolated()
             .whenComplete { [self] result in
                 switch result {

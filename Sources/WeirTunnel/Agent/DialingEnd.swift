@@ -73,7 +73,12 @@ final class DialingEnd: StreamEnd {
     // A client may have sent all that it has before the target is there; its end of file waits with the bytes.
     private var hasFinished = false
     func finished() { hasFinished = true }
-    func reset(_ reason: StreamReason) { isOver = true }
+
+    // The target may be there already, while its status waits for the link.
+    func reset(_ reason: StreamReason) {
+        isOver = true
+        next?.reset(reason)
+    }
 
     var hasBytes: Bool { outgoing.readableBytes > 0 }
     var isDone: Bool { false }

@@ -1,20 +1,24 @@
+import Logging
 import NIOCore
 import NIOEmbedded
 import Testing
+import WeirTestKit
 import WeirWires
 import WeirWorld
 
 @testable import WeirTunnel
 
-/// A hub, two agents and their links in virtual time, on one event loop: the product's roster, links, sessions and ends
-/// of streams; wires, sockets and what lies behind them are of the simulation.
+/// A hub, its agents and their links in virtual time, in one thread: the product's `Hub` with the owners of its links
+/// and its roster, the product's `Agent`s with their dialling, their back-off, their conversation and their drains.
+/// Wires, sockets and what lies behind them are of the simulation.
 final class TunnelWorld {
     final class Connection {
         let client: SimSocket
         let target: SimSocket
         var isRefused = false
         var atHub: SocketEnd.Outcome?
-        var atAgent: SocketEnd.Outcome?
+        /// How it ended at the agent, when it has: well is `.success`.
+        var atAgent: Result<Void, StreamFailure>?
         /// Its client or its target takes nothing while there is trouble.
         var isSlow = false
 
@@ -22,89 +26,106 @@ final class TunnelWorld {
         var isOver: Bool { isRefused || (client.isClosed && atHub != nil) }
     }
 
-    final class Line {
-        let agent: String
-        let wire: SimWire
-        let hubLink: Link
-        let agentLink: Link
-        let handle: LinkHandle
-
-        init(agent: String, wire: SimWire, hubLink: Link, agentLink: Link, handle: LinkHandle) {
-            (self.agent, self.wire, self.hubLink, self.agentLink) = (agent, wire, hubLink, agentLink)
-            self.handle = handle
-        }
+    struct Line {
+        var agent: String
+        var wire: SimWire
+        var hubLink: Link
+        var agentLink: Link
     }
 
+    /// One process of an agent.
+    struct Process {
+        var agent: Agent
+        var running: Task<Void, Never>
+    }
+
+    let simulation: Simulation
+    let outside: World
     let loop = EmbeddedEventLoop()
     let chance: Chance
-    private(set) var roster = AgentRoster()
+    let hub: Hub
     private(set) var lines: [Line] = []
     private(set) var connections: [Connection] = []
-    /// By the number that the request brings.
-    private var asked: [String: Connection] = [:]
-    private var nextLink: UInt64 = 1
-    private var instances = 0
-    private let random: SeededRandom
+    private(set) var processes: [String: Process] = [:]
+    /// Links that were welcomed, and when.
+    private(set) var arrivals: [(agent: String, at: Moment)] = []
+    /// The hub's door takes connections.
+    var isReachable = true
+    private var sites: [SimSite] = []
     private let observer = CountingObserver()
     private let gate = BandwidthGate(rate: 20 << 20)
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64) {
+        simulation = Simulation(seed: seed)
+        outside = World.simulated(simulation, files: SimulatedDisk(seed: seed))
         chance = Chance(seed: seed)
-        random = SeededRandom(seed: seed)
-        for agent in ["a", "b"] { try connect(agent) }
+        var settings = Hub.Settings()
+        settings.session = Self.session(.server)
+        hub = Hub(settings, observer: observer, world: outside)
     }
 
-    private var now: Moment { Moment(loop.now) }
-
-    // MARK: Links
-
-    private final class HubSide: Link.Owner {
-        unowned let world: TunnelWorld
-        let line: UInt64
-        let agent: String
-        init(_ world: TunnelWorld, _ line: UInt64, _ agent: String) {
-            (self.world, self.line, self.agent) = (world, line, agent)
-        }
-        func linkIsUp(_ link: Link) {}
-        func opened(_ stream: UInt32, on link: Link) { link.reset(stream, .notAllowed) }
-        func peerDrains(_ link: Link) { _ = world.roster.left(line, of: agent) }
-        func linkIsDown(_ link: Link, _ end: LinkEnd) { _ = world.roster.left(line, of: agent) }
-    }
-
-    private final class AgentSide: Link.Owner {
-        unowned let world: TunnelWorld
-        init(_ world: TunnelWorld) { self.world = world }
-        func linkIsUp(_ link: Link) {}
-        func opened(_ stream: UInt32, on link: Link) {
-            _ = DialingEnd(on: link, stream: stream) { [world] request, end in world.dial(request, end, link, stream) }
-        }
-        func peerDrains(_ link: Link) {}
-        func linkIsDown(_ link: Link, _ end: LinkEnd) {}
-    }
-
-    /// A link of an agent, of a new process of it when `isNew`.
-    func connect(_ agent: String, isNew: Bool = false) throws {
-        if isNew { instances += 1 }
-        let wire = try SimWire(loop)
-        var settings = Session.Settings(role: .server)
+    private static func session(_ role: Session.Role) -> Session.Settings {
+        var settings = Session.Settings(role: role)
         settings.memory = 2 << 20
         settings.windowMost = 1 << 20
-        let id = nextLink
-        nextLink += 1
-        let hubLink = Link(settings, owner: HubSide(self, id, agent), random: random, at: loop.now)
-        settings.role = .client
-        let agentLink = Link(settings, owner: AgentSide(self), random: random, at: loop.now)
+        return settings
+    }
+
+    // MARK: Agents
+
+    /// Starts a process of an agent. It dials by itself, now and whenever its link is gone.
+    func start(_ name: String) {
+        var settings = Agent.Settings(id: name)
+        settings.targets = ["c": .init(host: "target", port: 1)]
+        settings.session = Self.session(.client)
+        let site = SimSite(self, agent: name)
+        sites.append(site)
+        let agent = Agent(
+            settings, dialler: site, targets: site, observer: site, world: outside, eventLoops: loop)
+        // Ended by `kill` and `stop`; both belong to the world.
+        processes[name] = Process(
+            agent: agent, running: Task(executorPreference: simulation) { await agent.run() })
+    }
+
+    /// The process is gone, and its links with it.
+    func kill(_ name: String) {
+        processes.removeValue(forKey: name)?.running.cancel()
+        for line in lines where line.agent == name { line.wire.cut() }
+    }
+
+    /// The process is told to stop: it drains.
+    func stop(_ name: String) { processes.removeValue(forKey: name)?.running.cancel() }
+
+    /// The next link of an agent.
+    func connect(_ name: String, _ ready: (any Channel) throws -> Void) throws -> any Channel {
+        let wire = try SimWire(loop)
+        let hubLink = hub.link(for: .success(nil), address: nil, at: loop.now)
         try wire.hub.channel.pipeline.syncOperations.addHandler(hubLink)
-        try wire.agent.channel.pipeline.syncOperations.addHandler(agentLink)
-        let handle = LinkHandle(hubLink, loop: loop, id: id)
-        var member = AgentRoster.Agent(
-            id: agent, version: "1", connectors: ["c"], since: WallTime(nanoseconds: 0), links: [])
-        member.instance = "\(instances)"
-        for old in roster.joined(member, handle) { old.close(.replaced) }
-        lines.append(Line(agent: agent, wire: wire, hubLink: hubLink, agentLink: agentLink, handle: handle))
+        try ready(wire.agent.channel)
+        let agentLink = try wire.agent.channel.pipeline.syncOperations.handler(type: Link.self)
+        lines.append(Line(agent: name, wire: wire, hubLink: hubLink, agentLink: agentLink))
+        return wire.agent.channel
+    }
+
+    func joined(_ name: String) { arrivals.append((name, outside.time.now)) }
+
+    /// The hub knows the links that stand, and no others.
+    var isSettled: Bool {
+        let known = hub.roster.agents.mapValues(\.links.count)
+        return lines.count == processes.count && known == processes.mapValues { _ in 1 }
+            && processes.values.allSatisfy { $0.agent.isConnected }
     }
 
     // MARK: Connections
+
+    func asked(_ request: OpenRequest) -> Connection? {
+        request.decision.flatMap(Int.init).flatMap { connections.indices.contains($0) ? connections[$0] : nil }
+    }
+
+    func ended(_ opening: ConnectionOpening, _ reason: StreamReason?) {
+        guard let place = opening.decision.flatMap(Int.init) else { return }
+        connections[place].atAgent = reason.map { .failure(StreamFailure($0)) } ?? .success(())
+    }
 
     func arrive() throws {
         let id = connections.count
@@ -120,8 +141,7 @@ final class TunnelWorld {
             target: try SimSocket(loop: loop, sends: back, toSend: sizes[1], comes: there, toHear: sizes[0]))
         connection.isSlow = Int.random(in: 0..<6, using: &chance.generator) == 0
         connections.append(connection)
-        asked["\(id)"] = connection
-        guard let (_, handle) = roster.links(for: "c", at: now).first else {
+        guard let (_, handle) = hub.roster.links(for: "c", at: outside.time.now).first else {
             connection.isRefused = true
             return
         }
@@ -146,25 +166,13 @@ final class TunnelWorld {
         }
     }
 
-    private func dial(_ request: OpenRequest, _ end: DialingEnd, _ link: Link, _ stream: UInt32) {
-        guard let connection = asked[request.decision ?? ""] else { return end.failed(.notAllowed) }
-        let delay = TimeAmount.microseconds(Int64.random(in: 0...30_000, using: &chance.generator))
-        let isRefused = Int.random(in: 0..<20, using: &chance.generator) == 0
-        _ = loop.assumeIsolated().scheduleTask(in: delay) { [observer] in
-            if isRefused { return end.failed(.refused) }
-            guard !end.isGone else { return connection.target.abort() }
-            let socket = SocketEnd(link: link, stream: stream, meter: CountingObserver.Meter(observer)) {
-                connection.atAgent = $0
-            }
-            end.connected(socket)
-            do { try connection.target.join(socket) } catch { Issue.record(error) }
-        }
-    }
-
     // MARK: Time
 
-    func step(trouble: Bool) throws {
-        loop.advanceTime(by: .microseconds(Int64.random(in: 100...4_000, using: &chance.generator)))
+    /// - Parameter time: up to 4 ms unless given.
+    func step(_ time: Duration? = nil, trouble: Bool) async throws {
+        let time = time ?? .microseconds(Int64.random(in: 100...4_000, using: &chance.generator))
+        try await outside.time.sleep(for: time)
+        loop.advanceTime(by: .nanoseconds(time.nanoseconds))
         for line in lines { try line.wire.move(chance, latest: trouble ? 20_000 : 500) }
         for connection in connections where !connection.client.isClosed || !connection.target.isClosed {
             for socket in [connection.client, connection.target] {
@@ -176,11 +184,24 @@ final class TunnelWorld {
         for line in lines {
             for link in [line.hubLink, line.agentLink] {
                 let session = link.session
-                #expect(session.unread >= 0 && session.unread <= session.settings.memory + (256 << 10))
-                #expect(session.growth >= 0 && session.growth <= session.settings.memory)
+                try #require(session.unread >= 0 && session.unread <= session.settings.memory + (256 << 10))
+                try #require(session.growth >= 0 && session.growth <= session.settings.memory)
             }
         }
         lines.removeAll { $0.wire.isDown }
+    }
+
+    /// Lets time pass until something is true.
+    /// - Returns: how long that took; `nil` when it was not within `limit`.
+    func wait(
+        _ limit: Duration, by time: Duration? = nil, trouble: Bool = false, until isTrue: () -> Bool
+    ) async throws -> Duration? {
+        let began = outside.time.now
+        while !isTrue() {
+            guard outside.time.now - began < limit else { return nil }
+            try await step(time, trouble: trouble)
+        }
+        return outside.time.now - began
     }
 
     /// Nothing is on its way: what one side may send is what the other has granted.
@@ -191,5 +212,21 @@ final class TunnelWorld {
                 try #require(stream.credit == other.granted && other.credit == stream.granted)
             }
         }
+    }
+
+    /// Runs a story to its end.
+    static func run(
+        seed: UInt64, limit: Duration = .seconds(7_200), _ story: @escaping (TunnelWorld) async throws -> Void
+    ) throws {
+        // Everything runs on this thread.
+        nonisolated(unsafe) let world = TunnelWorld(seed: seed)
+        nonisolated(unsafe) let story = story
+        nonisolated(unsafe) var problem: (any Error)?
+        let isDone = world.simulation.run(limit: limit) {
+            do { try await story(world) } catch { problem = error }
+            for name in world.processes.keys.sorted() { world.kill(name) }
+        }
+        if let problem { throw problem }
+        #expect(isDone, "\(world.simulation.failure("the story did not end"))")
     }
 }

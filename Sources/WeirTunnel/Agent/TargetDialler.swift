@@ -1,0 +1,24 @@
+package import NIOCore
+internal import NIOPosix
+
+/// How an agent reaches its targets.
+package protocol TargetDialler: Sendable {
+    /// - Parameter request: for whom.
+    /// - Returns: a channel on `loop`, as `SocketEnd.options` has it: it is read only when asked, and may be half
+    ///   closed. Fails with what the system said of the dial.
+    func dial(_ target: Agent.Target, for request: OpenRequest, on loop: any EventLoop, within limit: TimeAmount)
+        -> EventLoopFuture<any Channel>
+}
+
+/// By TCP.
+package struct SocketDialler: TargetDialler {
+    package init() {}
+
+    package func dial(
+        _ target: Agent.Target, for request: OpenRequest, on loop: any EventLoop, within limit: TimeAmount
+    ) -> EventLoopFuture<any Channel> {
+        SocketEnd.options(ClientBootstrap(group: loop))
+            .connectTimeout(limit)
+            .connect(host: target.host, port: target.port)
+    }
+}
