@@ -55,6 +55,9 @@ final class SimSite: LinkDialler, TargetDialler, TunnelObserver, @unchecked Send
     func agentJoined(_ agent: String, connectors: [String], link: UInt64) { world.joined(agent) }
     func agentLeft(_ agent: String, link: UInt64, _ end: LinkEnd, wasLast: Bool) {}
     func agentRefused(_ code: String) {}
+    func agentMistook(_ agent: String, _ mistake: AgentMistake) {}
+    func openRefused(_ status: DialStatus) {}
+    func doorClosed(_ end: DoorEnd) {}
     func decided(_ decision: OpenDecision, connector: String, after: Duration) {}
     func failedToAccept(_ connector: String) {}
     func connection(_ connector: String, _ result: ConnectionResult) {}
