@@ -76,7 +76,7 @@ struct TunnelsPage: Sendable {
                     tag("h2", ["id": "figures"]) { "Latency, ends, decisions" }
                     Self.figures(seen.tunnels.map(TunnelFace.init))
                 }
-                tag("section", ["class": "panel", "aria-labelledby": "agents"]) {
+                tag("section", ["class": "panel", "aria-labelledby": "agents", "tabindex": "0"]) {
                     tag("h2", ["id": "agents"]) { "Agents" }
                     if seen.agents.isEmpty {
                         tag("p") { "None has come yet. A token lets one enrol, once:" }
