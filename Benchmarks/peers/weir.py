@@ -40,7 +40,7 @@ def more(place):
                               check=True, capture_output=True, text=True, timeout=60)
         proof = ["--hub", f"tls://127.0.0.1:{place.port_other}", "--token-file", place.write("token", made.stdout),
                  "--state", place.directory / "agent/identity.json"]
-    return [Beside(place, [BINARY, "agent", *proof, "--serve", f"target=127.0.0.1:{place.port_out}", "--max-streams", 15_000], ENVIRONMENT)]
+    return [Beside(place, [BINARY, "agent", *proof, "--serve", f"target=127.0.0.1:{place.port_out}", "--max-streams", 15_000, "--listen", "off"], ENVIRONMENT)]
 
 
 def set_up(kind, variant, place):

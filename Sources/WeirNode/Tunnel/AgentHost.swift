@@ -114,6 +114,11 @@ package struct AgentHost: Sendable {
             guard let address = HubAddress(text) else {
                 throw Self.wrong("`\(text)` is no address of a hub.", "Write wss://HOST/tunnel or tls://HOST:8765.")
             }
+            guard address.isSafe else {
+                throw Self.wrong(
+                    "\(address) has no TLS: tokens and data would cross the network unencrypted.",
+                    "Write wss:// or tls://; without TLS only 127.0.0.1 and ::1 are taken.")
+            }
             return address
         }
         guard !addresses.isEmpty else { throw Self.wrong("No hub is named.", "Give one with --hub.") }

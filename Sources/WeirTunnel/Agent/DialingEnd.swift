@@ -11,7 +11,8 @@ final class DialingEnd: StreamEnd {
     /// Called once, when the request is whole; answers with `connected` or `failed`.
     private var dial: ((OpenRequest, DialingEnd) -> Void)?
     private var isOver = false
-    private var next: (any StreamEnd)?
+    /// Takes over when the status has gone out.
+    private var successor: (any StreamEnd)?
 
     init(on link: Link, stream: UInt32, dial: @escaping (OpenRequest, DialingEnd) -> Void) {
         self.link = link
@@ -24,10 +25,10 @@ final class DialingEnd: StreamEnd {
     /// True when the stream has ended while the target was dialled: close what was dialled.
     var isGone: Bool { isOver }
 
-    /// The target is there. `end` takes over with the first byte after the status.
+    /// The target is there. `end` takes over with the first byte after the request.
     func connected(_ end: any StreamEnd) {
         guard !isOver else { return }
-        next = end
+        successor = end
         say(.connected)
     }
 
@@ -73,11 +74,10 @@ final class DialingEnd: StreamEnd {
     // A client may have sent all that it has before the target is there; its end of file waits with the bytes.
     private var hasFinished = false
     func finished() { hasFinished = true }
-
-    // The target may be there already, while its status waits for the link.
     func reset(_ reason: StreamReason) {
+        guard !isOver else { return }
         isOver = true
-        next?.reset(reason)
+        successor?.reset(reason)
     }
 
     var hasBytes: Bool { outgoing.readableBytes > 0 }
@@ -85,20 +85,20 @@ final class DialingEnd: StreamEnd {
 
     func next(most: Int) -> ByteBuffer? {
         guard let bytes = outgoing.readSlice(length: min(most, outgoing.readableBytes)) else { return nil }
-        if let next {
-            link.attach(next, to: stream)
-            isOver = true
-            link.loop?.assumeIsolated().execute { [incoming, hasFinished, link, stream] in
-                if incoming.readableBytes > 0 { link.redeliver(incoming, of: stream) }
-                if hasFinished { link.refinish(stream) }
-                link.hasMore(stream)
-            }
-        } else {
-            // A refusal: FIN after the status, and nothing more.
-            isOver = true
-            link.loop?.assumeIsolated().execute { [link, stream] in link.reset(stream, .unspecified) }
-        }
+        // After this turn of the link. What comes until then comes here, so that all of it is handed on in order.
+        link.loop?.assumeIsolated().execute { self.handOver() }
         return bytes
+    }
+
+    private func handOver() {
+        guard !isOver else { return }
+        isOver = true
+        // A refusal: nothing more after the status.
+        guard let successor else { return link.reset(stream, .unspecified) }
+        link.attach(successor, to: stream)
+        if incoming.readableBytes > 0 { link.redeliver(incoming, of: stream) }
+        if hasFinished { link.refinish(stream) }
+        link.hasMore(stream)
     }
 
     func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool) {}

@@ -19,6 +19,16 @@ package struct SocketDialler: TargetDialler {
     ) -> EventLoopFuture<any Channel> {
         SocketEnd.options(ClientBootstrap(group: loop))
             .connectTimeout(limit)
-            .connect(host: target.host, port: target.port)
+            .connect(to: target)
+    }
+}
+
+extension ClientBootstrap {
+    /// An address needs no resolver, which is a thread of its own.
+    fileprivate func connect(to target: Agent.Target) -> EventLoopFuture<any Channel> {
+        guard let address = try? SocketAddress(ipAddress: target.host, port: target.port) else {
+            return connect(host: target.host, port: target.port)
+        }
+        return connect(to: address)
     }
 }

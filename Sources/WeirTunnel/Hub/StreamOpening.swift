@@ -86,9 +86,5 @@ extension SocketEnd {
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 2_048, initial: 16_384, maximum: SocketEnd.readMost))
     }
 }

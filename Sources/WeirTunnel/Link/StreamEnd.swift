@@ -5,6 +5,8 @@ internal import NIOCore
 protocol StreamEnd: AnyObject {
     /// The peer has taken the stream that we opened.
     func accepted()
+    /// The peer has granted credit; there may have been none.
+    func granted()
     /// Bytes have come. They count against the stream's window until `Link.taken` is told that they were taken.
     func received(_ bytes: ByteBuffer)
     /// No more bytes come in this turn: write out what was gathered.
@@ -21,4 +23,8 @@ protocol StreamEnd: AnyObject {
     var isDone: Bool { get }
     /// From now on what it has to send waits for credit or for the link, or no longer does. Told again and again.
     func waits(_ cause: ConnectorFigures.Cause, _ waits: Bool)
+}
+
+extension StreamEnd {
+    func granted() {}
 }

@@ -5,9 +5,10 @@
 /// | `wss://hub.example/tunnel` | TLS 1.3; yamux straight on it where the hub's own TLS answers, else WebSocket |
 /// | `tls://hub.example:8765` | TLS 1.3 and yamux |
 /// | `ws://127.0.0.1:8765/tunnel` | WebSocket without TLS: to a proxy on the same machine that brings it |
+/// | `tcp://127.0.0.1:8765` | yamux without TLS: to a hub on the same machine, or to what carries it there safely |
 package struct HubAddress: Sendable, Hashable, CustomStringConvertible {
     package enum Scheme: String, Sendable, Hashable {
-        case wss, tls, ws
+        case wss, tls, ws, tcp
     }
 
     package var scheme: Scheme
@@ -30,11 +31,16 @@ package struct HubAddress: Sendable, Hashable, CustomStringConvertible {
         path = slash == rest.endIndex ? "/tunnel" : String(rest[slash...])
     }
 
-    package var usesTLS: Bool { scheme != .ws }
+    package var usesTLS: Bool { scheme == .wss || scheme == .tls }
+    /// Without TLS tokens and data are only good where nobody else can read them: at this machine's own addresses.
+    package var isSafe: Bool {
+        usesTLS || host == "localhost" || host == "::1"
+            || AddressBits(host).map { $0.isIPv4 && $0.bytes[0] == 127 } == true
+    }
 
     /// `hub.example:443`, with brackets round an IPv6 address.
     var authority: String { HostPort(host: host, port: port).description }
-    package var description: String { "\(scheme)://\(authority)\(scheme == .tls ? "" : path)" }
+    package var description: String { "\(scheme)://\(authority)\(scheme == .tls || scheme == .tcp ? "" : path)" }
 }
 
 /// `host:port`, `[2001:db8::1]:443`, or a host alone where a port goes without saying.

@@ -51,6 +51,7 @@ package struct HubDialler: LinkDialler {
             let channel = try await ClientBootstrap(group: loop)
                 .connectTimeout(.nanoseconds(settings.timeout.nanoseconds))
                 .channelOption(.maxMessagesPerRead, value: 1)
+                .channelOption(.recvAllocator, value: ReadSize())
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
@@ -106,7 +107,7 @@ package struct HubDialler: LinkDialler {
         let protocols: [String] =
             switch settings.address.scheme {
             case .tls: [TunnelProtocol.direct]
-            case .wss, .ws:
+            case .wss, .ws, .tcp:
                 settings.onlyWebSocket ? [TunnelProtocol.http] : [TunnelProtocol.direct, TunnelProtocol.http]
             }
         let lane = world.blocking.lane("tunnel-tls")

@@ -34,7 +34,11 @@ final class LinkStarting: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if !address.usesTLS { upgrade(context) }
+        switch address.scheme {
+        case .ws: upgrade(context)
+        case .tcp: start(context, through: [])
+        case .wss, .tls: break
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

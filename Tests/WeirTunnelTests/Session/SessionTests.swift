@@ -60,9 +60,8 @@ struct SessionTests {
         let id = try wire.opened()
         var sent = 0
         while true {
-            let amount = wire.server.take(.max, of: id, at: .zero)
+            let amount = wire.server.take(10_000, of: id, at: .zero)
             guard amount > 0 else { break }
-            #expect(amount <= 16 << 10)
             let received = try wire.client.received(
                 YamuxHeader(.data, stream: id, length: UInt32(amount)), at: .zero)
             #expect(received.payload == amount && !received.isDiscarded)

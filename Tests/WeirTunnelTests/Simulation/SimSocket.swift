@@ -90,7 +90,7 @@ final class SimSocket: ChannelDuplexHandler {
             if hasHeardAll { shut() }
             return
         }
-        let amount = min(toSend - sent, Int.random(in: 1...SocketEnd.readMost, using: &chance.generator))
+        let amount = min(toSend - sent, Int.random(in: 1...(128 << 10), using: &chance.generator))
         let bytes = sends.bytes(from: sent, length: amount)
         sent += amount
         channel.pipeline.fireChannelRead(bytes)

@@ -9,7 +9,7 @@ struct HubAddressTests {
         arguments: [
             ("wss://hub/tunnel", "wss://hub:443/tunnel"), ("wss://hub.example:8443", "wss://hub.example:8443/tunnel"),
             ("tls://[2001:db8::1]:8765", "tls://[2001:db8::1]:8765"),
-            ("ws://127.0.0.1/t?x=1", "ws://127.0.0.1:80/t?x=1"),
+            ("ws://127.0.0.1/t?x=1", "ws://127.0.0.1:80/t?x=1"), ("tcp://127.0.0.1:8765", "tcp://127.0.0.1:8765"),
         ])
     func addresses(text: String, whole: String) { #expect(HubAddress(text)?.description == whole) }
 
@@ -19,6 +19,14 @@ struct HubAddressTests {
             "hub", "https://hub", "tls://hub", "wss://", "wss://a:b/", "wss://u@h/", "wss://h/a b", "wss://h:0/",
         ])
     func noAddresses(text: String) { #expect(HubAddress(text) == nil) }
+
+    @Test(
+        "without TLS only this machine is safe",
+        arguments: [
+            ("tcp://127.0.0.1:1", true), ("ws://[::1]:1", true), ("ws://localhost", true), ("tls://10.0.0.1:1", true),
+            ("tcp://10.0.0.1:1", false), ("ws://127.example.org", false), ("ws://[2001:db8::1]:1", false),
+        ])
+    func safety(text: String, isSafe: Bool) { #expect(HubAddress(text)?.isSafe == isSafe) }
 
     @Test("a proxy is used for all hosts but those that are named, with its credentials")
     func proxies() throws {
