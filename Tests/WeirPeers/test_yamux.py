@@ -354,10 +354,10 @@ def test_streams_that_may_not_be_opened(peer, session):
     assert session.open(peer.request("none")).read_to_end()[0] == b"\x01", "refused"
 
 
+# Only a hub is asked.
+@pytest.mark.parametrize("peer", ["agent-tls", "agent-websocket"], indirect=True)
 def test_answers_that_are_no_good(peer, session):
     """What an agent says before the target's first byte: refusals, nonsense, an end; the client is reset, and the reason is recorded."""
-    if peer.role == "hub":
-        pytest.skip("ONLY A HUB: is asked")
     for answer, reason in ((b"\x01", "refused"), (b"\x02", "unreachable"), (b"\x03", "connect_timeout"), (b"\x04", "not_allowed"),
                            (b"\x63", "protocol_error"), ("fin", "protocol_error"), ("rst", "unspecified")):
         before, came = len(refusals(peer.hub)), []
