@@ -288,6 +288,8 @@ def test_ends_are_counted(line):
     for end in ("eof", "target", "client"):
         client = connect(hub.ports["open"])
         far = line.target.accept()
+        client.sendall(b"question")
+        assert far.recv(8, socket.MSG_WAITALL) == b"question"
         if end == "eof":
             client.shutdown(socket.SHUT_WR)
             assert read_to_end(far) == (b"", "eof")
