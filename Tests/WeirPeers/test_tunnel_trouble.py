@@ -253,13 +253,17 @@ def test_more_clients_than_allowed(run_hub, run_agent, target):
                 pass
         inside.extend(came)
         return len(came)
-    assert (flood("127.0.0.2", 20), flood("127.0.0.3", 20)) == (6, 2)
+    why = lambda: hub.command("why", "tunnel/echo").stdout  # noqa: E731
+    assert flood("127.0.0.2", 20) == 6 and "in use" not in why()
+    assert flood("127.0.0.3", 20) == 2
+    assert "All connections that the hub may have are in use" in why() and "max_conn_total" in why()
     hub.until_results(opened=8, limit=32)
     for client in inside:
         client.sendall(b"still")
         assert client.recv(16) == b"still"
         client.close()
     until("all places are free", lambda: hub.tunnel()["connections"] == 0)
+    assert "in use" not in why()
     assert flood("127.0.0.4", 1) == 1
 
 
@@ -369,6 +373,25 @@ def test_through_a_proxy_that_wants_credentials(run_hub, run_agent, target, stop
     else:
         direct = run_agent(hub, {"echo": 9}, *options, name="site-02", env={**env, "NO_PROXY": "127.0.0.0/8"})
         assert direct.process.is_alive and len(proxy.opened) == 2       # to enrol, and to serve
+
+
+# MARK: Targets
+
+def test_a_target_that_is_not_there_is_named(run_hub, run_agent, target):
+    """`weir why` says which agent does not reach its target, how often in a row and why, until it does."""
+    hub = run_hub(["echo", "gone"])
+    with socket.socket() as holder:         # bound and not listening: refuses, and nobody else gets the port
+        holder.bind(("127.0.0.1", 0))
+        run_agent(hub, {"echo": target(echoes=True).port, "gone": holder.getsockname()[1]})
+        why = lambda name: hub.command("why", f"tunnel/{name}").stdout  # noqa: E731
+        assert is_reset(hub.ports["gone"])
+        assert "`site-01` has not reached its target the last time: refused" in why("gone")
+        assert is_reset(hub.ports["gone"]) and is_reset(hub.ports["gone"])
+        assert "3 times in a row: refused" in why("gone") and "weir tunnel probe gone" in why("gone")
+        assert exchange(hub.ports["echo"]) == b"hello" and "has not reached" not in why("echo")
+        holder.listen()
+        with hub.connect("gone"):
+            until("it is no longer said", lambda: "in a row" not in why("gone"))
 
 
 # MARK: Bandwidth

@@ -17,8 +17,16 @@ package struct AgentRoster: Sendable {
         package var proof = AgentIdentity.Proof.none
         /// Which of its processes; `nil` when it does not say.
         package var instance: String?
-        var failures: [String: Int] = [:]
+        var failures: [String: FailedDials] = [:]
         var restsUntil: [String: Moment] = [:]
+    }
+
+    /// Dials of one connector that have failed since the last that went well.
+    package struct FailedDials: Sendable, Hashable {
+        package var count: Int
+        /// Of the last one.
+        package var reason: StreamReason
+        package var since: Moment
     }
 
     package static let failuresMost = 3
@@ -79,15 +87,22 @@ package struct AgentRoster: Sendable {
         return found.map { ($0.agent, $0.link) }
     }
 
-    package mutating func dialled(_ connector: String, by id: String, isWell: Bool, at now: Moment) {
-        guard agents[id] != nil else { return }
-        if isWell {
+    /// - Parameter reason: why the target was not reached; `nil` when it was.
+    package mutating func dialled(_ connector: String, by id: String, _ reason: StreamReason?, at now: Moment) {
+        guard let agent = agents[id] else { return }
+        guard let reason else {
             agents[id]?.failures[connector] = nil
             agents[id]?.restsUntil[connector] = nil
-        } else {
-            let failures = (agents[id]?.failures[connector] ?? 0) + 1
-            agents[id]?.failures[connector] = failures
-            if failures >= Self.failuresMost { agents[id]?.restsUntil[connector] = now + Self.rest }
+            return
         }
+        let before = agent.failures[connector]
+        let failures = FailedDials(count: (before?.count ?? 0) + 1, reason: reason, since: before?.since ?? now)
+        agents[id]?.failures[connector] = failures
+        if failures.count >= Self.failuresMost { agents[id]?.restsUntil[connector] = now + Self.rest }
+    }
+
+    /// Agents that did not reach their target of this connector the last time, by name.
+    package func failing(_ connector: String) -> [(agent: String, dials: FailedDials)] {
+        agents.values.compactMap { agent in agent.failures[connector].map { (agent.id, $0) } }.sorted { $0.0 < $1.0 }
     }
 }

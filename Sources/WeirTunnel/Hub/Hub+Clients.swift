@@ -36,6 +36,12 @@ extension Hub {
         }
     }
 
+    /// Which limit refuses the next client of a connector now; `nil` while there is room.
+    package func fullness(of connector: String) -> ListenerRules.Refusal? {
+        let listeners = settings.listeners.indices.filter { settings.listeners[$0].connector == connector }
+        return state.withLock { $0.rules.fullness(of: connector, at: listeners) }
+    }
+
     func serve(_ admitted: Admitted) async {
         var record = admitted.record
         await open(admitted.client, settings.listeners[admitted.client.listener], admitted.pass, &record)
@@ -128,7 +134,7 @@ extension Hub {
     private func dialled(_ connector: String, by agent: String, _ reason: StreamReason?, _ began: Moment) {
         let now = world.time.now
         observer.dialled(connector, reason, after: now - began)
-        state.withLock { $0.roster.dialled(connector, by: agent, isWell: reason == nil, at: now) }
+        state.withLock { $0.roster.dialled(connector, by: agent, reason, at: now) }
     }
 
     private func ended(

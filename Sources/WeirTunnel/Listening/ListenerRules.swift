@@ -79,5 +79,15 @@ package struct ListenerRules: Sendable {
         if perClient[client] == 0 { perClient[client] = nil }
     }
 
+    /// Which limit would refuse the next client at each of these listeners of a connector, whoever it is; `nil` while
+    /// one of them has room.
+    package func fullness(of connector: String, at listeners: [Int]) -> Refusal? {
+        if total >= totalMost { return .hubLimit }
+        if perConnector[connector, default: 0] >= connectorMost[connector] ?? .max { return .connectorLimit }
+        let isFull =
+            !listeners.isEmpty && listeners.allSatisfy { perListener[$0] >= limits[$0].connectionsMost ?? .max }
+        return isFull ? .listenerLimit : nil
+    }
+
     package func count(of listener: Int) -> Int { perListener[listener] }
 }

@@ -107,7 +107,7 @@ struct LeavingTests {
         try await server.close()
     }
 
-    @Test("an agent that comes back as another process takes the place of its old links at once")
+    @Test("an agent that comes back as another process takes the place of its old links at once; one that fails rests")
     func comesBack() throws {
         let loop = EmbeddedEventLoop()
         func link(_ id: UInt64) -> LinkHandle {
@@ -133,6 +133,21 @@ struct LeavingTests {
         // One that does not say, as agents before, replaces nothing.
         #expect(joins(5, nil) == [] && joins(6, "y") == [] && joins(7, "z") == [4, 5, 6])
         #expect(LinkEnd.replaced.name == "replaced")
+        func failed(_ reason: StreamReason?, at seconds: Int) -> [AgentRoster.FailedDials] {
+            roster.dialled("c", by: "b", reason, at: .zero + .seconds(seconds))
+            return roster.failing("c").map(\.dials)
+        }
+        func dials(_ count: Int, _ reason: StreamReason) -> [AgentRoster.FailedDials] {
+            [.init(count: count, reason: reason, since: .zero + .seconds(1))]
+        }
+        #expect(failed(nil, at: 0) == [] && failed(.refused, at: 1) == dials(1, .refused))
+        #expect(failed(.unreachable, at: 2) == dials(2, .unreachable))
+        #expect(roster.links(for: "c", at: .zero + .seconds(2)).map(\.agent) == ["b", "a"])
+        #expect(failed(.refused, at: 3) == dials(3, .refused))
+        // After three it rests for ten seconds, while another serves the connector.
+        #expect(roster.links(for: "c", at: .zero + .seconds(12)).map(\.agent) == ["a", "b"])
+        #expect(roster.links(for: "c", at: .zero + .seconds(13)).map(\.agent) == ["b", "a"])
+        #expect(failed(nil, at: 14) == [])
     }
 
     @Test("a hello says which process it is, and the hub closes the links of the one before")

@@ -45,11 +45,15 @@ struct ListenerRulesTests {
         let first = try rules.enter(0, connector: "ad", from: near)
         _ = try rules.enter(0, connector: "ad", from: near)
         #expect(throws: ListenerRules.Refusal.listenerLimit) { try rules.enter(0, connector: "ad", from: near) }
+        #expect(rules.fullness(of: "ad", at: [0]) == .listenerLimit && rules.fullness(of: "ad", at: [0, 1]) == nil)
+        #expect(rules.fullness(of: "db", at: [1]) == nil)
         let client = try rules.enter(1, connector: "db", from: far)
         #expect(throws: ListenerRules.Refusal.connectorLimit) { try rules.enter(1, connector: "db", from: near) }
+        #expect(rules.fullness(of: "db", at: [1]) == .connectorLimit)
         #expect(throws: ListenerRules.Refusal.clientLimit) { try rules.enter(1, connector: "ad", from: far) }
         _ = try rules.enter(1, connector: "ad", from: near)
         #expect(throws: ListenerRules.Refusal.hubLimit) { try rules.enter(1, connector: "ad", from: nil) }
+        #expect(rules.fullness(of: "ad", at: [1]) == .hubLimit && rules.fullness(of: "none", at: []) == .hubLimit)
         rules.leave(first)
         rules.leave(client)
         #expect(rules.total == 2 && rules.count(of: 0) == 1)
