@@ -118,7 +118,10 @@ class Weir:
         if self.process is None or not self.process.is_alive:
             return self.process.process.returncode if self.process else 0
         if self.wrap:
-            self.send_signal(signal.SIGTERM)
+            try:
+                self.send_signal(signal.SIGTERM)
+            except ProcessLookupError:      # it has just been killed, and its tracer is about to end
+                pass
             return self.process.stop(0, limit)
         return self.process.stop(signal.SIGTERM, limit)
 
