@@ -81,6 +81,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLdap", pkgConfig: "ldap", providers: [.apt(["libldap-dev"])]),
+        .systemLibrary(name: "CPq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CWeirMail", dependencies: ["CCurl"]),
 
         // Ground: thinking.
         room("WeirWorld", ["CWeirSystem", .logging]),
@@ -93,6 +97,7 @@ let package = Package(
         room("WeirStore", ["WeirWorld", "WeirGates", "CWeirSystem", "CLz4", "CZstd", .nioCore, .logging, .grdb]),
         room("WeirWires", ["WeirWorld", "CWeirSystem", "CZlib", "CZstd", .nioCore]),
         room("WeirCalls", ["WeirGates", "WeirSettings", .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient]),
+        room("WeirDirectory", ["WeirWorld", "WeirGates", "CLdap", "CWeirSystem", .logging, .collections]),
 
         // Second floor: the way.
         room(
@@ -137,22 +142,30 @@ let package = Package(
                 .jwt, .logging, .collections,
             ]),
 
+        room(
+            "WeirIdentity",
+            [
+                "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
+                "WeirDirectory", "CWeirSystem", "CWeirMail", "CPq",
+                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .crypto, .grdb, .logging, .collections,
+            ]),
+
         // Fourth floor: putting it together.
         room(
             "WeirNode",
             [
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
                 "WeirCalls",
-                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", .nioCore, .nioPosix,
-                .lifecycle, .signals,
+                "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", "WeirIdentity",
+                .nioCore, .nioPosix, .lifecycle, .signals,
                 .httpClient, .yams, .logging,
             ]),
         room(
             "WeirConsole",
             [
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
-                "WeirTunnel",
-                "WeirNode", .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
+                "WeirTunnel", "WeirIdentity",
+                "WeirNode", .crypto, .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
             ]),
         room(
             "WeirDemo",
@@ -245,6 +258,15 @@ let package = Package(
                 "WeirConnectorKit", "WeirGates", "WeirWires", "WeirWorld", "WeirTestKit", .nioCore,
             ]),
         tests(
+            "WeirDirectoryTests", ["WeirDirectory", "WeirWorld", "WeirGates", "WeirTestKit", "CWeirSystem", .logging]),
+        tests(
+            "WeirIdentityTests",
+            [
+                "WeirIdentity", "WeirDirectory", "WeirExpressions", "WeirSettings", "WeirStore", "WeirGates",
+                "WeirWorld", "WeirTestKit", "CWeirSystem", .nioCore, .nioPosix, .nioEmbedded, .httpClient, .crypto,
+                .grdb, .logging,
+            ]),
+        tests(
             "WeirNodeTests",
             [
                 "WeirConnectors", "WeirDestinations", "WeirSources", .httpClient, .nioCore, .nioPosix, .logging,
@@ -254,7 +276,8 @@ let package = Package(
         tests(
             "WeirConsoleTests",
             [
-                "WeirConsole", "WeirNode", "WeirTunnel", "WeirGates", "WeirWorld", "WeirFlow", "WeirDelivery",
+                "WeirConsole", "WeirNode", "WeirTunnel", "WeirIdentity", "WeirGates", "WeirWorld", "WeirFlow",
+                "WeirDelivery",
                 "WeirTestKit",
                 .hummingbird, .nioCore, .nioEmbedded, .nioHTTP1,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

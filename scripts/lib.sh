@@ -10,7 +10,8 @@ say()  { printf '\033[1m%s\033[0m\n' "$*" | { if [ -t 1 ]; then cat; else sed 's
 fail() { printf 'weir: %s\n' "$*" >&2; exit 1; }
 
 # What a build needs, and what the tests need besides.
-BUILD_PACKAGES=(git pkg-config binutils gcc g++ libc6-dev libre2-dev zlib1g-dev liblz4-dev libzstd-dev libsqlite3-dev)
+BUILD_PACKAGES=(git pkg-config binutils gcc g++ libc6-dev libre2-dev zlib1g-dev liblz4-dev libzstd-dev libsqlite3-dev libldap-dev libpq-dev
+                libcurl4-openssl-dev)
 TEST_PACKAGES=(python3 python3-venv curl bsdutils openssl strace iproute2 xfsprogs e2fsprogs util-linux nginx-light haproxy
                prometheus chromium rabbitmq-server redis-server slapd ldap-utils)
 # rsyslog and syslog-ng may not be installed side by side, and a test must not replace the log daemon of the machine it runs on.

@@ -15,6 +15,7 @@ enum FloorPlan {
         "WeirStore": ["WeirWorld", "WeirGates"],
         "WeirWires": ["WeirWorld"],
         "WeirCalls": ["WeirGates", "WeirSettings"],
+        "WeirDirectory": ["WeirWorld", "WeirGates"],
         // second floor
         "WeirDelivery": ["WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore"],
         // third floor: none imports another
@@ -30,15 +31,20 @@ enum FloorPlan {
         "WeirTunnel": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
         ],
+        "WeirIdentity": [
+            "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
+            "WeirDirectory",
+        ],
         // fourth floor
         "WeirNode": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel",
+            "WeirIdentity",
         ],
         "WeirConsole": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
-            "WeirTunnel", "WeirNode",
+            "WeirTunnel", "WeirIdentity", "WeirNode",
         ],
         "WeirDemo": ["WeirWorld", "WeirGates", "WeirNode"],
         // roof

@@ -1,0 +1,3 @@
+#include <sys/time.h>
+#include <ldap.h>
+#include <openldap.h>
