@@ -5,9 +5,9 @@ package enum ActionState: String, Sendable, Codable, CaseIterable {
     /// Runs in the next committed sync, if the change is still the same. Can become: executing, rejected (revoked),
     /// superseded, obsolete.
     case approved
-    /// Its intent is journalled. Can become: executed, failed, unknown.
+    /// Its intent is journalled. Can become: executed, failed, unknown, approved (a crash, and nothing was done).
     case executing
-    /// The answer did not come. Can become: executed, failed (after the target was read).
+    /// The answer did not come. Can become, after the target was read: executed, or approved (nothing was done).
     case unknown
     /// Done and verified. Can become: confirmed.
     case executed

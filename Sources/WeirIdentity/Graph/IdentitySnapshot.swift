@@ -20,6 +20,12 @@ package protocol IdentitySnapshot: Sendable {
     func live(_ kind: ObjectKind) -> Int
     /// The identity's live object of a kind; nil where it has none. Several make the identity disputed.
     func object(of identity: Int, _ kind: ObjectKind) -> SiloObject?
+    func hasObject(_ identity: Int, _ kind: ObjectKind) -> Bool
+    /// Whether the attribute of the identity's object has exactly these values (sorted, each once). Asked for every
+    /// flow of every identity, so it should read the record in place.
+    func holds(_ identity: Int, _ kind: ObjectKind, _ attribute: String, exactly values: [String]) -> Bool
+    /// Equal for two spellings of one object's name in this silo (two DNs).
+    func nameKey(_ name: String, _ kind: ObjectKind) -> String
     /// All live objects of the identity.
     func objects(of identity: Int) -> [SiloObject]
     /// All live objects of a kind, joined or not: the groups of a membership rule.
@@ -31,6 +37,16 @@ package protocol IdentitySnapshot: Sendable {
     func compile(
         _ source: String, extra: [String: CheckedType]
     ) throws(ExpressionProblem) -> any IdentityExpression
+}
+
+extension IdentitySnapshot {
+    package func hasObject(_ identity: Int, _ kind: ObjectKind) -> Bool { object(of: identity, kind) != nil }
+
+    package func holds(_ identity: Int, _ kind: ObjectKind, _ attribute: String, exactly values: [String]) -> Bool {
+        (object(of: identity, kind)?.attributes[attribute] ?? []).sorted() == values
+    }
+
+    package func nameKey(_ name: String, _ kind: ObjectKind) -> String { name.lowercased() }
 }
 
 /// One that was compiled by a snapshot; it fits later snapshots of the same silos too.

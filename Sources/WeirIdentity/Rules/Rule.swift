@@ -123,6 +123,8 @@ package struct Rule: Sendable, Hashable {
     /// For `membership`: the groups that the rule manages, as an expression over `group` (its record); nil: all groups
     /// of the target type.
     package var managed: String?
+    /// For `membership`: the groups' attribute that lists members by name. Default: member.
+    package var memberAttribute = "member"
     /// For `deprovision`: how long the condition must have held.
     package var grace: Duration?
     package var throttle = Throttle.none
