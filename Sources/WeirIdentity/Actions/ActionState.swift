@@ -42,4 +42,8 @@ package enum ActionReason: String, Sendable, Codable, CaseIterable {
     case evalError = "eval-error"
     case errorRate = "error-rate"
     case approved, passed, refused, unavailable
+    /// The condition has not held for the rule's grace yet.
+    case grace
+    /// Revoked, or decided otherwise, while the sync was sealed.
+    case revoked
 }

@@ -42,6 +42,16 @@ package struct QuotaWindow: Sendable, Hashable {
         return max(0, quota.most - window.used)
     }
 
+    /// When the window is over and all places are free again.
+    package func end(_ period: Rule.QuotaPeriod) -> WallTime {
+        switch period {
+        case .sync: start
+        case .hour: start + .seconds(3_600)
+        case .day: start + .seconds(86_400)
+        case .week: start + .seconds(7 * 86_400)
+        }
+    }
+
     private mutating func move(to now: WallTime, _ period: Rule.QuotaPeriod) {
         guard period != .sync else { return }
         let current = Self.start(period, at: now)
