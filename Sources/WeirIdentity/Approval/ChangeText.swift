@@ -70,6 +70,8 @@ extension ActionReason {
         case .passed: "within all limits"
         case .refused: "the target refused it"
         case .unavailable: "the target could not be reached"
+        case .grace: "the time of grace is not over"
+        case .revoked: "its approval was taken back"
         }
     }
 }

@@ -32,7 +32,7 @@ package struct LDAPSiloSettings: SiloKindSettings {
     package var startTLS = false
     package var caFile: String?
     package var bindDN = ""
-    package var password = Secret()
+    package var password = WeirSettings.Secret()
     package var objects = SettingMap<DirectoryObjectSettings>()
     package var pageSize = 1_000
     package var connections = 4
@@ -110,7 +110,7 @@ package struct LDAPSiloSettings: SiloKindSettings {
 /// Tables of a database.
 package struct SQLSiloSettings: SiloKindSettings {
     package var url = ""
-    package var password = Secret()
+    package var password = WeirSettings.Secret()
     package var objects = SettingMap<TableSettings>()
     package var timeout = Duration.seconds(30)
 
@@ -157,7 +157,7 @@ package struct TableSettings: Settings {
 /// A SCIM 2.0 service.
 package struct SCIMSiloSettings: SiloKindSettings {
     package var url = ""
-    package var token = Secret()
+    package var token = WeirSettings.Secret()
     package var pageSize = 100
     package var timeout = Duration.seconds(30)
 

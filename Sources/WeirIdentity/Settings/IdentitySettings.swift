@@ -89,7 +89,7 @@ package struct SyncSettings: Settings {
 /// What an `event` rule tells: a URL or a program.
 package struct ChannelSettings: Settings {
     package var url: String?
-    package var token = Secret()
+    package var token = WeirSettings.Secret()
     package var command: [String] = []
     package var timeout = Duration.seconds(30)
 

@@ -6,7 +6,7 @@ package struct MailSettings: Settings {
     package var startTLS = false
     package var caFile: String?
     package var user: String?
-    package var password = Secret()
+    package var password = WeirSettings.Secret()
     package var from = ""
     package var url = ""
     package var to: [String] = []
@@ -101,7 +101,7 @@ package struct MailTemplateSettings: Settings {
 /// Told the same as the mails, as JSON.
 package struct ApprovalWebhookSettings: Settings {
     package var url = ""
-    package var token = Secret()
+    package var token = WeirSettings.Secret()
     package var timeout = Duration.seconds(10)
 
     package init() {}
