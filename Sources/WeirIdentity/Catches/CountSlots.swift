@@ -66,7 +66,7 @@ package struct CountSlots: Sendable, Hashable {
         switch constant(parts[2]) {
         case .duration(let span)?: period = .nanoseconds(span.nanoseconds)
         case .string(let text)?:
-            guard let read = try? Duration(timeSpan: text) else { fallthrough }
+            guard let read = try? ThrottleSetting.duration(text) else { fallthrough }
             period = read
         default:
             throw Problem(

@@ -1,6 +1,9 @@
 /// What one action does to one object of one silo: computed in the plan, shown before → after, fingerprinted, held or
 /// carried out.
 package struct Change: Hashable, Sendable, Codable {
+    /// What stands in a change, in the history and in a mail where a secret would.
+    package static let secretMark = "(secret)"
+
     package enum Operation: String, Sendable, Codable, CaseIterable {
         /// A new object with `name` and the values that the edits add.
         case create
@@ -13,7 +16,7 @@ package struct Change: Hashable, Sendable, Codable {
         case event
     }
 
-    /// What happens to one attribute. Values are exact; secrets stand here as `Secret.mark` and are put in on the way
+    /// What happens to one attribute. Values are exact; secrets stand here as `Change.secretMark` and are put in on the way
     /// out.
     package struct Edit: Hashable, Sendable, Codable {
         /// Lower case.

@@ -12,7 +12,7 @@ package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     package init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// - Parameters:
-    ///   - secrets: the values behind `Secret.mark`, by attribute.
+    ///   - secrets: the values behind `Change.secretMark`, by attribute.
     ///   - key: of this instance, for the HMAC.
     package init(rule: Rule, identity: String, encoded: [UInt8], secrets: [String: String], key: [UInt8]) {
         var hash = SHA256()
@@ -55,9 +55,4 @@ enum Hex {
         }
         return String(decoding: text, as: UTF8.self)
     }
-}
-
-/// What stands in a change, in the history, in a mail where a secret would.
-package enum Secret {
-    package static let mark = "(secret)"
 }

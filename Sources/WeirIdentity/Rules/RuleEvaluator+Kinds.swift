@@ -14,7 +14,7 @@ extension RuleEvaluator {
             if flow.isSecret { wanted.secrets[flow.attribute] = first }
             edits.append(
                 Change.Edit(
-                    attribute: flow.attribute, removes: [], adds: flow.isSecret ? [Secret.mark] : values,
+                    attribute: flow.attribute, removes: [], adds: flow.isSecret ? [Change.secretMark] : values,
                     isReplaced: !snapshot.isMulti(flow.attribute, entry.rule.target)))
         }
         wanted.changes = [
@@ -115,7 +115,7 @@ extension RuleEvaluator {
             if flow.isSecret { wanted.secrets[flow.attribute] = first }
             edits.append(
                 Change.Edit(
-                    attribute: flow.attribute, removes: [], adds: flow.isSecret ? [Secret.mark] : values,
+                    attribute: flow.attribute, removes: [], adds: flow.isSecret ? [Change.secretMark] : values,
                     isReplaced: true))
         }
         wanted.changes = [

@@ -35,7 +35,7 @@ package enum RuleFinding: Sendable {
     /// What would be done.
     package struct Wanted: Sendable {
         package var changes: [Change]
-        /// What stands behind `Secret.mark`, by attribute; in memory only.
+        /// What stands behind `Change.secretMark`, by attribute; in memory only.
         package var secrets: [String: String] = [:]
     }
 }
