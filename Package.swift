@@ -37,6 +37,7 @@ extension Target.Dependency {
     static let jwt = product(name: "JWTKit", package: "jwt-kit")
     static let yams = product(name: "Yams", package: "Yams")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let sqlite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let arguments = product(name: "ArgumentParser", package: "swift-argument-parser")
 }
 
@@ -147,7 +148,7 @@ let package = Package(
             [
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirExpressions", "WeirStore", "WeirWires", "WeirCalls",
                 "WeirDirectory", "CWeirSystem", "CWeirMail", "CPq",
-                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .crypto, .grdb, .logging, .collections,
+                .nioCore, .nioPosix, .nioHTTP1, .nioSSL, .httpClient, .crypto, .grdb, .sqlite, .logging, .collections,
             ]),
 
         // Fourth floor: putting it together.

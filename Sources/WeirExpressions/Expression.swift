@@ -10,6 +10,9 @@ package struct Expression: Sendable {
     /// In lenient checking: what strict checking would have refused.
     package let warning: ExpressionProblem?
 
+    /// Names of the values that it asks for (`id`, `now`), records not among them.
+    package let variablesRead: Set<String>
+
     let term: Term
     let type: CheckedType
     private let code: Code
@@ -30,6 +33,7 @@ package struct Expression: Sendable {
         code = compiler.compile(checked.term)
         fieldsRead = compiler.fieldsRead
         readsWholeRecord = compiler.readsWholeRecord
+        variablesRead = compiler.variablesRead
         slots = checked.slots
         stepsMost = environment.stepsMost
     }
@@ -39,6 +43,20 @@ package struct Expression: Sendable {
         var frame = Frame(
             slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: [:],
             record: record)
+        return try code(&frame)
+    }
+
+    /// For compact records and named values.
+    /// - Parameter records: by the slots of the environment's `RecordVariable`s; they are read while this runs.
+    package func evaluate(
+        _ records: UnsafeBufferPointer<AttributeRecord>, bindings: [String: Value] = [:],
+        context: (any EvaluationContext)? = nil
+    ) throws(ExpressionFailure) -> Value {
+        var frame = Frame(
+            slots: slots == 0 ? [] : Array(repeating: nil, count: slots), stepsLeft: stepsMost, bindings: bindings,
+            record: nil)
+        frame.records = records
+        frame.context = context
         return try code(&frame)
     }
 

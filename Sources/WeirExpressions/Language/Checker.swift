@@ -1,7 +1,7 @@
 /// Resolves names and checks types, in one walk: what comes out can be evaluated, and its type is known as far as it
 /// can be.
 struct Checker {
-    private let environment: ExpressionEnvironment
+    let environment: ExpressionEnvironment
     private let source: [UInt8]
     private let library: [String: Function]
     var unifier = Unifier()
@@ -56,6 +56,7 @@ struct Checker {
 
     func global(_ name: String, isAbsolute: Bool) -> (Term, CheckedType)? {
         for candidate in candidates(name, isAbsolute: isAbsolute) {
+            if let record = environment.records[candidate] { return (.record(record), .map(.string, .dyn)) }
             if let type = environment.variables[candidate] { return (.variable(candidate), type) }
             if let type = CheckedType.named[candidate] {
                 return (.constant(.type(candidate)), .type(type))
@@ -75,6 +76,7 @@ struct Checker {
         case .constant(let value): return (.constant(value), Self.type(of: value))
         case .name(let name, let isAbsolute): return checkName(node, name, isAbsolute)
         case .select(let inner, let field, let isOptional):
+            if let found = attribute(inner, field, isOptional: isOptional, at: node.at) { return found }
             if !isOptional, let dotted = node.dottedName, dotted.isAbsolute || local(Self.root(dotted.name)) == nil,
                 let found = global(dotted.name, isAbsolute: dotted.isAbsolute)
             {
@@ -84,10 +86,19 @@ struct Checker {
             let result = fieldType(field, of: type, isOptional: isOptional, at: node.at)
             return (.select(term, field, isOptional: isOptional), result)
         case .has(let inner, let field, let isOptional):
+            if let found = attribute(inner, field, isOptional: false, at: node.at), case .attribute(let path) = found.0
+            {
+                return (.hasAttribute(path), .bool)
+            }
             let (term, type) = check(inner)
             _ = fieldType(field, of: type, isOptional: isOptional, at: node.at)
             return (.has(term, field, isOptional: isOptional), .bool)
         case .index(let inner, let index, let isOptional):
+            if case .constant(.string(let field)) = index.kind,
+                let found = attribute(inner, field, isOptional: isOptional, at: node.at)
+            {
+                return found
+            }
             let (term, type) = check(inner)
             let (key, keyType) = check(index)
             let result = resolve(isOptional ? "_[?_]" : "_[_]", [type, keyType], isMethod: false, at: node.at)
@@ -139,7 +150,8 @@ struct Checker {
     mutating func checkName(_ node: Node, _ name: String, _ isAbsolute: Bool) -> (Term, CheckedType) {
         if !isAbsolute, let local = local(name) { return (local.lazy ?? .local(local.slot), local.type) }
         if let found = global(name, isAbsolute: isAbsolute) { return found }
-        let nearest = Nearest.name(to: name, among: environment.variables.keys.sorted())
+        let known = Array(environment.variables.keys) + Array(environment.records.keys)
+        let nearest = Nearest.name(to: name, among: known.sorted())
         report(
             "undeclared reference to '\(name)'" + (nearest.map { ", did you mean '\($0)'?" } ?? ""), at: node.at)
         return (.failing(ExpressionFailure(.unknownName, name)), .dyn)
@@ -190,6 +202,7 @@ struct Checker {
     // MARK: Calls
 
     mutating func checkCall(_ written: String, _ arguments: [Node], at offset: Int) -> (Term, CheckedType) {
+        if let found = joined(written, arguments) { return found }
         let (terms, types) = check(arguments)
         let isAbsolute = written.hasPrefix(".")
         let name = isAbsolute ? String(written.dropFirst()) : written

@@ -12,6 +12,7 @@ extension Compiler {
                 return .bool(pattern.isFound(in: string))
             }
         }
+        if let test = textTest(function.name, arguments) { return test }
         let codes = arguments.map { compile($0) }
         if codes.count == 2, let operation = comparison(function.name, codes[0], codes[1]) { return operation }
         let name = function.name
@@ -53,6 +54,18 @@ extension Compiler {
                 var values: [Value] = []
                 for code in codes { values.append(try code(&frame)) }
                 return try body(values, &frame)
+            }
+        case (.context, _):
+            return { (frame) throws(ExpressionFailure) in
+                try frame.spend(10)
+                guard let context = frame.context else {
+                    throw ExpressionFailure(.noSuchOverload, "\(name) has no answer here")
+                }
+                var values: [Value] = []
+                for code in codes { values.append(try code(&frame)) }
+                let result = try context.answer(name, values)
+                try frame.spend(Self.weight(result))
+                return result
             }
         default:
             return { (_) throws(ExpressionFailure) in

@@ -3,6 +3,8 @@ struct Compiler {
     /// Paths below `event` that are asked for, first names only, in the order of appearance.
     private(set) var fieldsRead: [String] = []
     private(set) var readsWholeRecord = false
+    /// Named values that are asked for.
+    private(set) var variablesRead: Set<String> = []
 
     mutating func compile(_ term: Term) -> Code {
         if let path = EventPath(term) {
@@ -29,6 +31,23 @@ struct Compiler {
                 return value
             }
         case .failing(let failure): return { (_) throws(ExpressionFailure) in throw failure }
+        case .attribute(let path):
+            return { (frame) throws(ExpressionFailure) in
+                try frame.spend()
+                return try path.value(in: &frame)
+            }
+        case .hasAttribute(let path):
+            return { (frame) throws(ExpressionFailure) in
+                try frame.spend()
+                return .bool(path.isPresent(in: &frame))
+            }
+        case .record(let variable):
+            return { (frame) throws(ExpressionFailure) in try variable.map(in: &frame) }
+        case .hasRecord(let slot):
+            return { (frame) throws(ExpressionFailure) in
+                try frame.spend()
+                return .bool(slot < frame.records.count && frame.records[slot].isPresent)
+            }
         case .select(let inner, let field, let isOptional): return select(compile(inner), field, isOptional)
         case .has(let inner, let field, let isOptional): return has(inner, field, isOptional)
         case .index(let inner, let key, let isOptional): return index(compile(inner), compile(key), isOptional)
@@ -61,6 +80,7 @@ struct Compiler {
 
     private mutating func variable(_ name: String) -> Code {
         if name == "event" { readsWholeRecord = true }
+        variablesRead.insert(name)
         return { (frame) throws(ExpressionFailure) in
             try frame.spend()
             if let value = frame.bindings[name] { return value }

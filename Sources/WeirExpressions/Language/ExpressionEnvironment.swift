@@ -14,7 +14,9 @@ package struct ExpressionEnvironment: Sendable {
     package var container = ""
     package var variables: [String: CheckedType]
     package var checking: Checking
-    /// Functions beyond the library, known to the checker only.
+    /// Names that stand for compact records; also with a dot in them (`old.hr`).
+    package var records: [String: RecordVariable] = [:]
+    /// Functions beyond the library.
     package var functions: [Function] = []
     /// Steps one evaluation may take. One step is about 20 to 100 ns; the default bounds an evaluation to well under 1
     /// s.

@@ -23,7 +23,7 @@ package struct ExpressionFailure: Error, Sendable, Hashable, CustomStringConvert
     /// The key, function or detail; a whole sentence only for the kinds that need one.
     package var subject: String
 
-    init(_ kind: Kind, _ subject: String) {
+    package init(_ kind: Kind, _ subject: String) {
         self.kind = kind
         self.subject = subject
     }

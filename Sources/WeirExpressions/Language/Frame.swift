@@ -4,6 +4,10 @@ struct Frame {
     var stepsLeft: Int
     let bindings: [String: Value]
     let record: RecordView?
+    /// What `RecordVariable`s stand for, by slot.
+    var records = UnsafeBufferPointer<AttributeRecord>(start: nil, count: 0)
+    /// Answers functions whose answer is not in their arguments.
+    var context: (any EvaluationContext)?
 
     /// - Throws: `tooCostly` when the budget is used up.
     @inline(__always)

@@ -7,6 +7,8 @@ package struct Function: Sendable {
         case many(@Sendable ([Value]) throws(ExpressionFailure) -> Value)
         /// Pays for its steps itself.
         case metered(@Sendable ([Value], inout Frame) throws(ExpressionFailure) -> Value)
+        /// What the arguments alone do not say is asked of the evaluation's `EvaluationContext`.
+        case context
         /// Known to the checker only: calling it fails.
         case none
     }
@@ -20,16 +22,40 @@ package struct Function: Sendable {
         self.init(name, signatures, .none)
     }
 
+    /// A function that the evaluation's `EvaluationContext` answers.
+    package init(answered name: String, _ signatures: [String]) {
+        self.init(name, signatures, .context)
+    }
+
+    /// A function of an environment's own.
+    package init(
+        _ name: String, _ signatures: [String],
+        body: @escaping @Sendable ([Value]) throws(ExpressionFailure) -> Value
+    ) {
+        self.init(name, signatures, .many(body))
+    }
+
     init(_ name: String, _ signatures: [String], _ body: Body) {
         self.name = name
         overloads = signatures.map { Signature($0) }
         self.body = body
     }
 
+    /// What a function of an environment throws when its arguments are of no type that it knows.
+    package static func mismatch(_ name: String, all values: [Value]) -> ExpressionFailure {
+        ExpressionFailure(.noSuchOverload, "\(name)(\(values.map(\.typeName).joined(separator: ", ")))")
+    }
+
     /// "no such overload: f(int, string)", from the values at hand.
     static func mismatch(_ name: String, _ values: Value...) -> ExpressionFailure {
         ExpressionFailure(.noSuchOverload, "\(name)(\(values.map(\.typeName).joined(separator: ", ")))")
     }
+}
+
+/// What answers functions that ask about more than their arguments: `memberOf("staff")` about the identity that is
+/// looked at.
+package protocol EvaluationContext {
+    func answer(_ function: String, _ arguments: [Value]) throws(ExpressionFailure) -> Value
 }
 
 /// One way to call a function: `(string, int) string`, or `string.(int) string` for a method. `A`, `B`, `K`, `V` and

@@ -7,6 +7,13 @@ indirect enum Term: Sendable {
     /// A slot of `cel.block`: evaluated when first asked for, then kept. The number is its place in the frame.
     case lazy(Int, Term)
     case select(Term, String, isOptional: Bool)
+    /// An attribute of a compact record.
+    case attribute(AttributePath)
+    case hasAttribute(AttributePath)
+    /// A compact record as a whole.
+    case record(RecordVariable)
+    /// Whether a compact record is there at all.
+    case hasRecord(Int)
     case has(Term, String, isOptional: Bool)
     case index(Term, Term, isOptional: Bool)
     case call(Function, [Term])

@@ -178,7 +178,7 @@ extension Term {
     var usesSlots: Bool {
         switch self {
         case .local, .lazy, .bind, .block, .comprehension: true
-        case .constant, .variable, .failing: false
+        case .constant, .variable, .failing, .attribute, .hasAttribute, .record, .hasRecord: false
         case .select(let inner, _, _), .has(let inner, _, _): inner.usesSlots
         case .index(let one, let two, _): one.usesSlots || two.usesSlots
         case .call(_, let parts), .and(let parts), .or(let parts), .list(let parts, _): parts.contains { $0.usesSlots }

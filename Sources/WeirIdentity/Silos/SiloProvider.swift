@@ -21,7 +21,20 @@ package protocol SiloProvider: Sendable {
     /// Carries a change out and verifies it. Safe to repeat: a change that is already so answers `alreadySo`.
     func write(_ change: Change, secrets: [String: String]) async -> WriteAnswer
 
+    /// What is known of the kind's attributes before anything was read.
+    func schema(of kind: ObjectKind) async -> ObjectSchema
+
+    /// What a scan of the kind reads, in words that change when that changes (base, filter, table, attributes). Another
+    /// text means that objects may be missing because nobody asked for them: a preview comes before the next commit.
+    func scope(of kind: ObjectKind) -> String
+
     func close() async
+}
+
+extension SiloProvider {
+    package func schema(of kind: ObjectKind) async -> ObjectSchema { ObjectSchema() }
+    package func scope(of kind: ObjectKind) -> String { "" }
+    package func close() async {}
 }
 
 package struct SiloAbilities: Sendable {

@@ -1,0 +1,45 @@
+/// What is known of a kind's attributes beforehand. It decides whether an attribute is one text or a list in
+/// expressions: never the number of values that some object happens to have.
+package struct ObjectSchema: Sendable, Hashable, Codable {
+    /// Attributes that have lists, in lower case.
+    package var lists: Set<String>
+    /// Attributes whose values name other objects of the same silo (`member`, `manager`), in lower case.
+    package var references: Set<String>
+    /// All attributes that there can be, in lower case, where that is known: expressions that ask for others are
+    /// refused when they are read.
+    package var known: Set<String>?
+
+    package init(lists: Set<String> = [], references: Set<String> = [], known: Set<String>? = nil) {
+        self.lists = Set(lists.map { $0.lowercased() })
+        self.references = Set(references.map { $0.lowercased() })
+        self.known = known.map { Set($0.map { $0.lowercased() }) }
+    }
+
+    /// Attributes of directories that have lists by RFC 4519, RFC 2798 and Active Directory's schema, and those that
+    /// name other entries.
+    package static let directory = ObjectSchema(
+        lists: [
+            "objectclass", "member", "uniquemember", "memberuid", "memberof", "mail", "mailalternateaddress", "cn",
+            "sn",
+            "givenname", "ou", "o", "telephonenumber", "facsimiletelephonenumber", "mobile", "pager", "homephone",
+            "description", "postaladdress", "postalcode", "street", "l", "st", "title", "seealso", "owner",
+            "roleoccupant",
+            "businesscategory", "carlicense", "departmentnumber", "employeetype", "labeleduri", "uid",
+            "usercertificate",
+            "proxyaddresses", "othermailbox", "othertelephone", "othermobile", "serviceprincipalname", "url",
+            "sidhistory",
+            "member;range", "msds-members", "directreports", "managedobjects", "manager", "secretary",
+        ], references: ["member", "uniquemember", "manager", "owner", "secretary", "seealso", "roleoccupant"])
+
+    /// Active Directory knows which of its attributes have one value only, and `cn`, `sn`, `mail` and others are among
+    /// them, unlike in RFC 4519.
+    package static let activeDirectory = ObjectSchema(
+        lists: [
+            "objectclass", "member", "memberof", "proxyaddresses", "othermailbox", "othertelephone", "othermobile",
+            "otherhomephone", "otherpager", "otherfacsimiletelephonenumber", "otheripphone", "serviceprincipalname",
+            "url",
+            "sidhistory", "directreports", "managedobjects", "description", "seealso", "usercertificate",
+            "postaladdress",
+            "carlicense", "departmentnumber", "uid", "ou", "o", "labeleduri",
+        ], references: ["member", "manager", "managedby", "seealso"])
+}
