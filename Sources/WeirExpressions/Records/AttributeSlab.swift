@@ -32,8 +32,8 @@ package final class AttributeSlab: @unchecked Sendable {
     }
 }
 
-/// Writes records into a slab: `begin`, then `attribute` and its `value`s, then `finish`. What is handed in is copied by
-/// `finish` and must live until then.
+/// Writes records into a slab: `begin`, then `attribute` and its `value`s, then `finish`. What is handed in is copied
+/// by `finish` and must live until then.
 package struct AttributeWriter {
     private struct Entry {
         var number: UInt16

@@ -1,7 +1,7 @@
 package import WeirExpressions
 
-/// All identities with their objects, in compact records: no class and no dictionary for each object, so that 1.5 million
-/// objects of 500,000 identities fit in some hundred megabytes. Filled once by its builder, then only read.
+/// All identities with their objects, in compact records: no class and no dictionary for each object, so that 1.5
+/// million objects of 500,000 identities fit in some hundred megabytes. Filled once by its builder, then only read.
 package final class IdentityGraph: @unchecked Sendable {
     // Nothing is written after the builder has handed it on; records point into `slab`, which lives as long as this.
     static let nothing = UInt32.max

@@ -1,7 +1,7 @@
 package import WeirExpressions
 
-/// What expressions about identities may speak of: one name for each silo, the same below `old`, and `id`, `env`, `now`,
-/// `rule`. Made once from the configuration; graphs and expressions that share it fit each other.
+/// What expressions about identities may speak of: one name for each silo, the same below `old`, and `id`, `env`,
+/// `now`, `rule`. Made once from the configuration; graphs and expressions that share it fit each other.
 ///
 /// A silo's name is the identity's object of the type `user`, or of the silo's only type. Objects of other types have
 /// the name `silo_type`.

@@ -1,5 +1,5 @@
-/// Looks at a scan before anybody believes it: what is missing in it may be gone, or may only not have been read. Nearly
-/// every mass deletion that people report began with a read that went wrong and was taken for "everyone left".
+/// Looks at a scan before anybody believes it: what is missing in it may be gone, or may only not have been read.
+/// Nearly every mass deletion that people report began with a read that went wrong and was taken for "everyone left".
 package struct InputGate: Sendable, Hashable, Codable {
     /// A scan that lacks more than this share of the objects that were there is held. Hundredths of a percent; default:
     /// 1,000 (10 %).

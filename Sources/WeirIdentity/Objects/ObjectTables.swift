@@ -4,8 +4,8 @@ import GRDB
 ///
 /// ```
 /// object_kind     what is kept of which silo and type, its delta mark, and in which epoch it was read
-/// object          one row an object: hash of its record, seq of its last change, the record; a tombstone keeps its last
-/// object_identity whom an object belongs to, apart from the object, so that joining rewrites no records
+/// object          one row an object: hash of its record, seq of its last change, the record; a tombstone keeps its
+/// last object_identity whom an object belongs to, apart from the object, so that joining rewrites no records
 /// object_rev      what objects were before they changed; prunable
 /// scan, scan_part scans, and the records of those that wait for a decision
 /// identity_…      ids that were merged, split off, or touched by a change of joins

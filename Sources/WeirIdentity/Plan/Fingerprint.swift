@@ -2,9 +2,9 @@ import Crypto
 
 /// What an approval is bound to: SHA-256 over what would be done, by which rule, to whom.
 ///
-/// A rule's text is not in it, only its name and kind: an edit that changes nothing of what would be done costs nobody a
-/// second review. Secrets count by their HMAC, so that another password is another change and none can be guessed from
-/// what is kept.
+/// A rule's text is not in it, only its name and kind: an edit that changes nothing of what would be done costs
+/// nobody a second review. Secrets count by their HMAC, so that another password is another change and none can be
+/// guessed from what is kept.
 package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     package static let length = 32
     package let bytes: [UInt8]

@@ -18,28 +18,26 @@ package struct ObjectSchema: Sendable, Hashable, Codable {
     /// Attributes of directories that have lists by RFC 4519, RFC 2798 and Active Directory's schema, and those that
     /// name other entries.
     package static let directory = ObjectSchema(
-        lists: [
-            "objectclass", "member", "uniquemember", "memberuid", "memberof", "mail", "mailalternateaddress", "cn",
-            "sn",
-            "givenname", "ou", "o", "telephonenumber", "facsimiletelephonenumber", "mobile", "pager", "homephone",
-            "description", "postaladdress", "postalcode", "street", "l", "st", "title", "seealso", "owner",
-            "roleoccupant",
-            "businesscategory", "carlicense", "departmentnumber", "employeetype", "labeleduri", "uid",
-            "usercertificate",
-            "proxyaddresses", "othermailbox", "othertelephone", "othermobile", "serviceprincipalname", "url",
-            "sidhistory",
-            "member;range", "msds-members", "directreports", "managedobjects", "manager", "secretary",
-        ], references: ["member", "uniquemember", "manager", "owner", "secretary", "seealso", "roleoccupant"])
+        lists: words(
+            """
+            objectclass member uniquemember memberuid memberof mail mailalternateaddress cn sn givenname ou o l st
+            telephonenumber facsimiletelephonenumber mobile pager homephone description postaladdress postalcode street
+            title seealso owner roleoccupant businesscategory carlicense departmentnumber employeetype labeleduri uid
+            usercertificate proxyaddresses othermailbox othertelephone othermobile serviceprincipalname url sidhistory
+            directreports managedobjects manager secretary
+            """), references: words("member uniquemember manager owner secretary seealso roleoccupant"))
 
     /// Active Directory knows which of its attributes have one value only, and `cn`, `sn`, `mail` and others are among
     /// them, unlike in RFC 4519.
     package static let activeDirectory = ObjectSchema(
-        lists: [
-            "objectclass", "member", "memberof", "proxyaddresses", "othermailbox", "othertelephone", "othermobile",
-            "otherhomephone", "otherpager", "otherfacsimiletelephonenumber", "otheripphone", "serviceprincipalname",
-            "url",
-            "sidhistory", "directreports", "managedobjects", "description", "seealso", "usercertificate",
-            "postaladdress",
-            "carlicense", "departmentnumber", "uid", "ou", "o", "labeleduri",
-        ], references: ["member", "manager", "managedby", "seealso"])
+        lists: words(
+            """
+            objectclass member memberof proxyaddresses othermailbox othertelephone othermobile otherhomephone otherpager
+            otherfacsimiletelephonenumber otheripphone serviceprincipalname url sidhistory directreports managedobjects
+            description seealso usercertificate postaladdress carlicense departmentnumber uid ou o labeleduri
+            """), references: words("member manager managedby seealso"))
+
+    private static func words(_ text: String) -> Set<String> {
+        Set(text.split { $0 == " " || $0 == "\n" }.map(String.init))
+    }
 }
