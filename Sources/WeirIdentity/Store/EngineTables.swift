@@ -46,6 +46,7 @@ enum EngineTables {
         CREATE INDEX action_identity ON action (identity);
         CREATE INDEX action_expiry ON action (expires) WHERE state = 'suspended';
         CREATE INDEX action_state ON action (state);
+        CREATE INDEX action_rule ON action (rule, state);
 
         CREATE TABLE execution (
             n INTEGER PRIMARY KEY, sync TEXT NOT NULL, trigger_n INTEGER NOT NULL, rule TEXT NOT NULL,

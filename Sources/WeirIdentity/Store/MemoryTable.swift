@@ -75,7 +75,8 @@ enum MemoryTable {
             sql: "INSERT INTO important VALUES (?1, ?2) ON CONFLICT DO UPDATE SET until = max(until, ?2)")
         for identity in identities { try statement.execute(arguments: [identity, until.nanoseconds]) }
         try database.execute(
-            sql: "DELETE FROM important WHERE until <= ?", arguments: [until.nanoseconds - VIPCatch.stickyFor.nanoseconds])
+            sql: "DELETE FROM important WHERE until <= ?",
+            arguments: [until.nanoseconds - VIPCatch.stickyFor.nanoseconds])
     }
 
     static func setQuotas(_ plan: RulePlan, _ database: Database) throws {
