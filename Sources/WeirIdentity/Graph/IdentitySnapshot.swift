@@ -1,4 +1,5 @@
 package import WeirExpressions
+import WeirWorld
 
 /// All identities at one moment, as rules see them: what the planner needs of the graph. Read-only and safe to use
 /// from many threads. Identities are numbered `0..<count` in ascending order of their persistent id.
@@ -91,5 +92,14 @@ package struct IdentityMerge: Sendable, Hashable {
     package init(from: String, into: String) {
         self.from = from
         self.into = into
+    }
+}
+
+extension EvaluationScope {
+    /// - Parameter env: resolved once for a sync.
+    static func at(_ wall: WallTime, env: [String: String]) -> EvaluationScope {
+        var map = ValueMap()
+        for (name, value) in env.sorted(by: { $0.key < $1.key }) { map[.string(name)] = .string(value) }
+        return EvaluationScope(now: Instant(wall), env: map)
     }
 }

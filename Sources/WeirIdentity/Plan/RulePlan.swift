@@ -15,6 +15,8 @@ package struct RulePlan: Sendable {
         package var important: [String: WallTime]
         package var errors: Int
         package var evaluated: Int
+        /// A person holds the rule: it is planned, and nothing runs.
+        package var isPaused = false
 
         package init(
             now: WallTime, kind: SyncRequest.Kind, base: Int, isUnlocked: Bool = false,
@@ -122,8 +124,12 @@ package struct RulePlan: Sendable {
 
     /// Quotas, in the rule's order.
     private mutating func limit(_ place: Int) {
-        guard case .ready = items[place].planned, !rule.quotas.isEmpty else { return }
+        guard case .ready = items[place].planned else { return }
         let now = context.now
+        if context.isPaused {
+            items[place].planned = .postponed(.window, until: now)
+            return
+        }
         var windows = quotas
         for quota in rule.quotas {
             // One of a sync begins empty.

@@ -108,16 +108,6 @@ enum MemoryTable {
         for identity in identities { try statement.execute(arguments: [identity, now.nanoseconds]) }
     }
 
-    static func nextTimer(_ database: Database) throws -> WallTime? {
-        try Int64.fetchOne(
-            database,
-            sql: """
-                SELECT min(at) FROM (SELECT min(at) AS at FROM timer
-                    UNION ALL SELECT min(expires) FROM action WHERE state = 'suspended')
-                """
-        ).map { WallTime(nanoseconds: $0) }
-    }
-
     // MARK: Identities that became one
 
     static func merge(_ merge: IdentityMerge, _ database: Database) throws {

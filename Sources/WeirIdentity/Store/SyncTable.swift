@@ -33,6 +33,13 @@ enum SyncTable {
                 """, arguments: [number])
     }
 
+    /// Syncs that a server before this one began and did not end.
+    static func endAll(at now: WallTime, _ database: Database) throws {
+        for number in try Int64.fetchAll(database, sql: "SELECT n FROM sync WHERE ended IS NULL") {
+            try end(number, at: now, failure: "the server ended while the sync ran", database)
+        }
+    }
+
     static func add(_ problems: [SyncView.Problem], to number: Int64, _ database: Database) throws {
         var place =
             try Int.fetchOne(database, sql: "SELECT count(*) FROM sync_problem WHERE sync = ?", arguments: [number])
