@@ -145,4 +145,7 @@ package struct DirectoryControl: Sendable, Hashable {
 
     /// AD: deleted objects are found too.
     package static let showDeleted = DirectoryControl(number: "1.2.840.113556.1.4.417", isCritical: true)
+
+    /// AD: only this domain, without references to its other partitions.
+    static let domainScope = DirectoryControl(number: "1.2.840.113556.1.4.1339", isCritical: false)
 }

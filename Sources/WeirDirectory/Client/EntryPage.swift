@@ -111,6 +111,21 @@ package struct EntryPage: Sendable {
         attributes[attributes.count - 1].count += 1
     }
 
+    mutating func append(_ entry: Entry) {
+        entry.nameBytes.withUnsafeBytes { beginEntry($0) }
+        for place in 0..<entry.attributeCount { append(entry.attribute(place)) }
+    }
+
+    mutating func append(_ attribute: Attribute) {
+        attribute.nameBytes.withUnsafeBytes { beginAttribute($0) }
+        appendValues(attribute)
+    }
+
+    /// To the attribute that was begun last.
+    mutating func appendValues(_ attribute: Attribute) {
+        for place in 0..<attribute.count { attribute.value(place).withUnsafeBytes { addValue($0) } }
+    }
+
     private mutating func put(_ raw: UnsafeRawBufferPointer) -> Span {
         let span = Span(start: UInt32(bytes.count), count: UInt32(raw.count))
         bytes.append(contentsOf: raw)

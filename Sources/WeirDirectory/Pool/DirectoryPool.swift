@@ -1,5 +1,5 @@
 import Synchronization
-package import WeirGates
+internal import WeirGates
 package import WeirWorld
 
 /// Connections to one directory, opened as they are needed and closed when nobody needs them.
@@ -70,14 +70,17 @@ package final class DirectoryPool: Sendable {
         return try await using { (lease: Lease) in lease.root }
     }
 
-    /// Runs `body` with a share of a connection, or with one of its own.
+    /// Runs `body` with a share of a connection.
     package func using<Value: Sendable>(
-        alone: Bool = false, _ body: (Lease) async throws(DirectoryFailure) -> Value
+        _ body: (Lease) async throws(DirectoryFailure) -> Value
     ) async throws(DirectoryFailure) -> Value {
-        let lease = try await take(shares: alone ? settings.window : 1)
+        let lease = try await take(shares: 1)
         defer { giveBack(lease) }
         return try await body(lease)
     }
+
+    /// A connection for oneself alone, to be given back.
+    func borrow() async throws(DirectoryFailure) -> Lease { try await take(shares: settings.window) }
 
     /// Sends a request, again and again while the server is busy or the connection goes: for requests that are safe to
     /// repeat. The answer of the last attempt is handed back, whatever it is.
@@ -231,7 +234,7 @@ package final class DirectoryPool: Sendable {
         }
     }
 
-    private func giveBack(_ lease: Lease) {
+    func giveBack(_ lease: Lease) {
         let isOver = lease.connection.isOver
         let ended: DirectoryConnection? = state.withLock { state in
             guard var place = state.places[lease.key] else { return nil }
