@@ -14,7 +14,7 @@ BUILD_PACKAGES=(git pkg-config binutils gcc g++ libc6-dev libre2-dev zlib1g-dev 
                 libcurl4-openssl-dev)
 TEST_PACKAGES=(python3 python3-venv curl bsdutils openssl strace iproute2 xfsprogs e2fsprogs util-linux nginx-light haproxy
                prometheus chromium rabbitmq-server redis-server slapd ldap-utils samba samba-ad-provision samba-dsdb-modules
-               ldb-tools)
+               samba-vfs-modules ldb-tools)
 # rsyslog and syslog-ng may not be installed side by side, and a test must not replace the log daemon of the machine it runs on.
 # So both are unpacked under .build/peers; only the libraries they need are installed.
 PEER_LIBRARIES=(libestr0 libfastjson4 liblognorm5 libuuid1 libsystemd0 libcap2 libglib2.0-0 libivykis0 libjson-c5 libnet1

@@ -141,7 +141,9 @@ final class ConnectionThread: @unchecked Sendable {
         switch ber_tag_t(type) {
         case LDAP_RES_SEARCH_ENTRY:
             reader.readEntry(message, into: &waiting.page)
-            if waiting.page.byteCount > answerLimit { give(number, .failure(.tooLarge(limit: answerLimit)), leave: true) }
+            if waiting.page.byteCount > answerLimit {
+                give(number, .failure(.tooLarge(limit: answerLimit)), leave: true)
+            }
         case LDAP_RES_SEARCH_REFERENCE: waiting.referrals += reader.readReference(message).prefix(10)
         case LDAP_RES_INTERMEDIATE: break
         default:

@@ -97,7 +97,8 @@ package final class DirectoryConnection: Sendable {
             throw .unreachable(code: "ldap_\(answer.code.number)", text: "\(settings.address): \(answer.sentence)")
         }
         throw .refused(
-            code: answer.code, text: "\(settings.address) refuses the bind of \(settings.bindName ?? "nobody"): "
+            code: answer.code,
+            text: "\(settings.address) refuses the bind of \(settings.bindName ?? "nobody"): "
                 + answer.diagnostic)
     }
 

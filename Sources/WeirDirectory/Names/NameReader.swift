@@ -41,7 +41,9 @@ struct NameReader {
         skipSpaces()
         let first = name[start]
         let isNumeric = first >= UInt8(ascii: "0") && first <= UInt8(ascii: "9")
-        if String(decoding: name.prefix(4), as: UTF8.self).lowercased() == "oid.", !isNumeric { name = name.dropFirst(4) }
+        if String(decoding: name.prefix(4), as: UTF8.self).lowercased() == "oid.", !isNumeric {
+            name = name.dropFirst(4)
+        }
         guard let head = name.first, head != UInt8(ascii: "-"), head != UInt8(ascii: ".") else {
             throw NameProblem(place: start, text: "this is no type")
         }
@@ -100,7 +102,8 @@ struct NameReader {
             if byte == UInt8(ascii: "\\") {
                 value.append(try escape())
                 kept = value.count
-            } else if byte == 0 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") {
+            } else if byte == 0 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">")
+            {
                 throw NameProblem(place: at, text: "a character that must be escaped")
             } else {
                 value.append(byte)

@@ -51,7 +51,9 @@ package final class EntryTurns: Sendable {
             }
         } onCancel: {
             let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
-                guard let place = state.lines[key]?.waiting.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+                guard let place = state.lines[key]?.waiting.firstIndex(where: { $0.ticket == ticket }) else {
+                    return nil
+                }
                 return state.lines[key]?.waiting.remove(at: place).continuation
             }
             waiter?.resume(returning: false)

@@ -53,7 +53,8 @@ struct RangeReader {
         }
         if let problem = answer.scanProblem { throw problem }
         guard let entry = answer.page.first,
-            let (attribute, range) = (0..<entry.attributeCount).lazy.compactMap({ place -> (EntryPage.Attribute, Range)? in
+            let (attribute, range) = (0..<entry.attributeCount).lazy.compactMap({
+                place -> (EntryPage.Attribute, Range)? in
                 let attribute = entry.attribute(place)
                 return Range(attribute.name).map { (attribute, $0) }
             }).first

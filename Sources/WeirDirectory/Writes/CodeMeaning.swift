@@ -41,7 +41,8 @@ package enum CodeMeaning: Sendable, Equatable {
     private static func benign(_ write: Write, _ kind: ServerKind) -> Set<ResultCode> {
         let isAD = kind != .openLDAP
         return switch write {
-        case .addValues: isAD ? [.attributeOrValueExists, .entryAlreadyExists, .unwillingToPerform] : [.attributeOrValueExists]
+        case .addValues:
+            isAD ? [.attributeOrValueExists, .entryAlreadyExists, .unwillingToPerform] : [.attributeOrValueExists]
         case .deleteValues: isAD ? [.noSuchAttribute, .unwillingToPerform] : [.noSuchAttribute]
         case .replaceValues: []
         case .addEntry: [.entryAlreadyExists]

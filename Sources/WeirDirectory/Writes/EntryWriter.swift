@@ -1,4 +1,3 @@
-
 /// Writes single entries so that every write may be repeated: what is already so is seen to be so and left alone, and
 /// what was written is looked at.
 ///

@@ -1,4 +1,3 @@
-
 /// Makes members come and go until the group is as it should be: read first, send what is missing, look when the
 /// server's answer may mean "already so", send the rest. Repeating it changes nothing.
 ///

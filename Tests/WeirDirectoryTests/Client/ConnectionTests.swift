@@ -10,7 +10,8 @@ struct ConnectionTests {
         let slapd = try await Slapd.started(entries: Slapd.people(3))
         let connection = try await DirectoryConnection.open(slapd.settings, quietWorld)
         let found = try await connection.send(
-            .search(.init(base: Slapd.suffix, scope: .subtree, filter: .equal("uid", "u1"), attributes: ["cn", "mail"])))
+            .search(
+                .init(base: Slapd.suffix, scope: .subtree, filter: .equal("uid", "u1"), attributes: ["cn", "mail"])))
         #expect(found.code == .success)
         #expect(found.page.count == 1)
         #expect(found.page.first?.name == Slapd.person(1))

@@ -38,7 +38,8 @@ struct DistinguishedNameTests {
     @Test(
         "is refused where it is none",
         arguments: [
-            "jd", "=x", "cn=a,", "cn=a,,dc=x", "cn=a\\", "cn=a\\4", "cn=a\\zz", "cn=\"a", "cn=\"a\"b", "cn=#0", "cn=#zz",
+            "jd", "=x", "cn=a,", "cn=a,,dc=x", "cn=a\\", "cn=a\\4", "cn=a\\zz", "cn=\"a", "cn=\"a\"b", "cn=#0",
+            "cn=#zz",
             "cn=a<b", "cn=\\FF\\FE", "-x=1", "cn a=b", "<GUID=1234>", "cn=#0405aa",
         ])
     func refused(text: String) {
@@ -90,7 +91,8 @@ struct DistinguishedNameTests {
         #expect(filter.text == "(uid=\\2a\\29\\28|\\28objectClass=\\2a)")
         #expect(DirectoryFilter.equal("cn", "a\0b\\ü").text == "(cn=a\\00b\\5c\\c3\\bc)")
         #expect(DirectoryFilter.equal("uid=*)(x", "1").text == "(!(objectClass=*))")
-        #expect(DirectoryFilter.all([.equal("a", "1"), .any([.equal("b", "2"), .atLeast("c", "3")])]).text
-            == "(&(a=1)(|(b=2)(c>=3)))")
+        #expect(
+            DirectoryFilter.all([.equal("a", "1"), .any([.equal("b", "2"), .atLeast("c", "3")])]).text
+                == "(&(a=1)(|(b=2)(c>=3)))")
     }
 }
