@@ -28,7 +28,7 @@ enum AgentMetrics {
         out.family("weir_agent_links", .gauge, "Links that stand.") { $0.add(look.links) }
         out.family("weir_agent_links_wanted", .gauge, "Links that should stand.") { $0.add(look.linksWanted) }
         out.family("weir_agent_link_attempts", .gauge, "Times that the link was tried in vain since it stood last.") {
-            $0.add(look.trouble?.attempts ?? 0)
+            $0.add(look.linkAttempts)
         }
         out.family("weir_agent_link_ends_total", .counter, "Links that ended, by why.") { samples in
             for reason in LinkEnd.names { samples.add(own?.ends[reason] ?? 0, ["reason": reason]) }

@@ -52,11 +52,11 @@ package final class Agent: Sendable {
     /// Which process this is, among those that call themselves by the same name.
     let instance: String
     private let dialler: any LinkDialler
-    private let targets: any TargetDialler
+    let targets: any TargetDialler
     private let group: any EventLoopGroup
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
-    private struct State {
+    struct State {
         var links: [UInt64: LinkHandle] = [:]
         var nextLink: UInt64 = 1
         var streams = 0
@@ -67,12 +67,18 @@ package final class Agent: Sendable {
         var since: WallTime
         /// By the number of the link that does not stand.
         var troubles: [Int: AgentLook.Trouble] = [:]
+        /// The hub did not renew what is shown.
+        var renewal: AgentLook.Trouble?
+        /// By the number of their link: when the hub welcomed it.
+        var welcomed: [Int: Moment] = [:]
+        /// Resumed when the last link has ended.
+        var idle: CheckedContinuation<Void, Never>?
         /// By the number of their link: told when the hub drains it.
         var draining: [Int: AsyncStream<LinkEvent>.Continuation] = [:]
     }
 
     /// What the keeper of a link waits for.
-    private enum LinkEvent: Sendable {
+    enum LinkEvent: Sendable {
         /// The hub goes away or wants the link renewed: the next one is dialled while this one's streams go on.
         case drains(String)
         case ended(LinkEnd)
@@ -108,14 +114,17 @@ package final class Agent: Sendable {
         var since: WallTime
         var links: Int
         var streams: Int
+        /// Times that the link was tried in vain since it stood last.
+        var attempts: Int
         var trouble: AgentLook.Trouble?
     }
 
     var lookState: LookState {
         state.withLock { state in
-            LookState(
+            let trouble = state.troubles.min { $0.key < $1.key }?.value
+            return LookState(
                 isConnected: !state.links.isEmpty, since: state.since, links: state.links.count,
-                streams: state.streams, trouble: state.troubles.min { $0.key < $1.key }?.value)
+                streams: state.streams, attempts: trouble?.attempts ?? 0, trouble: trouble ?? state.renewal)
         }
     }
 
@@ -128,12 +137,36 @@ package final class Agent: Sendable {
         }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.errands.run() }
-            await withDiscardingTaskGroup { links in
-                for number in 0..<linksWanted {
-                    links.addTask { await self.keep(number) }
+            await withTaskCancellationHandler {
+                await withDiscardingTaskGroup { links in
+                    for number in 0..<linksWanted {
+                        links.addTask { await self.keep(number) }
+                    }
                 }
+                // Those that the hub drains have their time, too.
+                await drained()
+            } onCancel: {
+                stop()
             }
             errands.stop()
+        }
+    }
+
+    private func stop() {
+        let most = TimeAmount.nanoseconds(settings.drainMost.nanoseconds)
+        for link in state.withLock({ $0.links.values.map(\.self) }) {
+            link.drain()
+            link.loop.scheduleTask(in: most) { link.close(.ordered("the agent has stopped")) }
+        }
+    }
+
+    private func drained() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let isIdle = state.withLock { state in
+                if !state.links.isEmpty { state.idle = done }
+                return state.links.isEmpty
+            }
+            if isIdle { done.resume() }
         }
     }
 
@@ -144,11 +177,12 @@ package final class Agent: Sendable {
             while number > 0, trust?.mustEnrol ?? false, !Task.isCancelled {
                 await enrolled.wait(until: world.time.now + .seconds(5), world.time)
             }
-            let began = world.time.now
             let end = await once(number)
             guard !Task.isCancelled else { return }
-            // A hub that takes and drops is not hammered: only a link that stood for a while ends the back-off.
-            if world.time.now - began >= backoff.stable { backoff = settings.backoff }
+            // A hub that takes and drops is not hammered: only a link that stood for a while ends the back-off; and
+            // only since its welcome, for a hub that is out of reach may take as long to say nothing.
+            let welcomed = state.withLock { $0.welcomed.removeValue(forKey: number) }
+            if let welcomed, world.time.now - welcomed >= backoff.stable { backoff = settings.backoff }
             if case .ordered("enrolled")? = end.link { continue }
             if end.asksForAnother || refusal != nil { dialler.moveOn() }
             if end.draining == nil { note(end, number) }
@@ -244,11 +278,32 @@ package final class Agent: Sendable {
                 .merging(failure.help.map { ["help": "\($0)"] } ?? [:]) { $1 })
     }
 
+    /// What was shown before is still good, until its end; it is tried again.
+    func renewalRefused(_ failure: TunnelFailure) {
+        let (now, help) = (world.time.wall, RefusalAdvice.text(failure.code, agent: settings.id))
+        state.withLock { state in
+            let old = state.renewal
+            state.renewal = AgentLook.Trouble(
+                sentence: "The hub did not renew what this agent shows: \(failure.message)", help: help,
+                since: old?.since ?? now, attempts: (old?.attempts ?? 0) + 1)
+        }
+        world.log.error(
+            "The hub did not renew what the agent shows.",
+            metadata: [
+                "reason": "\(failure.code)", "detail": "\(failure.message)",
+                "good.until": "\(trust?.expiry?.description ?? "unknown")",
+            ].merging(help.map { ["help": "\($0)"] } ?? [:]) { $1 })
+    }
+
+    func renewed() { state.withLock { $0.renewal = nil } }
+
     func joined(_ link: Link, loop: any EventLoop, number: Int, connectors: [String]) -> UInt64 {
-        let now = world.time.wall
+        let (now, wall) = (world.time.now, world.time.wall)
         let id = state.withLock { state in
-            if state.links.isEmpty { state.since = now }
+            if state.links.isEmpty { state.since = wall }
+            state.welcomed[number] = now
             state.troubles[number] = nil
+            state.renewal = nil
             let id = state.nextLink
             state.nextLink += 1
             state.links[id] = LinkHandle(link, loop: loop, id: id)
@@ -271,82 +326,13 @@ package final class Agent: Sendable {
 
     func left(_ id: UInt64, _ end: LinkEnd) {
         let now = world.time.wall
-        let wasLast = state.withLock { state in
+        let (wasLast, idle) = state.withLock { state in
             state.links[id] = nil
-            if state.links.isEmpty { state.since = now }
-            return state.links.isEmpty
+            guard state.links.isEmpty else { return (false, nil as CheckedContinuation<Void, Never>?) }
+            state.since = now
+            return (true, state.idle.take())
         }
+        defer { idle?.resume() }
         observer.agentLeft(settings.id, link: id, end, wasLast: wasLast)
-    }
-
-    // MARK: Targets
-
-    /// Dials what the hub asked for, if this agent serves it. On the link's event loop.
-    func dial(_ request: OpenRequest, _ end: DialingEnd, on link: Link, stream: UInt32) {
-        guard let target = settings.targets[request.connector] else {
-            observer.openRefused(.notAllowed)
-            return end.failed(.notAllowed)
-        }
-        guard
-            state.withLock({ state in
-                guard state.streams < settings.streamsMost else { return false }
-                state.streams += 1
-                return true
-            }), let loop = link.loop
-        else {
-            observer.openRefused(.busy)
-            return end.failed(.busy)
-        }
-        let opening = ConnectionOpening(
-            connector: request.connector, listener: request.listener ?? "", client: request.client, agent: settings.id,
-            since: world.time.wall, decision: request.decision)
-        let socket = SocketEnd(link: link, stream: stream, meter: observer.meter(opening)) { [weak self] _ in
-            self?.state.withLock { $0.streams -= 1 }
-        }
-        let began = world.time.now
-        targets.dial(target, for: request, on: loop, within: .nanoseconds(settings.connectTimeout.nanoseconds))
-            .assumeIsolated()
-            .whenComplete { [self] result in
-                switch result {
-                case .success(let channel):
-                    observer.dialled(request.connector, nil, after: world.time.now - began)
-                    guard !end.isGone else {
-                        socket.reset(.socketReset)
-                        // Its client was reset while this was dialled; so is the target.
-                        return SocketEnd.cut(channel)
-                    }
-                    if target.tellsClient {
-                        let header = ByteBuffer(bytes: request.proxyHeader)
-                        channel.writeAndFlush(header, promise: nil)
-                    }
-                    end.connected(socket)
-                    try? channel.pipeline.syncOperations.addHandler(socket)
-                case .failure(let error):
-                    let status = DialStatus(error)
-                    observer.dialled(request.connector, status.reason, after: world.time.now - began)
-                    socket.reset(status.reason ?? .unreachable)
-                    end.failed(status)
-                }
-            }
-    }
-}
-
-extension DialStatus {
-    /// What a failed dial says about the target.
-    init(_ error: any Error) {
-        switch error {
-        case let error as IOError where error.errnoCode == ECONNREFUSED: self = .refused
-        case let error as NIOConnectionError:
-            let inner = error.connectionErrors.map(\.error)
-            if inner.contains(where: { ($0 as? IOError)?.errnoCode == ECONNREFUSED }) {
-                self = .refused
-            } else if inner.contains(where: { $0 is ChannelError }) {
-                self = .timedOut
-            } else {
-                self = .unreachable
-            }
-        case ChannelError.connectTimeout: self = .timedOut
-        default: self = .unreachable
-        }
     }
 }

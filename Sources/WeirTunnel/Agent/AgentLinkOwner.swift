@@ -74,14 +74,7 @@ final class AgentLinkOwner: Link.Owner {
             agent.refused(failure)
             return
         }
-        // Of a renewal: what was shown before is still good. It is tried again.
-        let help = RefusalAdvice.text(failure.code, agent: agent.settings.id)
-        agent.world.log.error(
-            "The hub did not renew what the agent shows.",
-            metadata: [
-                "reason": "\(failure.code)", "detail": "\(failure.message)",
-                "good.until": "\(agent.trust?.expiry?.description ?? "unknown")",
-            ].merging(help.map { ["help": "\($0)"] } ?? [:]) { $1 })
+        agent.renewalRefused(failure)
         isAsking = false
         renewSoon()
     }
@@ -111,7 +104,9 @@ final class AgentLinkOwner: Link.Owner {
                     owner.agent.enrolled.poke()
                     link.close(.ordered("enrolled"))
                 // The streams of this link go on; the next link shows the new certificate.
-                case .success: owner.renewLater()
+                case .success:
+                    owner.agent.renewed()
+                    owner.renewLater()
                 case .failure(let failure) where owner.id == nil: link.close(.ordered(failure.message))
                 case .failure(let failure):
                     owner.agent.world.log.warning(
@@ -154,6 +149,8 @@ final class AgentLinkOwner: Link.Owner {
             then: { owner, result in
                 if case .success(let token?) = result, token != owner.shown ?? owner.bearer {
                     owner.shown = token
+                    // Until it is refused, too.
+                    owner.agent.renewed()
                     owner.talk?.say(.bearer(.init(token: token)))
                 }
                 owner.after(.seconds(60)) { $0.renewBearer(trust) }

@@ -10,7 +10,7 @@ package struct AgentLook: Sendable {
         package var isServed: Bool
     }
 
-    /// Why a link does not stand, or is about to end.
+    /// Why a link does not stand, or will not stand for long.
     package struct Trouble: Sendable, Hashable {
         package var sentence: String
         /// What to do.
@@ -32,7 +32,9 @@ package struct AgentLook: Sendable {
     package var targets: [Target]
     package var certificateExpiry: WallTime?
     package var certificateRenewal: WallTime?
-    /// `nil` when all links stand.
+    /// Times that the link was tried in vain since it stood last.
+    package var linkAttempts: Int
+    /// `nil` when all links stand and what is shown was not refused to be renewed.
     package var trouble: Trouble?
 }
 
@@ -48,6 +50,7 @@ extension Agent {
                     connector: name, address: HostPort(host: target.host, port: target.port).description,
                     isServed: served.contains(name))
             },
-            certificateExpiry: trust?.expiry, certificateRenewal: trust?.renewal, trouble: state.trouble)
+            certificateExpiry: trust?.expiry, certificateRenewal: trust?.renewal, linkAttempts: state.attempts,
+            trouble: state.trouble)
     }
 }

@@ -98,6 +98,47 @@ struct EnrolmentTests {
     }
 }
 
+@Suite("A renewal that is refused", .serialized)
+struct RefusedRenewalTests {
+    @Test("leaves the link and its streams as they are until what was shown ends, and is said where an agent is asked")
+    func refused() async throws {
+        let server = try await target { count in Array("\(count)".utf8) }
+        let stage = try await DoorStage(listeners: ["echo"]) { $0.agentLife = .seconds(15) }
+        try await stage.run {
+            let token = try await stage.trust.makeToken(agent: "site-01", connectors: nil, by: "test")
+            let agent = try await stage.agent(
+                "site-01", targets: ["echo": server.localAddress?.port ?? 0], token: token)
+            try await stage.with(agent) {
+                try await holds("the agent is there") { agent.isConnected }
+                let link = stage.hub.roster.agents["site-01"]?.links.first?.id
+                let client = PlainSocket.connect(stage.hub.ports[0])
+                #expect(client.send([1]) == 1)
+                try await holds("it is open") { stage.observer.now.connections["opened"] == 1 }
+                // Struck out in the book, as by another hub of whose word this one's links have not heard yet.
+                try await stage.trust.revoke("site-01", by: "test", why: "lost")
+                try await holds("its renewal was refused") { agent.look.trouble != nil }
+                let look = agent.look
+                #expect(look.isConnected && look.linkAttempts == 0)
+                let trouble = try #require(look.trouble)
+                #expect(trouble.sentence.hasPrefix("The hub did not renew what this agent shows: "))
+                #expect(trouble.help?.contains("weir tunnel token --agent site-01") == true)
+                try await holds("it tries again") { (agent.look.trouble?.attempts ?? 0) > 1 }
+                #expect(stage.hub.roster.agents["site-01"]?.links.first?.id == link)
+                client.finish()
+                let lane = stage.world.blocking.lane("client")
+                let read = try await lane.run { client.readAll() }
+                lane.close()
+                #expect(read.end == 0 && String(decoding: read.bytes, as: UTF8.self) == "1")
+                client.close()
+                try await holds("the link ends with what was shown") {
+                    stage.hub.roster.agents.isEmpty && !agent.isConnected
+                }
+            }
+        }
+        try await server.close()
+    }
+}
+
 @Suite("The book of who may enrol")
 struct EnrolmentBookTests {
     private let now = WallTime(nanoseconds: 1_000_000_000)

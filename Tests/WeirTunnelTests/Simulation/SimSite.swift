@@ -6,7 +6,9 @@ import WeirWorld
 @testable import WeirTunnel
 
 /// What an agent of the simulation sees of its surroundings: the way to the hub, its targets, and who counts for it.
-/// Unchecked: everything of a simulation runs on one thread.
+///
+/// `@unchecked Sendable`, because the product's seams ask for it and `TunnelWorld` is not: nothing protects it but that
+/// all tasks of a simulation run on its executor, and its event loop is turned on the same thread.
 final class SimSite: LinkDialler, TargetDialler, TunnelObserver, @unchecked Sendable {
     private unowned let world: TunnelWorld
     private let agent: String
@@ -18,9 +20,10 @@ final class SimSite: LinkDialler, TargetDialler, TunnelObserver, @unchecked Send
     func dial(on loop: any EventLoop, ready: @escaping @Sendable (any Channel) throws -> Void)
         async throws(TunnelFailure) -> any Channel
     {
-        try? await world.outside.time.sleep(
-            for: .milliseconds(Int64.random(in: 1...60, using: &world.chance.generator)))
-        guard world.isReachable else { throw TunnelFailure("connect", "The hub is not there.") }
+        world.dials(agent)
+        let way = Duration.milliseconds(Int64.random(in: 1...60, using: &world.chance.generator))
+        try? await world.outside.time.sleep(for: world.dialsHang ?? way)
+        guard world.isReachable, world.dialsHang == nil else { throw TunnelFailure("connect", "The hub is not there.") }
         do {
             return try world.connect(agent, ready)
         } catch {

@@ -49,8 +49,15 @@ final class TunnelWorld {
     private(set) var processes: [String: Process] = [:]
     /// Links that were welcomed, and when.
     private(set) var arrivals: [(agent: String, at: Moment)] = []
+    /// When agents began to dial.
+    private(set) var dials: [(agent: String, at: Moment)] = []
     /// The hub's door takes connections.
     var isReachable = true
+    /// For so long nothing answers whoever dials, and then he gives up.
+    var dialsHang: Duration?
+    /// The hub's own task; the links' conversations do without it.
+    private var serving: Task<Void, Never>?
+    private(set) var hasHubEnded = false
     private var sites: [SimSite] = []
     private let observer = CountingObserver()
     private let gate = BandwidthGate(rate: 20 << 20)
@@ -69,6 +76,24 @@ final class TunnelWorld {
         settings.memory = 2 << 20
         settings.windowMost = 1 << 20
         return settings
+    }
+
+    // MARK: The hub
+
+    /// Until `stopHub`, or until the end of the story.
+    func serve() {
+        // Everything runs on this thread.
+        nonisolated(unsafe) let world = self
+        serving = Task(executorPreference: simulation) {
+            await world.hub.run()
+            world.hasHubEnded = true
+        }
+    }
+
+    /// The hub's process is told to stop: its door is closed, and it drains.
+    func stopHub(closesDoor: Bool = true) {
+        if closesDoor { isReachable = false }
+        serving?.cancel()
     }
 
     // MARK: Agents
@@ -106,6 +131,8 @@ final class TunnelWorld {
         lines.append(Line(agent: name, wire: wire, hubLink: hubLink, agentLink: agentLink))
         return wire.agent.channel
     }
+
+    func dials(_ name: String) { dials.append((name, outside.time.now)) }
 
     func joined(_ name: String) { arrivals.append((name, outside.time.now)) }
 
@@ -225,6 +252,7 @@ final class TunnelWorld {
         let isDone = world.simulation.run(limit: limit) {
             do { try await story(world) } catch { problem = error }
             for name in world.processes.keys.sorted() { world.kill(name) }
+            world.stopHub()
         }
         if let problem { throw problem }
         #expect(isDone, "\(world.simulation.failure("the story did not end"))")

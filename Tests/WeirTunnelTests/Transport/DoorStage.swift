@@ -19,14 +19,16 @@ final class DoorStage: Sendable {
     let ledger: Ledger
     let trust: HubTrust
     let hub: Hub
+    let observer = CountingObserver()
     let door: HubDoor
     let group = MultiThreadedEventLoopGroup.singleton
 
     /// - Parameter keys: a JWKS file, for bearer tokens.
+    /// - Parameter asksProof: false: agents are who they say.
     /// - Parameter registry: of the mesh that this hub is in, by the name of `hub`.
     init(
         listeners: [String], plain: Bool = false, keys: String? = nil, hub name: String = "hub",
-        registry: ModelRegistry? = nil,
+        registry: ModelRegistry? = nil, asksProof: Bool = true,
         change: (inout HubTrust.Settings) -> Void = { _ in },
         door changeDoor: (inout HubDoor.Settings) -> Void = { _ in }
     ) async throws {
@@ -60,7 +62,7 @@ final class DoorStage: Sendable {
         hubSettings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
         hubSettings.drainMost = .seconds(30)
         hubSettings.name = name
-        hub = Hub(hubSettings, trust: trust, observer: CountingObserver(), mesh: mesh, world: world)
+        hub = Hub(hubSettings, trust: asksProof ? trust : nil, observer: observer, mesh: mesh, world: world)
         mesh?.attach(hub)
         var doorSettings = HubDoor.Settings()
         doorSettings.host = "127.0.0.1"
