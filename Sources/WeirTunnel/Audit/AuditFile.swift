@@ -131,7 +131,7 @@ struct AuditLine: Encodable {
         decision = record.decision
         guard let end = record.end else { return }
         self.end = end.reason
-        endedBy = end.byTarget ? "target" : "client"
+        endedBy = end.by
         bytesToTarget = end.toTarget
         bytesToClient = end.toClient
         seconds = Double(end.duration.nanoseconds) / 1e9

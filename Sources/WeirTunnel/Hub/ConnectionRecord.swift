@@ -25,8 +25,8 @@ package struct ConnectionRecord: Sendable, Hashable {
     package struct End: Sendable, Hashable {
         /// `fin`, or why the stream was reset.
         package var reason: String
-        /// The target's side has ended it.
-        package var byTarget: Bool
+        /// Who began it: `client`, `target` or `hub`.
+        package var by: String
         /// In bytes.
         package var toTarget: Int64
         package var toClient: Int64

@@ -121,6 +121,7 @@ extension Hub {
                 dialled(listener.connector, by: agent, reason, began)
                 record.result = .refused
                 record.reason = reason.name
+                if reason == .draining, way.forward == nil { drains(agent, link: link.id) }
                 guard [.busy, .draining, .sessionLost, .staleOwner].contains(reason) else { return }
                 if reason == .staleOwner {
                     await mesh?.refresh(self)
@@ -144,8 +145,9 @@ extension Hub {
         guard let auditor else { return }
         var record = opened
         record.time = world.time.wall
+        let side = ConnectorFigures.End(outcome.reason, byPeer: outcome.byPeer).side
         record.end = ConnectionRecord.End(
-            reason: outcome.reason?.name ?? "fin", byTarget: outcome.byPeer, toTarget: outcome.sent,
+            reason: outcome.reason?.name ?? "fin", by: side == "agent" ? "target" : side, toTarget: outcome.sent,
             toClient: outcome.received, duration: world.time.now - began)
         auditor.record(record)
     }

@@ -219,6 +219,8 @@ package final class Hub: Sendable {
                 }
                 for link in self.state.withLock({ $0.links.values.map(\.self) }) { link.drain() }
                 await self.drained()
+                // A link may be gone before the socket of its last stream has told of its end.
+                await self.connections.ended()
                 self.errands.stop()
             }
         } onCancel: {

@@ -18,6 +18,8 @@ final class OpenConnections: Sendable {
     private struct State {
         var places: [UInt64: Place] = [:]
         var next: UInt64 = 1
+        /// Resumed when the last one has ended.
+        var idle: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
@@ -30,7 +32,25 @@ final class OpenConnections: Sendable {
         }
     }
 
-    func remove(_ id: UInt64) { state.withLock { $0.places[id] = nil } }
+    func remove(_ id: UInt64) {
+        let idle = state.withLock { state in
+            state.places[id] = nil
+            guard state.places.isEmpty else { return nil as CheckedContinuation<Void, Never>? }
+            return state.idle.take()
+        }
+        idle?.resume()
+    }
+
+    /// Until none is open and all that is to be said of them was said. For one who waits.
+    func ended() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let isIdle = state.withLock { state in
+                if !state.places.isEmpty { state.idle = done }
+                return state.places.isEmpty
+            }
+            if isIdle { done.resume() }
+        }
+    }
 
     /// Resets connections of a connector, both sides told.
     /// - Parameter client: an address with or without a port; `nil` for all.

@@ -33,7 +33,9 @@ final class OpeningEnd: StreamEnd {
         do throws(Session.OpenRefusal) {
             stream = try link.open(self)
         } catch {
-            answer(.failure(StreamFailure(error == .draining ? .draining : .busy)))
+            // A link whose numbers are used up is of no more use: the agent dials the next one.
+            if error == .exhausted { link.drain() }
+            answer(.failure(StreamFailure(error == .busy ? .busy : .draining)))
             return
         }
         link.hasMore(stream)

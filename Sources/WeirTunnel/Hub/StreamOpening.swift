@@ -48,9 +48,10 @@ struct StreamOpening: Sendable {
                 let end = SocketEnd(
                     link: link, stream: stream, meter: hub.observer.meter(opening), limits: limits
                 ) { outcome in
-                    hub.connections.remove(place)
                     handle.load.less()
                     atEnd(outcome)
+                    // Last: who waits for it knows that all was told.
+                    hub.connections.remove(place)
                 }
                 atStart()
                 link.attach(end, to: stream)

@@ -167,6 +167,16 @@ final class Link: ChannelInboundHandler {
         down()
     }
 
+    /// Says that what has come has no meaning, and ends.
+    func reject(_ end: LinkEnd) {
+        if self.end == nil, let context {
+            var frame = context.channel.allocator.buffer(capacity: YamuxHeader.byteCount)
+            YamuxHeader(.goAway, stream: 0, length: YamuxGoAway.protocolError.rawValue).write(to: &frame)
+            context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+        }
+        close(end)
+    }
+
     // MARK: The channel
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -210,10 +220,7 @@ final class Link: ChannelInboundHandler {
         do throws(LinkEnd) {
             try parse(&bytes)
         } catch {
-            var frame = context.channel.allocator.buffer(capacity: YamuxHeader.byteCount)
-            YamuxHeader(.goAway, stream: 0, length: YamuxGoAway.protocolError.rawValue).write(to: &frame)
-            context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
-            close(error)
+            reject(error)
         }
     }
 

@@ -60,7 +60,7 @@ package struct Session: Sendable {
     package internal(set) var counts = Counts()
     var streams: [UInt32: Stream] = [:]
     var backlog = 0
-    private var nextID: UInt32
+    var nextID: UInt32
     var pulse: Pulse
 
     /// What has crossed the link since its beginning.

@@ -78,8 +78,8 @@ struct DialTrouble {
                 "The token or certificate here is of another hub, or something on the way shows a certificate of its "
                     + "own. Make a token on this very hub, or name the authority with --ca-file."
             case .bearer, .nothing:
-                "Name the authority of the hub's certificate with --ca-file, or enrol with a token of the hub "
-                    + "(--token-file), which brings it."
+                "Name the authority of the hub's certificate with --ca-file (`weir tunnel ca` on the hub prints it), "
+                    + "or enrol with a token of the hub (--token-file), which brings it."
             }
         }
         if text.contains("ALERT") {

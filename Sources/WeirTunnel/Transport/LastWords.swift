@@ -11,16 +11,22 @@ final class LastWords: ChannelDuplexHandler, RemovableChannelHandler {
     private static let patience = TimeAmount.seconds(1)
 
     private var isLeaving = false
+    private var isOver = false
     private var timer: Scheduled<Void>?
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .all, !isLeaving, context.channel.isActive else {
+        guard mode == .all, !isOver, context.channel.isActive else {
             return context.close(mode: mode, promise: promise)
         }
+        context.channel.closeFuture.cascade(to: promise)
+        // TLS and the door each close what has failed.
+        guard !isLeaving else { return }
         isLeaving = true
         let channel = context.channel
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { channel.close(promise: nil) }
-        channel.closeFuture.cascade(to: promise)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
+            self.isOver = true
+            channel.close(promise: nil)
+        }
         context.close(mode: .output, promise: nil)
     }
 

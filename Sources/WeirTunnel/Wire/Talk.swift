@@ -3,7 +3,7 @@ internal import NIOCore
 
 /// The control stream's end on either side: messages in, messages out.
 final class Talk: StreamEnd {
-    /// What is heard, on the link's event loop; `nil` when the other side has ended or broken the conversation.
+    /// What is heard, on the link's event loop; `nil` when the other side has ended the conversation.
     private let heard: (ControlMessage?) -> Void
     private let link: Link
     private(set) var stream: UInt32 = 0
@@ -50,11 +50,15 @@ final class Talk: StreamEnd {
 
     func receivedAll() {
         while !isOver, let length = incoming.getInteger(at: incoming.readerIndex, as: UInt32.self) {
-            guard length <= ControlMessage.lengthMost else { return end() }
+            guard length <= ControlMessage.lengthMost else {
+                return reject("a message of \(length) bytes; the longest is \(ControlMessage.lengthMost)")
+            }
             guard incoming.readableBytes >= 4 + Int(length) else { break }
             incoming.moveReaderIndex(forwardBy: 4)
             let text = incoming.readBytes(length: Int(length)) ?? []
-            guard let message = try? JSONDecoder().decode(ControlMessage.self, from: Data(text)) else { return end() }
+            guard let message = try? JSONDecoder().decode(ControlMessage.self, from: Data(text)) else {
+                return reject("a message that is none")
+            }
             if case .unknown = message { continue }
             heard(message)
         }
@@ -63,6 +67,12 @@ final class Talk: StreamEnd {
 
     func finished() { end() }
     func reset(_ reason: StreamReason) { end() }
+
+    // Nothing that follows can be told from it.
+    private func reject(_ what: String) {
+        isOver = true
+        link.reject(.mistake("\(what), in the conversation"))
+    }
 
     private func end() {
         guard !isOver else { return }

@@ -67,7 +67,7 @@ struct ObligationTests {
 
     @Test("rate: all comes, in both directions, and waits for its turn")
     func rate() async throws {
-        let change: @Sendable (inout OpenDecision) -> Void = { $0.rate = 2_000_000 }
+        let change: @Sendable (inout OpenDecision) -> Void = { $0.rate = 400_000 }
         try await run(change, answer: 300_000, sends: 300_000) { stage, heard, end in
             #expect(heard == 300_000 && end == 0)
             #expect(stage.observer.now.rated > 0)
@@ -77,11 +77,11 @@ struct ObligationTests {
     @Test("a connector's bandwidth is a gate that says since when it holds back")
     func gate() async throws {
         let change: @Sendable (inout OpenDecision) -> Void = { _ in }
-        try await run(change, answer: 300_000, sends: 300_000, bandwidth: 2_000_000) { stage, heard, end in
+        try await run(change, answer: 300_000, sends: 300_000, bandwidth: 400_000) { stage, heard, end in
             #expect(heard == 300_000 && end == 0)
             let gate = try #require(stage.hub.gates["echo"])
             // It has held a moment ago; a second of rest would end that on a quiet machine only.
-            #expect(gate.rate == 2_000_000 && stage.observer.now.rated > 0)
+            #expect(gate.rate == 400_000 && stage.observer.now.rated > 0)
         }
     }
 }

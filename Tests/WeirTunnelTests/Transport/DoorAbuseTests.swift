@@ -83,6 +83,7 @@ struct DoorAbuseTests {
         try await withDoor(hurry) { stage, port in
             // A ClientHello that never goes on.
             _ = try await exchange(stage, Int(port), [[0x16, 3, 1, 2, 0, 1]])
+            try await holds("it is counted") { stage.observer.now.door[.slow] != nil }
         }
         try await withPlainDoor(hurry) { stage, port in
             let lane = stage.world.blocking.lane("stranger")
@@ -100,6 +101,7 @@ struct DoorAbuseTests {
             }
             lane.close()
             #expect(sent < 12_000, "it was closed")
+            try await holds("it is counted") { stage.observer.now.door[.slow] != nil }
         }
     }
 
@@ -113,6 +115,7 @@ struct DoorAbuseTests {
             let first = [PlainSocket.connect(port), PlainSocket.connect(port)]
             try await holds("they are on their way") { stage.door.pending == 2 }
             #expect(try await exchange(stage, port, [Array("GET ".utf8)]) == [])
+            #expect(stage.observer.now.door == [.full: 1])
             for socket in first { socket.close() }
             try await holds("they have gone") { stage.door.pending == 0 }
             let answer = try await exchange(stage, port, [Array("GET /other HTTP/1.1\r\nHost: h\r\n\r\n".utf8)])
