@@ -5,16 +5,17 @@ import WeirConsole
 struct TunnelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tunnel",
-        abstract: "Let agents enrol, try a tunnel, close connections, revoke an agent.",
+        abstract: "Let agents enrol, print the authority, try a tunnel, close connections, revoke an agent.",
         discussion: """
             EXAMPLES:
               weir tunnel token --agent site-01 --connector addomain > token
+              weir tunnel ca > hub-ca.pem
               weir tunnel probe addomain
               weir tunnel close addomain --client 10.0.0.9
               weir tunnel revoke site-01 --why "the machine was lost"
               weir get tunnels; weir get agents; weir why tunnel/addomain
             """,
-        subcommands: [Token.self, Probe.self, Close.self, Revoke.self])
+        subcommands: [Token.self, Authority.self, Probe.self, Close.self, Revoke.self])
 
     struct Token: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -49,8 +50,31 @@ struct TunnelCommand: AsyncParsableCommand {
                 Terminal.error.line(
                     "It works once, within \(Figures.duration(Double(view.lifeSeconds))), for "
                         + "\(Printable.line(view.agent)) and "
-                        + "\(view.connectors.map(Printable.line).joined(separator: ", "))."
+                        + "\(view.connectors.map(Printable.line).joined(separator: ", ")). "
+                        + "It brings the hub's authority; agents with bearer tokens get that from `weir tunnel ca`."
                 )
+            }
+        }
+    }
+
+    struct Authority: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ca",
+            abstract: "Print the certificate of the hub's own authority, for agents that show bearer tokens.",
+            discussion: """
+                An agent that enrols gets it with its token. It is no secret; who hands it out must be known.
+
+                EXAMPLES:
+                  weir tunnel ca > hub-ca.pem
+                  weir agent --hub wss://hub.example.org/tunnel --ca-file hub-ca.pem --bearer-file agent.jwt …
+                """)
+
+        @OptionGroup var node: NodeOptions
+
+        func run() async throws {
+            try await node.withClient { client in
+                let view = try await client.get(AuthorityView.self, "/api/v1/authority")
+                for line in view.certificate.split(separator: "\n") { Terminal.out.line(Printable.line(String(line))) }
             }
         }
     }

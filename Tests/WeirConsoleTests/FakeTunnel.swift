@@ -40,6 +40,7 @@ struct FakeTunnel: TunnelAccess {
     func token(agent: String, connectors: [String], life: Duration, by: String) async throws(TunnelFailure) -> String {
         throw TunnelFailure("not_open", "There is no hub.")
     }
+    func authority() throws(TunnelFailure) -> String { throw TunnelFailure("not_open", "There is no hub.") }
     func revoke(agent: String, by: String, reason: String) async throws(TunnelFailure) -> Bool { false }
     func close(_ connector: String, client: String?, by: String) -> Int { 0 }
 }

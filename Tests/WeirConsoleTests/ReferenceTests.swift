@@ -3,8 +3,11 @@ import HTTPTypes
 import Testing
 import WeirGates
 import WeirNode
+import WeirTunnel
+import WeirWorld
 
 @testable import WeirConsole
+@testable import WeirTunnel
 
 /// The reference pages are made from the code; `WEIR_UPDATE=1 swift test --filter ReferenceTests` writes them anew.
 @Suite("Reference pages")
@@ -29,13 +32,27 @@ struct ReferenceTests {
 
     private static let node = FakeNode.busy(tunnel: FakeTunnel(givesNowConnectNames: true))
 
-    private func families() -> [(name: String, kind: String, help: String)] {
+    private static func text() -> String {
         var process = ProcessReading()
         process.take(stat: "1 (w) S 1 2 3 4 5 6 7 8 9 10 1 1 0 0 20 0 4 0 1 1 1 0", system: "btime 1\n")
         process.take(limits: "Max open files 1 1 files")
         process.openFiles = 1
-        let lines = NodeMetrics.text(Self.node, process: process, connectors: Self.connectors)
-            .split(separator: "\n")
+        return NodeMetrics.text(Self.node, process: process, connectors: Self.connectors)
+    }
+
+    /// What an agent says of itself, without what it says of its process, which is as a node's.
+    private static func agentText() -> String {
+        let target = AgentLook.Target(connector: "addomain", address: "127.0.0.1:389", isServed: true)
+        let look = AgentLook(
+            name: "site-01", version: "1", isConnected: true, since: FakeTime.start, links: 1, linksWanted: 1,
+            streams: 0, targets: [target], certificateExpiry: FakeTime.start, certificateRenewal: FakeTime.start,
+            linkAttempts: 0)
+        let meters = TunnelMeters(connectors: ["addomain"], time: FakeTime())
+        return AgentMetrics.text(look, meters, process: ProcessReading(), now: .zero)
+    }
+
+    private func families(_ text: String) -> [(name: String, kind: String, help: String)] {
+        let lines = text.split(separator: "\n")
         let helps = lines.filter { $0.hasPrefix("# HELP ") }.map { $0.dropFirst(7).split(separator: " ", maxSplits: 1) }
         let kinds = lines.filter { $0.hasPrefix("# TYPE ") }.map {
             $0.split(separator: " ").last.map(String.init) ?? ""
@@ -43,13 +60,16 @@ struct ReferenceTests {
         return zip(helps, kinds).map { (String($0[0]), $1, String($0[1])) }
     }
 
-    private func labels(_ name: String) -> String {
-        let lines = NodeMetrics.text(Self.node, process: ProcessReading(), connectors: Self.connectors)
-            .split(separator: "\n")
+    private func labels(_ name: String, _ text: String) -> String {
+        let lines = text.split(separator: "\n")
         guard let line = lines.first(where: { $0.hasPrefix(name + "{") || $0.hasPrefix(name + "_bucket{") }) else {
             return ""
         }
         return line.matches(of: /([a-z_]+)="/).map { "`\($0.1)`" }.joined(separator: " ")
+    }
+
+    private func table(_ text: String) -> String {
+        families(text).map { "| `\($0.name)` | \($0.kind) | \(labels($0.name, text)) | \($0.help) |\n" }.joined()
     }
 
     @Test("The metrics page names every metric, with its labels and meaning")
@@ -81,9 +101,21 @@ struct ReferenceTests {
             | --- | --- | --- | --- |
 
             """
-        for family in families() {
-            text += "| `\(family.name)` | \(family.kind) | \(labels(family.name)) | \(family.help) |\n"
-        }
+        text += table(Self.text())
+        text += """
+
+            ## An agent's own
+
+            `weir agent` gives these at its own address (`--listen`, `127.0.0.1:9472` unless set), with `process_…` as
+            a node does. Directions are a hub's: to the target, and to the client. Those of a certificate are there
+            once it has enrolled.
+
+            | name | type | labels | meaning |
+            | --- | --- | --- | --- |
+
+            """
+        let agent = Self.agentText()
+        text += table(String(agent.prefix(upTo: agent.range(of: "# HELP process_")?.lowerBound ?? agent.endIndex)))
         text += """
 
             ## Alerts

@@ -15,7 +15,7 @@ struct TunnelEndpoints: Sendable {
 
     let node: any NodeAccess
 
-    var all: [Endpoint] { [list, one, probe, close, agents, agent, token, revoke, mesh] }
+    var all: [Endpoint] { [list, one, probe, close, agents, agent, token, authority, revoke, mesh] }
 
     // MARK: Looking
 
@@ -148,6 +148,20 @@ struct TunnelEndpoints: Sendable {
                     agent: name, connectors: served, life: .seconds(life), by: Self.who(note))
             }
             return try Answer.json(TokenView(agent: name, connectors: served, token: text, lifeSeconds: life))
+        }
+    }
+
+    private var authority: Endpoint {
+        Endpoint(
+            method: .get, path: "/api/v1/authority", operation: "get_tunnel_authority",
+            summary: "The certificate of the hub's own authority, PEM, for agents that show bearer tokens.",
+            answer: .json(Schema(AuthorityView.self)), problems: [409]
+        ) { _, _ in
+            try Answer.json(
+                AuthorityView(
+                    certificate: try await orProblem { () async throws(TunnelFailure) in
+                        try node.tunnel?.authority()
+                    }))
         }
     }
 

@@ -213,6 +213,11 @@ package struct TokenView: Codable, Sendable, Hashable {
     package var lifeSeconds: Int
 }
 
+/// The certificate of a hub's own authority, PEM.
+package struct AuthorityView: Codable, Sendable, Hashable {
+    package var certificate: String
+}
+
 package struct ClosedView: Codable, Sendable, Hashable {
     package var connections: Int
 }

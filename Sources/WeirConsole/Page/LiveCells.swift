@@ -117,7 +117,7 @@ struct LiveCells: Sendable {
         order = []
         for tile in seen.tiles { cells["tile:\(tile.key)"] = Cell(t: tile.value) }
         for face in seen.tunnels.map(TunnelFace.init) { add(face, "t") }
-        for face in seen.agents.map(TunnelFace.init) { add(face, "a") }
+        for face in seen.agentFaces { add(face, "a") }
     }
 
     private mutating func add(_ face: TunnelFace, _ kind: String) {

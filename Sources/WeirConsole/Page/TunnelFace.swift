@@ -39,14 +39,15 @@ struct TunnelFace: Sendable {
         ]
     }
 
-    init(_ view: AgentView) {
+    /// - Parameter inMesh: who owns the agent is of interest.
+    init(_ view: AgentView, inMesh: Bool) {
         id = view.name
         var state = TunnelText.state(view) == "away" ? StateFace.failed : StateFace(.open)
         state.word = TunnelText.state(view)
         self.state = state
-        trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link ended: \($0.reason)." } ?? ""
-        cells = [
-            FaceCell(key: "aowner", label: "Owned", text: TunnelText.owner(view)),
+        trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link: \(TunnelText.end($0.reason))." } ?? ""
+        let owner = inMesh ? [FaceCell(key: "aowner", label: "Owned", text: TunnelText.owner(view))] : []
+        cells = owner + [
             FaceCell(key: "aversion", label: "Version", text: view.version ?? ""),
             FaceCell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
             FaceCell(
@@ -65,8 +66,8 @@ struct TunnelFace: Sendable {
     static let figureColumns = [
         "Tunnel", "Write p50 / p95", "Drain p50 / p95", "Dial p50 / p95", "FIN / RST", "Decisions",
     ]
-    static let agentColumns = [
-        "Agent", "State", "Owned", "Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip",
-        "Came back",
-    ]
+    static func agentColumns(inMesh: Bool) -> [String] {
+        ["Agent", "State"] + (inMesh ? ["Owned"] : [])
+            + ["Version", "Serves", "Since", "Certificate ends", "Links / streams", "Round trip", "Came back"]
+    }
 }

@@ -17,6 +17,8 @@ struct TunnelListing: Sendable {
         version = node.version
     }
 
+    var agentFaces: [TunnelFace] { agents.map { TunnelFace($0, inMesh: mesh != nil) } }
+
     /// Changes when a row comes or goes.
     var structure: String {
         var print = StructurePrint()
@@ -84,7 +86,7 @@ struct TunnelsPage: Sendable {
                             Self.commands(seen.tunnels.first?.connector ?? "addomain")
                         }
                     } else {
-                        table(TunnelFace.agentColumns, seen.agents.map(TunnelFace.init), "a")
+                        table(TunnelFace.agentColumns(inMesh: seen.mesh != nil), seen.agentFaces, "a")
                     }
                 }
                 if let mesh = seen.mesh { MeshPanel(mesh: mesh).markup }

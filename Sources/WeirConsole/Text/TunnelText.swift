@@ -52,6 +52,20 @@ enum TunnelText {
         return view.owner.map { $0.here ? "away" : "elsewhere" } ?? "away"
     }
 
+    /// Why a link ended, by the word of the metrics.
+    static func end(_ reason: String) -> String {
+        switch reason {
+        case "closed": "the other side closed it"
+        case "drain": "it was let go, and had nothing open"
+        case "dead_peer": "the agent did not answer a ping"
+        case "protocol": "what came over it was no yamux"
+        case "failed": "the connection broke"
+        case "replaced": "the agent came back as another process"
+        case "ordered": "this hub closed it"
+        default: reason
+        }
+    }
+
     /// `here, epoch 7`; `at hub-b, epoch 7`.
     static func owner(_ view: AgentView) -> String {
         view.owner.map { $0.here ? "here, epoch \($0.epoch)" : $0.place } ?? ""
@@ -172,6 +186,7 @@ extension Listing {
             lines.append(WhyText.Line("what helps", trouble.advice))
         }
         if tunnel.troubles.isEmpty { lines.append(WhyText.Line("trouble", "none")) }
-        return WhyText(headline: "tunnel/\(tunnel.connector) is \(TunnelText.state(tunnel))", lines: lines)
+        let verb = TunnelText.isAlone(tunnel) ? "has" : "is"
+        return WhyText(headline: "tunnel/\(tunnel.connector) \(verb) \(TunnelText.state(tunnel))", lines: lines)
     }
 }

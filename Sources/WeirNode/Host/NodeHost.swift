@@ -22,7 +22,7 @@ package struct NodeHost: Sendable {
         package var text: String
         package var hasErrors: Bool
         package var hasWarnings: Bool
-        /// "2 sources, 3 destinations, 4 routes".
+        /// "2 sources, 3 destinations, 4 routes, 1 connector of the tunnel".
         package var summary: String
     }
 
@@ -107,6 +107,7 @@ package struct NodeHost: Sendable {
         let connectors = settings.connectors.entries.count
         return "\(sources), \(destinations), \(counted(settings.routes.count, "route"))"
             + (connectors > 0 ? ", \(counted(connectors, "connector"))" : "")
+            + (settings.tunnel.map { ", \(counted($0.connectors.entries.count, "connector")) of the tunnel" } ?? "")
     }
 
     private func loader(_ world: World, fetchesSecrets: Bool) -> ConfigurationLoader {

@@ -92,6 +92,21 @@ extension NodeTunnel: TunnelAccess {
         return try await trust.makeToken(agent: agent, connectors: connectors, life: life, by: maker)
     }
 
+    package func authority() throws(TunnelFailure) -> String {
+        guard !settings.isPlain else {
+            throw TunnelFailure(
+                "plain", "This hub has no TLS of its own: agents meet the certificate of the proxy before it.",
+                help: "Give them the authority of that certificate.")
+        }
+        if let file = settings.tls?.certificate {
+            throw TunnelFailure(
+                "own_certificate", "This hub shows the certificate in \(file), which its own authority did not make.",
+                help: "Give agents the authority of that certificate.")
+        }
+        guard let trust else { throw Self.notOpen }
+        return trust.authority.certificatePEM
+    }
+
     package func revoke(agent: String, by who: String, reason: String) async throws(TunnelFailure) -> Bool {
         guard let hub, let trust else { throw Self.notOpen }
         guard trust.members.contains(where: { $0.agent == agent }) else { return false }

@@ -25,6 +25,9 @@ package protocol TunnelAccess: Sendable {
     /// Makes a one-time token with which an agent may enrol.
     /// - Parameter life: until it must be used; at most 7 days.
     func token(agent: String, connectors: [String], life: Duration, by: String) async throws(TunnelFailure) -> String
+    /// The certificate of the hub's own authority, PEM: whoever has it knows the hub, and needs nothing else of it.
+    /// - Throws: `own_certificate` or `plain` where agents do not meet a certificate of it.
+    func authority() throws(TunnelFailure) -> String
     /// Refuses the agent's certificates from now on and closes its links.
     /// - Returns: false when no agent of that name was ever enrolled.
     func revoke(agent: String, by: String, reason: String) async throws(TunnelFailure) -> Bool
