@@ -96,6 +96,24 @@ def test_one_link_of_four_is_cut(run_hub, run_agent, target, stopping):
         client.close()
 
 
+# MARK: Limits of its own
+
+def test_more_streams_than_an_agent_takes(run_hub, run_agent, target):
+    """`--max-streams`: what is over it is refused as busy, counted on both sides; the one inside goes on, and its place comes back."""
+    hub = run_hub()
+    agent = run_agent(hub, {"echo": target(echoes=True).port}, "--max-streams", "1")
+    assert 'weir_agent_opens_refused_total{reason="busy"} 0' in agent.http("/metrics")[1], "it is there from the start"
+    with hub.connect() as inside:
+        inside.sendall(b"x")
+        assert inside.recv(1) == b"x"
+        assert is_reset(hub.ports["echo"]) and is_reset(hub.ports["echo"])
+        assert agent.metric("weir_agent_opens_refused_total", reason="busy") == 2
+        until("it is recorded", lambda: [one["reason"] for one in hub.audit() if one["result"] == "refused"] == ["busy", "busy"])
+        inside.sendall(b"y")
+        assert inside.recv(1) == b"y"
+    until("its place is free", lambda: exchange(hub.ports["echo"]) == b"hello")
+
+
 # MARK: Words
 
 def test_what_is_wrong_on_the_way_is_said(tmp_path, run_hub, run_agent, target, stopping):

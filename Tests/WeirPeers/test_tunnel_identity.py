@@ -132,9 +132,32 @@ def test_certificates_of_the_site_s_own_authority(tmp_path, run_hub, run_agent, 
     until("they are counted", lambda: refused(hub, "agent_mismatch") >= 1 and refused(hub, "no_proof") >= 1
           and hub.metric("weir_tunnel_door_closed_total", reason="certificate") >= 2)
     assert [one["name"] for one in hub.get("agents")] == ["site-01"] and hub.agent("site-01")["reconnects"] == 0
+    # TLS says it last, after the agent has sent its hello: it arrives each time, and never a mere reset.
+    ends = lambda one: [line for line in one.output().splitlines() if "The link to the hub is down" in line]  # noqa: E731
+    for one in (stranger, late):
+        until("it has tried often", lambda one=one: len(ends(one)) >= 4)
+        assert all("it does not accept our certificate" in line for line in ends(one)), ends(one)
     # Enrolment goes on beside it.
     run_agent(hub, serve, "--ca-file", site.file, name="enrolled")
     assert hub.agent("enrolled")["proof"] == "certificate"
+
+
+def test_the_hub_s_authority_for_agents_with_bearer_tokens(tmp_path, run_hub, run_agent, target, site):
+    """`weir tunnel ca` prints what `--ca-file` takes; a hub that shows another certificate, or none, says which one to use."""
+    issuer = Issuer()
+    jwt = {"jwks": issuer.write(tmp_path / "jwks.json")}
+    hub = run_hub(jwt=jwt)
+    printed = hub.command("tunnel", "ca")
+    assert printed.returncode == 0 and printed.stderr == "", printed
+    file, bearer = tmp_path / "hub-ca.pem", tmp_path / "jwt"
+    file.write_text(printed.stdout)
+    bearer.write_text(issuer.token("site-01", connectors=["echo"]))
+    run_agent(hub, {"echo": target(echoes=True).port}, "--name", "site-01", "--ca-file", file, "--bearer-file", bearer, enrols=False)
+    assert exchange(hub.ports["echo"]) == b"hello" and hub.agent("site-01")["proof"] == "jwt"
+    own = run_hub(name="own", tls=site.tls).command("tunnel", "ca")
+    assert own.returncode != 0 and site.tls["cert"] in own.stderr and "its own authority did not make" in own.stderr, own
+    plain = run_hub(name="plain", plain=True, jwt=jwt).command("tunnel", "ca")
+    assert plain.returncode != 0 and "the proxy before it" in plain.stderr, plain
 
 
 # MARK: Renewal

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tunnel import read_to_end
+from tunnel import Between, carry, read_to_end
 from waiting import LIMIT, until
 
 MEGABYTE = bytes(range(256)) * 4096
@@ -28,41 +28,19 @@ def slowly(connection, bytes_per_second):
     return bytes(data)
 
 
-class SlowLine:
+class SlowLine(Between):
     """Between agent and hub; what goes to the agent is carried slowly, and little of it is taken ahead."""
 
     def __init__(self, port, bytes_per_second):
         self.there, self.rate = port, bytes_per_second
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def _serve(self):
-        while True:
-            try:
-                near, _ = self.server.accept()
-            except OSError:
-                return
-            far = socket.socket()
-            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
-            far.connect(("127.0.0.1", self.there))
-            threading.Thread(target=self._carry, args=(near, far, None), daemon=True).start()
-            threading.Thread(target=self._carry, args=(far, near, self.rate), daemon=True).start()
-
-    @staticmethod
-    def _carry(source, sink, rate):
-        try:
-            while data := source.recv(8_192):
-                sink.sendall(data)
-                if rate:
-                    time.sleep(len(data) / rate)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def stop(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
+    def take(self, near):
+        far = socket.socket()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        far.connect(("127.0.0.1", self.there))
+        threading.Thread(target=carry, args=(near, far), daemon=True).start()
+        carry(far, near, self.rate)
 
 
 @pytest.mark.parametrize("slow", ["target", "client", "link"])

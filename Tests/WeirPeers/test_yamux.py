@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tunnel import Hub, connect, is_reset, read_to_end, reset
-from tunnel_peer import AgentPeer, HubPeer
+from tunnel_peer import AgentPeer, HubPeer, say
 from waiting import LIMIT, give_ports_back, until
 from yamux import ACK, DATA, FIN, GO_AWAY, NORMAL, PING, PROTOCOL_ERROR, RST, SYN, WINDOW, WINDOW_FIRST
 
@@ -254,18 +254,31 @@ def test_frames_of_no_bytes(joined, session):
     assert stream.read_to_end() == (b"y", "fin")
 
 
+def test_the_last_numbers(peer, session):
+    """Streams may have any number of their side, up to the last of 2³², and in any order."""
+    if peer.role == "agent":
+        # Agents open none but the conversation: refused like any other.
+        numbers = (0xFFFF_FFFF, 0x8000_0001)
+        for session.next in numbers:
+            assert session.open().until_reset() == NOT_ALLOWED
+        return
+    before = session.next
+    for session.next in (0xFFFF_FFFE, 0x8000_0000):
+        carries(peer, session)
+    session.next = before
+
+
 # MARK: What this side does wrong
 
 def counted(peer):
-    """How many streams a real hub has ended because their peer made a mistake; None where Weir is the agent."""
+    """How many streams Weir has ended because their peer made a mistake."""
     if peer.role == "hub":
-        return None
+        return peer.agent.metric("weir_agent_stream_ends_total", connector="echo", reason="protocol_error")
     return peer.hub.metric("weir_tunnel_stream_ends_total", connector="echo", reason="protocol_error")
 
 
 def is_counted(peer, before):
-    if before is not None:
-        until("it is counted", lambda: counted(peer) == before + 1)
+    until("it is counted", lambda: counted(peer) == before + 1)
 
 
 def test_more_than_was_granted(peer, joined, session):
@@ -346,11 +359,17 @@ def test_frames_of_streams_that_are_not_there(joined, session):
 def test_streams_that_may_not_be_opened(peer, session):
     """A real hub: agents open one stream. A real agent: a request must be one, and name what it serves."""
     if peer.role == "agent":
+        mistakes = lambda: peer.hub.metric("weir_tunnel_agent_mistakes_total", agent="site-01", type="opened_stream")  # noqa: E731
+        before = mistakes()
         assert [session.open().until_reset() for _ in range(300)] == [NOT_ALLOWED] * 300
+        assert mistakes() == before + 300
         return
+    refused = lambda: peer.agent.metric("weir_agent_opens_refused_total", reason="not_allowed")  # noqa: E731
+    before = refused()
     for request in (b"\xff\xff" + bytes(5_000), b"\x00\x04\xff{}\"", b"\x00\x02[]", b"\x00\x00"):
         assert session.open(request).until_reset() == MISTAKE
     assert session.open(peer.request("nobody")).read_to_end()[0] == b"\x04", "not allowed"
+    assert refused() == before + 1
     assert session.open(peer.request("none")).read_to_end()[0] == b"\x01", "refused"
 
 
@@ -387,6 +406,9 @@ WRONG = {
     "wrong-side": lambda link: link.frame(WINDOW, SYN, link.next + 1, 0),
     "opened-twice": lambda link: link.frame(WINDOW, SYN, link.talk.id if link.talk.id % 2 == link.next % 2 else link.again, 0),
     "too-long": lambda link: link.frame(DATA, 0, link.talk.id, (16 << 20) + 1),
+    "long-message": lambda link: link.talk.send(b"\xff\xff\xff\xff"),
+    "no-json": lambda link: link.talk.send(b"\x00\x00\x00\x04nope"),
+    "half-a-message": lambda link: say(link.talk, type="hello"),
     "http": lambda link: link.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
 }
 

@@ -265,61 +265,22 @@ def ldapsearch(port, *arguments):
                            "-w", "admin", "-b", "ou=people,dc=example,dc=org", *arguments], capture_output=True, text=True, timeout=LIMIT)
 
 
-class ConnectProxy:
-    """An HTTP proxy for CONNECT that wants Basic credentials. `cut` ends what goes through it."""
-
-    def __init__(self, credentials):
-        self.credentials, self.opened, self.refused = credentials, [], 0
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._open, args=(connection,), daemon=True).start()
-
-    def _open(self, connection):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            part = connection.recv(4096)
-            if not part:
-                return connection.close()
-            head += part
-        wanted = head.split()[1].decode()
-        if f"Proxy-Authorization: Basic {self.credentials}".encode() not in head:
-            self.refused += 1
-            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
-            return connection.close()
-        self.opened.append(wanted)
-        host, port = wanted.rsplit(":", 1)
-        far = socket.create_connection((host, int(port)))
-        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        threading.Thread(target=self._carry, args=(far, connection), daemon=True).start()
-        self._carry(connection, far)
-
-    @staticmethod
-    def _carry(source, sink):
-        try:
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def stop(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
+def carry(source, sink, rate=None):
+    """Until the source ends, or either of the two is gone; `rate` in bytes a second."""
+    try:
+        while data := source.recv(8_192 if rate else 1 << 16):
+            sink.sendall(data)
+            if rate:
+                time.sleep(len(data) / rate)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
 
 
-class Relay:
-    """A TCP relay in front of the hub's door, each connection by itself. `cut` resets those that are given, or all; `holds` lets nothing in."""
+class Between:
+    """Something on the way to the hub: each connection that comes is given to `take`, on a thread of its own."""
 
-    def __init__(self, port, host="127.0.0.1"):
-        self.port_behind, self.pairs, self.holds = port, [], False
+    def __init__(self, host="127.0.0.1"):
         self.server = socket.create_server((host, 0))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -330,13 +291,60 @@ class Relay:
                 near, _ = self.server.accept()
             except OSError:
                 return
-            if self.holds:
-                reset(near)
-                continue
-            pair = near, socket.create_connection(("127.0.0.1", self.port_behind))
-            self.pairs.append(pair)
-            for source, sink in (pair, pair[::-1]):
-                threading.Thread(target=ConnectProxy._carry, args=(source, sink), daemon=True).start()
+            threading.Thread(target=self._take, args=(near,), daemon=True).start()
+
+    def _take(self, near):
+        try:
+            self.take(near)
+        except OSError:
+            near.close()        # it has gone, or what is behind is away
+
+    def stop(self):
+        self.server.shutdown(socket.SHUT_RDWR)      # wakes the accept
+        self.server.close()
+
+
+class ConnectProxy(Between):
+    """An HTTP proxy for CONNECT that wants Basic credentials."""
+
+    def __init__(self, credentials):
+        self.credentials, self.opened, self.refused = credentials, [], 0
+        super().__init__()
+
+    def take(self, near):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = near.recv(4096)
+            if not part:
+                return near.close()
+            head += part
+        wanted = head.split()[1].decode()
+        if f"Proxy-Authorization: Basic {self.credentials}".encode() not in head:
+            self.refused += 1
+            near.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+            return near.close()
+        self.opened.append(wanted)
+        host, port = wanted.rsplit(":", 1)
+        far = socket.create_connection((host, int(port)))
+        near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=carry, args=(far, near), daemon=True).start()
+        carry(near, far)
+
+
+class Relay(Between):
+    """A TCP relay in front of the hub's door, each connection by itself. `cut` resets those that are given, or all; `holds` lets nothing in."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.port_behind, self.pairs, self.holds = port, [], False
+        super().__init__(host)
+
+    def take(self, near):
+        if self.holds:
+            return reset(near)
+        pair = near, socket.create_connection(("127.0.0.1", self.port_behind))
+        self.pairs.append(pair)
+        threading.Thread(target=carry, args=pair, daemon=True).start()
+        carry(*pair[::-1])
 
     def cut(self, pairs=None):
         for near, far in list(self.pairs if pairs is None else pairs):
@@ -348,10 +356,6 @@ class Relay:
                     pass
                 one.close()
             self.pairs.remove((near, far))
-
-    def stop(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
 
 
 class DecisionPoint:
