@@ -114,7 +114,8 @@ final class DoorHandler: ChannelInboundHandler, RemovableChannelHandler {
                     settle.value.settled(asLink: true)
                 }
             })
-        let refusing = UpgradeRefusing(upgrade) { settle.value.end = $0 }
+        // The first that was wrong: a request that is cut short because its time is over is no HTTP either.
+        let refusing = UpgradeRefusing(upgrade) { if settle.value.end == .left { settle.value.end = $0 } }
         let bound = NIOLoopBound(refusing, eventLoop: context.eventLoop)
         do {
             try context.pipeline.syncOperations.configureHTTPServerPipeline(

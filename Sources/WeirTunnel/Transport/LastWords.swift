@@ -22,10 +22,10 @@ final class LastWords: ChannelDuplexHandler, RemovableChannelHandler {
         // TLS and the door each close what has failed.
         guard !isLeaving else { return }
         isLeaving = true
-        let channel = context.channel
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
             self.isOver = true
-            channel.close(promise: nil)
+            // From here: TLS is closing already, and would wait for the other side.
+            context.close(promise: nil)
         }
         context.close(mode: .output, promise: nil)
     }
