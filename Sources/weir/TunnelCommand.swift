@@ -66,7 +66,7 @@ struct TunnelCommand: AsyncParsableCommand {
 
                 EXAMPLES:
                   weir tunnel ca > hub-ca.pem
-                  weir agent --hub wss://hub.example.org/tunnel --ca-file hub-ca.pem --bearer-file agent.jwt …
+                  weir agent --ca-file hub-ca.pem --bearer-file agent.jwt …
                 """)
 
         @OptionGroup var node: NodeOptions
