@@ -47,17 +47,18 @@ struct TunnelFace: Sendable {
         self.state = state
         trouble = view.connected ? "" : view.lastEnds.first.map { "Its last link: \(TunnelText.end($0.reason))." } ?? ""
         let owner = inMesh ? [FaceCell(key: "aowner", label: "Owned", text: TunnelText.owner(view))] : []
-        cells = owner + [
-            FaceCell(key: "aversion", label: "Version", text: view.version ?? ""),
-            FaceCell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
-            FaceCell(
-                key: "asince", label: view.connected ? "Connected since" : "Away since",
-                text: TunnelText.at(view.connected ? view.connectedSince : view.awaySince)),
-            FaceCell(key: "acert", label: "Certificate ends", text: TunnelText.at(view.certificateExpiry)),
-            FaceCell(key: "astreams", label: "Links / streams", text: "\(view.links) / \(view.streams)"),
-            FaceCell(key: "artt", label: "Round trip", text: view.connected ? TunnelText.roundTrip(view) : ""),
-            FaceCell(key: "aback", label: "Came back", text: "\(view.reconnects)"),
-        ]
+        cells =
+            owner + [
+                FaceCell(key: "aversion", label: "Version", text: view.version ?? ""),
+                FaceCell(key: "aserves", label: "Serves", text: view.connectors.joined(separator: ", ")),
+                FaceCell(
+                    key: "asince", label: view.connected ? "Connected since" : "Away since",
+                    text: TunnelText.at(view.connected ? view.connectedSince : view.awaySince)),
+                FaceCell(key: "acert", label: "Certificate ends", text: TunnelText.at(view.certificateExpiry)),
+                FaceCell(key: "astreams", label: "Links / streams", text: "\(view.links) / \(view.streams)"),
+                FaceCell(key: "artt", label: "Round trip", text: view.connected ? TunnelText.roundTrip(view) : ""),
+                FaceCell(key: "aback", label: "Came back", text: "\(view.reconnects)"),
+            ]
     }
 
     static let tunnelColumns = [
