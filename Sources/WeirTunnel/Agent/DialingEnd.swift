@@ -11,6 +11,8 @@ final class DialingEnd: StreamEnd {
     /// Called once, when the request is whole; answers with `connected` or `failed`.
     private var dial: ((OpenRequest, DialingEnd) -> Void)?
     private var isOver = false
+    private var acceptance: Scheduled<Void>?
+    private static let acceptAfter = TimeAmount.milliseconds(5)
     /// Takes over when the status has gone out.
     private var successor: (any StreamEnd)?
 
@@ -19,7 +21,12 @@ final class DialingEnd: StreamEnd {
         self.stream = stream
         self.dial = dial
         link.attach(self, to: stream)
-        link.accept(stream)
+        // Mostly the target answers before that, and the acceptance goes with the status; but who waits for a slow
+        // target must not count as one whom nobody has taken.
+        acceptance = link.loop?.assumeIsolated().scheduleTask(in: Self.acceptAfter) { [weak self] in
+            guard let self, !isOver else { return }
+            self.link.accept(stream)
+        }
     }
 
     /// True when the stream has ended while the target was dialled: close what was dialled.
@@ -39,7 +46,8 @@ final class DialingEnd: StreamEnd {
 
     private func say(_ status: DialStatus) {
         outgoing.writeInteger(status.rawValue)
-        link.hasMore(stream)
+        acceptance?.cancel()
+        link.accept(stream)
     }
 
     func accepted() {}

@@ -19,6 +19,9 @@ package struct SocketDialler: TargetDialler {
     ) -> EventLoopFuture<any Channel> {
         SocketEnd.options(ClientBootstrap(group: loop))
             .connectTimeout(limit)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { LoopbackPath.prepare(channel, to: target.host) }
+            }
             .connect(to: target)
     }
 }

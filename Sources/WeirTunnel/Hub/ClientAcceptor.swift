@@ -43,6 +43,7 @@ package final class ClientAcceptor: Sendable {
         guard descriptor >= 0 else { throw TunnelFailure(errno: errno, "A socket for \(address) could not be made") }
         var on: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
+        LoopbackPath.prepare(descriptor, at: address.ipAddress ?? "")
         let bound = address.withSockAddr { pointer, size in bind(descriptor, pointer, socklen_t(size)) }
         guard bound == 0, Glibc.listen(descriptor, backlog) == 0,
             fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0

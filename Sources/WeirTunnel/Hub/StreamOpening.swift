@@ -84,7 +84,8 @@ extension SocketEnd {
     static func options(_ bootstrap: ClientBootstrap) -> ClientBootstrap {
         bootstrap
             .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
+            // One, after the first (`ReadAllowance`).
+            .channelOption(.maxMessagesPerRead, value: 2)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
     }

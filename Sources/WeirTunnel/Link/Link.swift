@@ -84,7 +84,10 @@ final class Link: ChannelInboundHandler {
     func open(_ end: any StreamEnd) throws(Session.OpenRefusal) -> UInt32 {
         guard self.end == nil else { throw .draining }
         let id = try session.open(at: now)
-        lanes[id] = Lane(id, end)
+        let lane = Lane(id, end)
+        lanes[id] = lane
+        // What it has to say goes with the frame that opens it.
+        if end.hasBytes { enqueue(lane) }
         pump()
         return id
     }
@@ -94,9 +97,10 @@ final class Link: ChannelInboundHandler {
         if let lane = lanes[stream] { lane.end = end } else { lanes[stream] = Lane(stream, end) }
     }
 
-    /// Takes a stream that the peer has opened.
+    /// Takes a stream that the peer has opened, and sends what its end has to say to that.
     func accept(_ stream: UInt32) {
         session.accept(stream)
+        if let lane = lanes[stream], lane.end.hasBytes { enqueue(lane) }
         pump()
     }
 

@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import NIOCore
+internal import WeirWires
 internal import WeirWorld
 
 /// From the socket to the stream.
@@ -9,7 +10,10 @@ extension SocketEnd {
         let credit = link.credit(of: stream)
         // Without credit, `granted` comes first.
         guard credit > 0 else { return }
-        allowance.left = credit
+        // A window that has grown is given back by halves, seldom in powers of two: reading no more than its rest would
+        // make smaller and smaller reads. So up to half of it is read ahead.
+        creditMost = max(creditMost, credit)
+        allowance.left = creditMost > YamuxHeader.windowFirst ? max(credit, creditMost / 2) : credit
         isReadPending = true
         context.read()
     }
@@ -21,11 +25,17 @@ extension SocketEnd {
         if pending.isEmpty { beginPassage(bytes.readableBytes, at: link.now) }
         pending.append(bytes)
         askLeave()
-        link.hasMore(stream)
+        // There may be more of the first read, and the two belong together.
+        if hasRead { link.hasMore(stream) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReadPending = false
+        if !hasRead, !pending.isEmpty {
+            hasRead = true
+            try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+            link.hasMore(stream)
+        }
         if pending.isEmpty { read() }
     }
 

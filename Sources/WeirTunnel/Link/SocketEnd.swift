@@ -1,5 +1,6 @@
 internal import DequeModule
 internal import NIOCore
+internal import WeirWires
 internal import WeirWorld
 
 #if canImport(Glibc)
@@ -34,6 +35,8 @@ final class SocketEnd: ChannelInboundHandler {
     let allowance = ReadAllowance()
     var pending = Deque<ByteBuffer>()
     var isReadPending = false
+    /// The most credit that there has been, in bytes: the stream's window is no smaller.
+    var creditMost = YamuxHeader.windowFirst
     var hasInputEnded = false
     var bytesSent: Int64 = 0
     /// Bandwidth; `nil` where nothing limits it.
@@ -44,6 +47,8 @@ final class SocketEnd: ChannelInboundHandler {
     var isHeldByLink = false
     var passage = Passage()
     var passageLast = Moment.zero
+    /// The channel's first read is over.
+    var hasRead = false
 
     // From the stream to the socket (SocketEnd+Writing).
     /// From before there was a socket.

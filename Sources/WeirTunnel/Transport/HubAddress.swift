@@ -34,8 +34,7 @@ package struct HubAddress: Sendable, Hashable, CustomStringConvertible {
     package var usesTLS: Bool { scheme == .wss || scheme == .tls }
     /// Without TLS tokens and data are only good where nobody else can read them: at this machine's own addresses.
     package var isSafe: Bool {
-        usesTLS || host == "localhost" || host == "::1"
-            || AddressBits(host).map { $0.isIPv4 && $0.bytes[0] == 127 } == true
+        usesTLS || LoopbackPath.holds(host)
     }
 
     /// `hub.example:443`, with brackets round an IPv6 address.

@@ -55,6 +55,7 @@ package struct HubDialler: LinkDialler {
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        LoopbackPath.prepare(channel, to: end?.host ?? settings.address.host)
                         try prepare(channel, through: end, tls, verifying: unseen, bearer, ready, started)
                     }
                 }

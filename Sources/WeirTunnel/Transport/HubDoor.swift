@@ -60,6 +60,9 @@ package final class HubDoor: Sendable {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: 1_024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { [settings] channel in
+                    channel.eventLoop.makeCompletedFuture { LoopbackPath.prepare(channel, to: settings.host) }
+                }
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelOption(.recvAllocator, value: ReadSize())
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

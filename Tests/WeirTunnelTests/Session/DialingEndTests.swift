@@ -30,6 +30,24 @@ struct DialingEndTests {
         #expect(stage.target.resets == [.socketReset])
     }
 
+    @Test("says that it has taken the stream together with how the dial went")
+    func oneWrite() throws {
+        let stage = try Stage()
+        #expect(try stage.said().isEmpty)
+        stage.end?.connected(stage.target)
+        #expect(try stage.said() == [[.accept], []])
+    }
+
+    @Test("says soon that it has taken the stream when the target lets it wait")
+    func slowTarget() throws {
+        let stage = try Stage()
+        _ = try stage.said()
+        stage.loop.advanceTime(by: .milliseconds(5))
+        #expect(try stage.said() == [[.accept]])
+        stage.end?.failed(.refused)
+        #expect(try stage.said() == [[]])
+    }
+
     /// A link whose hub has opened stream 2 and asked for a target.
     private final class Stage: Link.Owner {
         let loop = EmbeddedEventLoop()
@@ -58,6 +76,22 @@ struct DialingEndTests {
             header.write(to: &bytes)
             bytes.writeBytes(payload)
             try channel.writeInbound(bytes)
+        }
+
+        /// The flags of what has gone out on the stream, written at once.
+        func said() throws -> [YamuxHeader.Flags] {
+            var flags: [YamuxHeader.Flags] = []
+            var writes = 0
+            while var bytes = try channel.readOutbound(as: ByteBuffer.self) {
+                let before = flags.count
+                while let frame = try YamuxHeader(from: &bytes) {
+                    if frame.kind == .data { bytes.moveReaderIndex(forwardBy: Int(frame.length)) }
+                    if frame.stream == 2 { flags.append(frame.flags) }
+                }
+                if flags.count > before { writes += 1 }
+            }
+            #expect(writes <= 1)
+            return flags
         }
 
         func linkIsUp(_ link: Link) {}
