@@ -249,7 +249,7 @@ extension IdentityEngine {
                 return .init(rule: rule.name, text: text, trigger: nil)
             }
             let context = RulePlan.Context(
-                now: now, kind: .single, base: snapshot.live(rule.target),
+                now: now, kind: .single, base: snapshot.live(rule.base),
                 isUnlocked: overrides.contains { $0.isActive(for: rule.target.silo, at: now) }, important: important)
             let plan = RulePlan(rule, [trigger], kept.memories[place], context)
             guard let item = plan.items.first else {

@@ -196,6 +196,8 @@ package actor IdentityEngine: IdentityService {
         var work: Work?
         for _ in 0..<Self.enrolmentsMost {
             set(SyncProgress(sync: id, phase: .joining, at: "", done: 0, all: 0), report)
+            // Let go first, so that there is never memory for two.
+            last = nil
             let snapshot = try await keeper.snapshot()
             last = snapshot
             let pass = try self.pass(snapshot)
@@ -294,7 +296,7 @@ package actor IdentityEngine: IdentityService {
         let plans = try await evaluating[0].run {
             rules.enumerated().map { place, rule in
                 var context = RulePlan.Context(
-                    now: now, kind: request.kind, base: snapshot.live(rule.target),
+                    now: now, kind: request.kind, base: snapshot.live(rule.base),
                     isUnlocked: overrides.contains { $0.isActive(for: rule.target.silo, at: now) },
                     important: important, errors: counted[place], evaluated: part.evaluated.count)
                 context.isPaused = paused.contains(rule.name)
@@ -323,7 +325,7 @@ package actor IdentityEngine: IdentityService {
                 SyncView.Problem(
                     rule: plan.rule.name, identity: nil, code: "threshold-clamped",
                     text: "the limit of \(configured) is over 5 % of the \(plan.threshold.base) objects of "
-                        + "\(plan.rule.target): \(plan.threshold.effective ?? 0) holds, unless an override key is issued"
+                        + "\(plan.rule.base): \(plan.threshold.effective ?? 0) holds, unless an override key is issued"
                 ))
         }
         for identity in 0..<work.snapshot.count {

@@ -96,7 +96,7 @@ final class RuleGates: Sendable {
             order.map { rule in
                 var view = state.rules[rule.name] ?? RuleView(rule: rule)
                 view.error = problems[rule.name]
-                if view.base == 0, let snapshot { view.base = snapshot.live(rule.target) }
+                if view.base == 0, let snapshot { view.base = snapshot.live(rule.base) }
                 return view
             }
         }
@@ -175,7 +175,7 @@ final class RuleGates: Sendable {
             details: [
                 .init("waiting", "\(suspended)"), .init("approved", "\(counts["approved"] ?? 0)"),
                 .init("passes", last?.limit.map { "up to and including \($0)" } ?? "all"),
-                .init("objects of \(rule.target)", "\(last?.base ?? 0)"),
+                .init("objects of \(rule.base)", "\(last?.base ?? 0)"),
                 .init("in the look-back", "\(last?.lookback ?? 0)"),
             ], receiver: rule.target.description)
         let base = state.base[rule.name] ?? [:]

@@ -157,7 +157,9 @@ struct QuotaWindowTests {
 
 @Suite("Override keys")
 struct OverrideKeyTests {
-    private func order(_ term: OverrideOrder.Term, second: String = "bea", reason: String = "migration") -> OverrideOrder {
+    private func order(_ term: OverrideOrder.Term, second: String = "bea", reason: String = "migration")
+        -> OverrideOrder
+    {
         OverrideOrder(
             term: term, silo: "ad", person: Person(kind: .user, name: "ann"),
             second: Person(kind: .user, name: second), reason: reason)

@@ -18,7 +18,8 @@ struct ThresholdCatchTests {
             (500, 10_001, 500), (500, 100_000, 5_000), (100, 9_999, 99), (1, 9_999, 0), (1, 10_000, 1),
         ])
     func floor(points: Int, base: Int, limit: Int) {
-        #expect(ThresholdCatch(threshold(.share(basisPoints: points)), base: base, isUnlocked: false).effective == limit)
+        #expect(
+            ThresholdCatch(threshold(.share(basisPoints: points)), base: base, isUnlocked: false).effective == limit)
     }
 
     @Test("passes up to and including the limit, and holds all from one more on")

@@ -178,6 +178,7 @@ struct EngineExecutionTests {
         rule.scopes = ["has(hr.id)"]
         rule.groups = "hr.title == 'Head' ? ['heads', 'all'] : ['all']"
         rule.managed = "group.name != 'cn=foreign'"
+        rule.threshold.limit = .count(3)
         let world = try await EngineWorld([rule])
         world.hire(1...3)
         world.equip(1...3)
