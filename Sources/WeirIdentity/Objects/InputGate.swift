@@ -56,8 +56,8 @@ package struct InputGate: Sendable, Hashable, Codable {
         if found.isFull, found.seen == 0, found.live > 0, !allowsEmpty {
             return .quarantined(
                 .scanShrunk,
-                "\(what) was empty, and \(found.live) objects were there before: see whether it was read from the right "
-                    + "place, or accept the scan")
+                "\(what) was empty, and \(found.live) objects were there before: see whether it was read from the "
+                    + "right place, or accept the scan")
         }
         // Whole numbers only, and rounded against the scan.
         if found.gone >= dropFloor, found.gone * 10_000 > found.live * dropMost {

@@ -123,8 +123,9 @@ struct ObjectWriter {
     private mutating func delete(_ row: Int64) throws {
         try keep(row)
         try database.execute(
-            sql:
-                "UPDATE object SET deleted_at = ?2, seq = ?3, missing_since = coalesce(missing_since, ?2) WHERE id = ?1",
+            sql: """
+                UPDATE object SET deleted_at = ?2, seq = ?3, missing_since = coalesce(missing_since, ?2) WHERE id = ?1
+                """,
             arguments: [row, now, sequence])
         gone += 1
     }
