@@ -11,10 +11,12 @@ struct InputGateTests {
         return nil
     }
 
-    @Test("believes a loss of 10 % and of 49 objects, and neither more", arguments: [
-        (1_000, 100, false), (1_000, 101, true), (1_001, 101, true), (1_010, 101, false), (60, 49, false),
-        (60, 50, true), (499, 49, false), (500, 50, false), (499, 50, true),
-    ])
+    @Test(
+        "believes a loss of 10 % and of 49 objects, and neither more",
+        arguments: [
+            (1_000, 100, false), (1_000, 101, true), (1_001, 101, true), (1_010, 101, false), (60, 49, false),
+            (60, 50, true), (499, 49, false), (500, 50, false), (499, 50, true),
+        ])
     func shrunken(live: Int, gone: Int, isHeld: Bool) {
         #expect((reason(InputGate(), live: live, gone: gone) == .scanShrunk) == isHeld)
     }

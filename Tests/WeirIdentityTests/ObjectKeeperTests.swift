@@ -43,7 +43,7 @@ struct KeeperWorld {
         }
     }
 
-    func scan(_ kind: ObjectKind = person, full: Bool = true, _ id: String) async -> ScanView {
+    func scan(_ id: String, _ kind: ObjectKind = person, full: Bool = true) async -> ScanView {
         await keeper.scan(kind, isFull: full, id: id)
     }
 }
@@ -92,11 +92,11 @@ struct ObjectKeeperTests {
     func deltas() async throws {
         let world = try await KeeperWorld()
         world.hire(0..<10)
-        let first = await world.scan(full: false, "s1")
+        let first = await world.scan("s1", full: false)
         #expect(first.isFull, "without a mark a delta is a full scan")
         world.hire(10..<12)
         world.hr.remove(KeeperWorld.person, anchor: "p3")
-        let view = await world.scan(full: false, "s2")
+        let view = await world.scan("s2", full: false)
         #expect(!view.isFull)
         #expect([view.seen, view.added, view.gone] == [2, 2, 1])
         #expect(try await world.keeper.store.live(KeeperWorld.person) == 11)
@@ -215,7 +215,7 @@ struct ObjectKeeperTests {
         world.ad.put(
             SiloObject(kind: KeeperWorld.account, anchor: "a3", name: "cn=3", attributes: ["employeenumber": ["E3"]]))
         _ = await world.scan("s1")
-        _ = await world.scan(KeeperWorld.account, "s2")
+        _ = await world.scan("s2", KeeperWorld.account)
         let graph = try await world.keeper.graph()
         #expect(graph.count == 20)
         let joined = try #require((0..<20).first { graph.objects(of: $0).count == 2 })
