@@ -4,6 +4,7 @@ enum Library {
         var table: [String: Function] = [:]
         let families = [
             operators, conversions, strings, formatting, mathematics, collections, encoders, optionals, times, networks,
+            identities, calendars,
             structural,
         ]
         for function in families.joined() { table[function.name] = function }

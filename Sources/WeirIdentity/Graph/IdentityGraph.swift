@@ -1,3 +1,4 @@
+import WeirDirectory
 package import WeirExpressions
 
 /// All identities with their objects, in compact records: no class and no dictionary for each object, so that 1.5
@@ -144,6 +145,35 @@ extension IdentityGraph: IdentitySnapshot {
         guard let place = language.place(of: kind) else { return nil }
         let record = record(of: identity, place)
         return record.isPresent ? object(record, kind) : nil
+    }
+
+    package func hasObject(_ identity: Int, _ kind: ObjectKind) -> Bool {
+        language.place(of: kind).map { record(of: identity, $0).isPresent } ?? false
+    }
+
+    package func holds(
+        _ identity: Int, _ kind: ObjectKind, _ attribute: String, exactly values: [String]
+    ) -> Bool {
+        guard let place = language.place(of: kind) else { return values.isEmpty }
+        guard let found = record(of: identity, place).find(language.names.number(of: attribute)) else {
+            return values.isEmpty
+        }
+        var at = 0
+        var isSame = true
+        found.forEachValue { bytes in
+            if isSame, at < values.count {
+                var value = values[at]
+                isSame = value.withUTF8 { $0.count == bytes.count && $0.elementsEqual(bytes) }
+            }
+            at += 1
+        }
+        // Values are kept sorted by their bytes, those that are asked for perhaps by another order.
+        if !isSame, at == values.count, at > 1 { return Set(found.texts) == Set(values) }
+        return isSame && at == values.count
+    }
+
+    package func nameKey(_ name: String, _ kind: ObjectKind) -> String {
+        name.utf8.contains(UInt8(ascii: "=")) ? DistinguishedName.key(of: name) : name.lowercased()
     }
 
     package func objects(of identity: Int) -> [SiloObject] {

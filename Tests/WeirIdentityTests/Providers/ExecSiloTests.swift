@@ -54,8 +54,9 @@ struct ExecSiloTests {
 
     private func failure(_ program: String) async throws -> ScanFailure? {
         let scratch = try Scratch()
+        let silo = try silo(scratch, program)
         do {
-            _ = try await silo(scratch, program).scan(ScanRequest(kind: Self.kind)) { _ in }
+            _ = try await silo.scan(ScanRequest(kind: Self.kind)) { _ in }
             return nil
         } catch {
             return error

@@ -36,8 +36,8 @@ final class SCIMPeer: Sendable {
     }
 
     deinit {
-        process.terminate()
-        process.waitUntilExit()
+        // A child of a thread of the pool has that thread's signals blocked, SIGTERM among them.
+        kill(process.processIdentifier, SIGKILL)
     }
 
     private static func freePort() throws -> Int {
