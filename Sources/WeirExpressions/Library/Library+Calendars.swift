@@ -221,7 +221,9 @@ enum CivilText {
             offset = (hours * 60 + minutes) * 60 * (sign == UInt8(ascii: "-") ? -1 : 1)
         default: return nil
         }
-        guard at == bytes.count, let shown = instant(year, month, day, hour, minute ?? 0, second ?? 0) else { return nil }
+        guard at == bytes.count, let shown = instant(year, month, day, hour, minute ?? 0, second ?? 0) else {
+            return nil
+        }
         let whole = (fraction * unit).rounded(.down)
         return Instant(
             seconds: shown.seconds - Int64(offset) + Int64(whole),

@@ -68,7 +68,7 @@ struct ExecSiloTests {
         let scratch = try Scratch()
         try await SiloContract(
             provider: try silo(scratch, Self.program), kind: Self.kind, attributes: { ["cn": ["user\($0)"]] },
-            single: "cn", list: "phones"
+            single: "cn", list: "phones", many: 8, awkward: ["O'Neil \"x\"", "Ж🙂"]
         ).run()
     }
 
