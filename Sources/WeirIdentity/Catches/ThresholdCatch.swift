@@ -2,8 +2,8 @@ package import WeirWorld
 
 /// How many actions of a rule pass by themselves in one sync. More than that, and all of them wait.
 ///
-/// The limit is the largest number that passes: `n == limit` passes, `n == limit + 1` holds, 0 always asks. Percents are
-/// of the live objects of the target's type, in whole numbers, rounded down:
+/// The limit is the largest number that passes: `n == limit` passes, `n == limit + 1` holds, 0 always asks. Percents
+/// are of the live objects of the target's type, in whole numbers, rounded down:
 ///
 ///     base      5 %    1 %
 ///         10      0      0

@@ -16,8 +16,8 @@ package struct Change: Hashable, Sendable, Codable {
         case event
     }
 
-    /// What happens to one attribute. Values are exact; secrets stand here as `Change.secretMark` and are put in on the way
-    /// out.
+    /// What happens to one attribute. Values are exact; secrets stand here as `Change.secretMark` and are put in on the
+    /// way out.
     package struct Edit: Hashable, Sendable, Codable {
         /// Lower case.
         package var attribute: String

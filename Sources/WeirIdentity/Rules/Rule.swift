@@ -145,8 +145,8 @@ package struct Rule: Sendable, Hashable {
     /// For `event`: name of the channel (webhook or program) that is told.
     package var channel: String?
 
-    /// Whose number a percentage is of. Of a membership rule it is the people who may be members, because it is people who
-    /// are counted; of all others the target.
+    /// Whose number a percentage is of. Of a membership rule it is the people who may be members, because it is people
+    /// who are counted; of all others the target.
     package var base: ObjectKind { kind == .membership ? ObjectKind(silo: target.silo) : target }
 
     package init(name: String, kind: Kind, target: ObjectKind) {

@@ -7,6 +7,8 @@ package struct RuleEvaluator: Sendable {
     package let snapshot: any IdentitySnapshot
     /// `now` and `env`.
     package let scope: EvaluationScope
+    /// The same with each rule's name.
+    let scopes: [EvaluationScope]
     /// For membership rules, by the rule's place.
     package let groups: [Int: GroupIndex]
 
@@ -14,6 +16,11 @@ package struct RuleEvaluator: Sendable {
         self.book = book
         self.snapshot = snapshot
         self.scope = scope
+        scopes = book.entries.map { entry in
+            var own = scope
+            own.rule = entry.rule.name
+            return own
+        }
         var groups: [Int: GroupIndex] = [:]
         for (place, entry) in book.entries.enumerated() where entry.rule.kind == .membership && entry.problem == nil {
             groups[place] = GroupIndex(entry: entry, snapshot: snapshot, scope: scope)
@@ -27,9 +34,9 @@ package struct RuleEvaluator: Sendable {
         if let problem = entry.problem { return .failed(problem) }
         if snapshot.dispute(of: identity) != nil { return .none(.disputed) }
         do {
-            let scope = self.scope(for: entry)
-            for (place, expression) in entry.scopes.enumerated() {
-                guard try isTrue(expression, identity, scope) else { return .none(.scope(place)) }
+            let scope = scopes[place]
+            for (number, expression) in entry.scopes.enumerated() {
+                guard try isTrue(expression, identity, scope) else { return .none(.scope(number)) }
             }
             // Before the condition, so that its counters count only those whom the rule could do something for.
             switch entry.rule.kind {
@@ -53,19 +60,13 @@ package struct RuleEvaluator: Sendable {
     /// The third pass, for candidates: with what the counters gave.
     package func second(_ place: Int, _ identity: Int, counts: [Int64]) -> RuleFinding {
         let entry = book.entries[place]
-        var scope = scope(for: entry)
+        var scope = scopes[place]
         for (count, slot) in zip(counts, entry.counts) { scope.extra[slot.slot.variable] = .int(count) }
         do {
             return try rest(place, entry, identity, scope)
         } catch {
             return .failed(Self.text(error))
         }
-    }
-
-    func scope(for entry: RuleBook.Entry) -> EvaluationScope {
-        var scope = scope
-        scope.rule = entry.rule.name
-        return scope
     }
 
     private func rest(

@@ -87,6 +87,17 @@ enum ActionTable {
         return all
     }
 
+    /// Lets go of what was over before a time.
+    static func forget(before time: WallTime, _ database: Database) throws {
+        let arguments: StatementArguments = [time.nanoseconds]
+        try database.execute(
+            sql: "DELETE FROM action WHERE created < ? AND state NOT IN \(open) AND state <> 'executed'",
+            arguments: arguments)
+        try database.execute(
+            sql: "DELETE FROM execution WHERE began < ? AND result IS NOT NULL AND result <> 'unknown'",
+            arguments: arguments)
+    }
+
     /// Over all suspended actions of a hold, in their order: what a bulk decision is bound to.
     static func digest(sync: String, rule: String, _ database: Database) throws -> String {
         var hash = SHA256()

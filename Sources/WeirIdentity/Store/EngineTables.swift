@@ -55,6 +55,7 @@ enum EngineTables {
         );
         CREATE INDEX execution_lookback ON execution (rule, began) WHERE human = 0;
         CREATE INDEX execution_unsettled ON execution (n) WHERE result IS NULL OR result = 'unknown';
+        CREATE INDEX execution_count ON execution (rule, result) WHERE action IS NULL;
         CREATE TABLE last_execution (
             rule TEXT NOT NULL, identity TEXT NOT NULL, at INTEGER NOT NULL, fingerprint BLOB,
             PRIMARY KEY (rule, identity)

@@ -103,7 +103,11 @@ enum MemoryTable {
     }
 
     /// Timers of those who were looked at and came due are used up.
-    static func clearTimers(_ identities: some Sequence<String>, at now: WallTime, _ database: Database) throws {
+    /// - Parameter identities: nil: of everybody.
+    static func clearTimers(of identities: [String]?, at now: WallTime, _ database: Database) throws {
+        guard let identities else {
+            return try database.execute(sql: "DELETE FROM timer WHERE at <= ?", arguments: [now.nanoseconds])
+        }
         let statement = try database.cachedStatement(sql: "DELETE FROM timer WHERE identity = ? AND at <= ?")
         for identity in identities { try statement.execute(arguments: [identity, now.nanoseconds]) }
     }

@@ -127,7 +127,7 @@ struct EvaluationPass: Sendable {
             encoded: encoded, secrets: wanted.secrets,
             fingerprint: Fingerprint(
                 rule: entry.rule, identity: id, encoded: encoded, secrets: wanted.secrets, key: key))
-        let scope = evaluator.scope(for: entry)
+        let scope = evaluator.scopes[place]
         if let vip = entry.vip {
             var old = scope
             old.isOld = true
@@ -165,7 +165,7 @@ struct EvaluationPass: Sendable {
     private func priority(_ place: Int, _ identity: Int) -> Triggered.Priority {
         let entry = evaluator.book.entries[place]
         guard let expression = entry.priority else { return .none }
-        switch try? expression.evaluate(identity, in: evaluator.snapshot, evaluator.scope(for: entry)) {
+        switch try? expression.evaluate(identity, in: evaluator.snapshot, evaluator.scopes[place]) {
         case .int(let number)?: return .number(Double(number))
         case .uint(let number)?: return .number(Double(number))
         case .double(let number)? where !number.isNaN: return .number(number)

@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import Synchronization
 package import WeirGates
 package import WeirStore
@@ -25,6 +24,8 @@ package actor IdentityEngine: IdentityService {
     private var progress: SyncProgress?
     private let evaluating: [any BlockingLane]
 
+    /// How long what is over is kept, in seconds: 90 days. The audit is kept for ever.
+    private static let keptFor: Int64 = 90 * 86_400
     /// A delta takes in what arrives while it runs, so often.
     static let enrolmentsMost = 10
 
@@ -69,7 +70,10 @@ package actor IdentityEngine: IdentityService {
             settings: settings, keeper: keeper, database: database, channels: channels, gates: gates, world: world,
             key: key)
         _ = try await engine.exporter.settle()
-        try await database.write { try SyncTable.endAll(at: now, $0) }
+        try await database.write { database in
+            try SyncTable.endAll(at: now, database)
+            try ActionTable.forget(before: now + .seconds(-keptFor), database)
+        }
         try await engine.gates.begin(database, at: now)
         return engine
     }
@@ -133,14 +137,10 @@ package actor IdentityEngine: IdentityService {
         set(
             SyncProgress(
                 sync: id, phase: .sealing, at: "", done: 0, all: plan.plans.reduce(0) { $0 + $1.items.count }), report)
-        let looked = work.part.evaluated.map { work.snapshot.id(of: $0) }
+        // A full sync has looked at everybody.
+        let looked = request.kind == .full ? nil : work.part.evaluated.map { work.snapshot.id(of: $0) }
         let intents = try await database.write { database in
-            if request.mode == .commit, request.kind != .full {
-                try MemoryTable.clearTimers(looked, at: began, database)
-            } else if request.mode == .commit {
-                try database.execute(
-                    sql: "DELETE FROM timer WHERE at <= ?", arguments: [began.nanoseconds])
-            }
+            if request.mode == .commit { try MemoryTable.clearTimers(of: looked, at: began, database) }
             return try plan.seal(database)
         }
         shownHolds = nil

@@ -182,7 +182,7 @@ final class RuleGates: Sendable {
         func since(_ name: String) -> UInt64 { UInt64(max(0, (counts[name] ?? 0) - (base[name] ?? 0))) }
         reading.counters.recoveredEvents = UInt64(state.recovered[rule.name] ?? 0)
         reading.counters.heldEvents = Int64(held(counts))
-        reading.counters.deliveredEvents = since("passed") + executed(counts) - executed(base)
+        reading.counters.deliveredEvents = since("passed") + UInt64(max(0, executed(counts) - executed(base)))
         for name in ["rejected", "expired", "superseded", "obsolete", "failed", "refused"] where since(name) > 0 {
             reading.counters.droppedEvents[name] = since(name)
         }
@@ -202,7 +202,7 @@ final class RuleGates: Sendable {
     }
 
     /// A confirmed action was executed before: together they only grow.
-    private static func executed(_ counts: [String: Int]) -> UInt64 {
-        UInt64((counts["executed"] ?? 0) + (counts["confirmed"] ?? 0))
+    private static func executed(_ counts: [String: Int]) -> Int {
+        (counts["executed"] ?? 0) + (counts["confirmed"] ?? 0)
     }
 }

@@ -151,8 +151,8 @@ struct SealedPlan: Sendable {
                 plan.items.map { ($0.trigger.identity, $0.trigger.fingerprint) },
                 uniquingKeysWith: { first, _ in first })
         }
-        /// Whether this sync can say that the rule does not want it: the identity was looked at and nothing failed, or is
-        /// gone altogether.
+        /// Whether this sync can say that the rule does not want it: the identity was looked at and nothing failed, or
+        /// is gone altogether.
         func wantsNot(_ rule: Int, _ identity: String) -> Bool {
             guard disabled[rule] == nil, triggered[rule][identity] == nil else { return false }
             guard let number = snapshot.identity(identity), snapshot.id(of: number) == identity else { return true }

@@ -5,8 +5,8 @@ import WeirWorld
 
 @testable import WeirIdentity
 
-/// Weeks of joiners, movers, leavers, approvers and crashes, by a seed. What must hold at every step is checked at every
-/// step; at the end trouble stops, and everything that waited must have come to an end.
+/// Weeks of joiners, movers, leavers, approvers and crashes, by a seed. What must hold at every step is checked at
+/// every step; at the end trouble stops, and everything that waited must have come to an end.
 @Suite("Weeks of identity, simulated")
 struct EngineSimulationTests {
     /// The largest number that passes by itself, of each rule.
@@ -36,16 +36,16 @@ struct EngineSimulationTests {
 
     @Test(
         "never more than the limit without approval, nothing approved before the next committed sync, every wait ends",
-        arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+        arguments: [1, 2, 3, 4] as [UInt64])
     func weeks(seed: UInt64) async throws {
         var sim = Sim(world: try await EngineWorld(Self.rules()), random: SplitMix(seed: seed))
-        for _ in 0..<120 {
+        for _ in 0..<100 {
             try await step(&sim, hasTrouble: true)
             try await check(sim)
         }
         // Calm: nobody comes or goes, approvers answer, nothing breaks.
         sim.world.ad.change { $0.refuses = { _ in nil } }
-        for _ in 0..<40 {
+        for _ in 0..<25 {
             for hold in try await sim.world.engine.holds() {
                 try await sim.world.decide(.approve, .hold(sync: hold.sync, rule: hold.rule, exceptVIP: false))
             }
@@ -60,6 +60,9 @@ struct EngineSimulationTests {
             sim.world.ad.objects(EngineWorld.account).compactMap { $0.attributes["employeenumber"]?.first })
         #expect(present == Set(sim.employed.map { "E\($0)" }), "the directory is not as the list says (seed \(seed))")
         #expect(try await sim.world.engine.auditBreak() == nil)
+        // A world without trouble would prove nothing.
+        #expect(sim.crashes > 0)
+        #expect(try await sim.world.actions([.executed, .confirmed]).count > 0)
     }
 
     private func step(_ sim: inout Sim, hasTrouble: Bool) async throws {

@@ -106,10 +106,11 @@ final class EngineWorld {
 
     @discardableResult
     func sync(
-        _ kind: SyncRequest.Kind = .full, _ mode: SyncRequest.Mode = .commit, _ identity: String? = nil
+        _ kind: SyncRequest.Kind = .full, _ mode: SyncRequest.Mode = .commit, _ identity: String? = nil,
+        scans: Bool = true
     ) async throws -> SyncView {
         let view = try await engine.sync(
-            SyncRequest(kind: kind, mode: mode, identity: identity), progress: { _ in })
+            SyncRequest(kind: kind, mode: mode, identity: identity, scans: scans), progress: { _ in })
         for rule in view.rules {
             #expect(rule.outcomes.values.reduce(0, +) == rule.triggered, "a trigger of \(rule.rule) has no end")
         }
