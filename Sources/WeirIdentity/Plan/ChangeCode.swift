@@ -1,7 +1,7 @@
 /// Changes as bytes: how they are kept, and the canonical form that a fingerprint is taken of.
 ///
 /// Layout: number of changes, then for each: operation (its place in `Operation.allCases`), silo, type, anchor (0 for
-/// none, else 1 and the text), name, new name (as anchor), number of edits, and for each edit: attribute, 1 if replaced,
+/// none, else 1 and the text), name, new name (as anchor), number of edits; for each edit: attribute, 1 if replaced,
 /// removes, adds (a number and the texts). Numbers are LEB128; a text is its length in bytes and its bytes. Equal
 /// changes are equal bytes, because edits and values are sorted.
 package enum ChangeCode {
