@@ -8,8 +8,8 @@ internal import NIOCore
 ///
 /// Linux controls congestion on loopback too, by the system's usual algorithm; where that is BBR, each of the
 /// kernel's segments waits for a timer. Nothing is congested there, so `reno` is chosen, which every kernel has and lets
-/// everybody choose, and which sends as fast as the other side takes. Measured: a quarter of the CPU time of a tunnel on
-/// loopback. It has to be chosen before a connection stands; what was accepted has it from the socket that listens.
+/// everybody choose, and which sends as fast as the other side takes. It has to be chosen before a connection stands; what
+/// was accepted has it from the socket that listens.
 enum LoopbackPath {
     /// Names other than `localhost` are not looked up.
     static func holds(_ host: String) -> Bool {
