@@ -7,9 +7,9 @@ internal import NIOCore
 /// Connections that do not leave this machine: an agent beside its target, a proxy beside its hub.
 ///
 /// Linux controls congestion on loopback too, by the system's usual algorithm; where that is BBR, each of the
-/// kernel's segments waits for a timer. Nothing is congested there, so `reno` is chosen, which every kernel has and lets
-/// everybody choose, and which sends as fast as the other side takes. It has to be chosen before a connection stands; what
-/// was accepted has it from the socket that listens.
+/// kernel's segments waits for a timer. Nothing is congested there, so `reno` is chosen, which every kernel has and
+/// lets everybody choose, and which sends as fast as the other side takes. It has to be chosen before a connection
+/// stands; what was accepted has it from the socket that listens.
 enum LoopbackPath {
     /// Names other than `localhost` are not looked up.
     static func holds(_ host: String) -> Bool {
