@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 package import WeirWorld
 
@@ -34,7 +35,8 @@ package final class DirectoryConnection: Sendable {
         let time = world.time
         do throws(DirectoryFailure) {
             let descriptor = try await dial(settings, lane, time)
-            let started = await runs(lane) { () -> Result<Void, DirectoryFailure> in
+            let started = await within(settings.connectLimit, descriptor, lane, time) {
+                () -> Result<Void, DirectoryFailure> in
                 do throws(DirectoryFailure) {
                     let handle = try LDAPHandle(descriptor: descriptor, settings)
                     handle.stopBlocking()
@@ -78,6 +80,29 @@ package final class DirectoryConnection: Sendable {
                 return .failure(error)
             }
         }.get()
+    }
+
+    /// Runs `body` on the lane, and shuts the socket down when it takes longer: libldap's handshakes wait for ever for a
+    /// server that says nothing.
+    private static func within<Value: Sendable>(
+        _ limit: Duration, _ descriptor: Int32, _ lane: any BlockingLane, _ time: any TimeSource,
+        _ body: @escaping @Sendable () -> Value
+    ) async -> Value {
+        // A descriptor of our own for the same socket: libldap may close its one at any moment, and its number may then
+        // be another's.
+        let watched = dup(descriptor)
+        defer { Glibc.close(watched) }
+        return await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                do {
+                    try await time.sleep(for: limit)
+                    shutdown(watched, Int32(SHUT_RDWR))
+                } catch {}
+            }
+            let value = await runs(lane, body)
+            tasks.cancelAll()
+            return value
+        }
     }
 
     private static func runs<Value: Sendable>(

@@ -11,6 +11,8 @@ final class LDAPHandle {
     let pointer: OpaquePointer
     let descriptor: Int32
 
+    /// libldap compares a certificate with the machine's own name where the address says `localhost`.
+    ///
     /// Takes the socket over, whatever comes of it, and does TLS on it. Blocks for at most twice `limit`.
     init(descriptor: Int32, _ settings: DirectorySettings) throws(DirectoryFailure) {
         var made: OpaquePointer?
@@ -23,6 +25,7 @@ final class LDAPHandle {
         pointer = made
         self.descriptor = descriptor
         Self.setDefaults(made, settings.connectLimit)
+        setBlocking(true)
         // Thrown from here on, the end of this object closes the socket.
         guard settings.security != .none else { return }
         if let problem = Self.beginTLS(made, settings) { throw problem }
@@ -31,9 +34,11 @@ final class LDAPHandle {
     deinit { ldap_unbind_ext(pointer, nil, nil) }
 
     /// From here on nothing blocks: what cannot be sent at once libldap keeps, and sends when asked for results.
-    func stopBlocking() {
+    func stopBlocking() { setBlocking(false) }
+
+    private func setBlocking(_ isBlocking: Bool) {
         let flags = fcntl(descriptor, F_GETFL)
-        _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFL, isBlocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK)
     }
 
     /// What /etc/ldap/ldap.conf or the environment may have set otherwise.
@@ -72,11 +77,10 @@ final class LDAPHandle {
         let code =
             settings.security == .tls ? ldap_install_tls(handle) : ldap_start_tls_s(handle, nil, nil)
         guard code != LDAP_SUCCESS else { return nil }
-        var words: UnsafeMutablePointer<CChar>?
-        ldap_get_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words)
-        let detail = words.map { String(cString: $0) } ?? ""
-        if let words { ldap_memfree(words) }
-        let text = "\(settings.address): TLS: \(detail.isEmpty ? Self.words(code) : detail)"
+        // GnuTLS gives libldap no words for most of what can be wrong with a certificate.
+        let text =
+            "\(settings.address): no TLS (\(Self.words(code))): the certificate must be for \(settings.address.host), "
+            + "valid now, and of an authority in \(authorities)"
         return .unreachable(code: "tls_failed", text: text)
     }
 

@@ -8,6 +8,11 @@ package final class DirectoryCounters: Sendable {
         package var word: String
         /// `0`, `20`, `connection_lost`, `timeout`.
         package var code: String
+
+        package init(word: String, code: String) {
+            self.word = word
+            self.code = code
+        }
     }
 
     package struct Value: Sendable {

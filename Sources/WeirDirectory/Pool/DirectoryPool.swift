@@ -70,6 +70,19 @@ package final class DirectoryPool: Sendable {
         return try await using { (lease: Lease) in lease.root }
     }
 
+    /// What it last said of itself; nil when nobody has asked.
+    package var knownRoot: RootEntry? { state.withLock { $0.root } }
+
+    /// What the server says of itself now.
+    package func freshRoot() async throws(DirectoryFailure) -> RootEntry {
+        _ = try await root()
+        let answer = try await send(.search(.init(base: "", attributes: RootEntry.attributes)))
+        guard answer.code == .success, let entry = answer.page.first else {
+            throw .unreachable(code: "no_root_entry", text: "\(settings.address): \(answer.sentence)")
+        }
+        return RootEntry(entry, kind: kind)
+    }
+
     /// Runs `body` with a share of a connection.
     package func using<Value: Sendable>(
         _ body: (Lease) async throws(DirectoryFailure) -> Value

@@ -31,6 +31,11 @@ package final class EntryTurns: Sendable {
         return try await body()
     }
 
+    /// Who writes to the entry or waits for it.
+    package func count(_ key: String) -> Int {
+        state.withLock { state in state.lines[key].map { $0.waiting.count + 1 } ?? 0 }
+    }
+
     private func enter(_ key: String) async -> Bool {
         let ticket = state.withLock { state in
             state.nextTicket += 1

@@ -56,6 +56,10 @@ extension EntryWriter {
     package func delete(_ target: Target) async throws(DirectoryWriteProblem) -> Outcome {
         try await inTurn(target.name) { (root) async throws(DirectoryWriteProblem) in
             guard let entry = try await find(target, ["1.1"], root) else {
+                // slapd says "no such entry" of what is in nobody's suffix, too.
+                guard isWithinBase(target.name) else {
+                    throw .conflict(code: "outside_base", text: "\(target.name) is not below \(base)")
+                }
                 try await checkBase()
                 return .alreadySo(anchor: target.anchor)
             }
@@ -75,6 +79,11 @@ extension EntryWriter {
             case .outdated, .passing, .refused: throw .refused(answer.code, text: answer.diagnostic)
             }
         }
+    }
+
+    private func isWithinBase(_ name: String) -> Bool {
+        guard let name = try? DistinguishedName(name), let base = try? DistinguishedName(base) else { return false }
+        return name.isWithin(base)
     }
 
     /// A new name, here or below another parent. The old value of the name goes from the entry.

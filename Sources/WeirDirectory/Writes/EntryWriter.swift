@@ -72,7 +72,7 @@ package struct EntryWriter: Sendable {
 
     /// The entry as it is now, by its anchor where it has one: another entry may have its name meanwhile.
     /// - Returns: nil where it certainly is not there.
-    func find(
+    package func find(
         _ target: Target, _ attributes: [String], _ root: RootEntry
     ) async throws(DirectoryWriteProblem) -> EntryPage.Entry? {
         let wanted = attributes + [root.anchorAttribute, root.versionAttribute]
@@ -87,7 +87,7 @@ package struct EntryWriter: Sendable {
     }
 
     /// - Throws: when the base is not there, or cannot be read: then "no such entry" says nothing.
-    func checkBase() async throws(DirectoryWriteProblem) {
+    package func checkBase() async throws(DirectoryWriteProblem) {
         guard try await pool.entry(base, ["1.1"]) != nil else {
             throw .refused(.noSuchObject, text: "the base \(base) is not there, so nothing is known of what is in it")
         }

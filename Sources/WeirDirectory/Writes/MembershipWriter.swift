@@ -25,6 +25,9 @@ package struct MembershipWriter: Sendable {
         package var isPermissive = true
         /// Holds on to what was read where the server can (RFC 4528).
         package var asserts = true
+        /// Leaves out what is already so before anything is sent. Off: saves the look where one knows that all is new;
+        /// the outcome is the same.
+        package var looksFirst = true
 
         package init() {}
     }
@@ -93,7 +96,7 @@ package struct MembershipWriter: Sendable {
         guard let state = try await look.state() else { return try await absent(group, plan) }
         var run = MembershipRun(writer: self, look: look, state: state)
         let wanted = plan.pending
-        plan.leave(try await look.needed(wanted, state, isStrict: false))
+        if settings.looksFirst { plan.leave(try await look.needed(wanted, state, isStrict: false)) }
         run.outcome.already = plan.doubled + wanted.count - plan.pending.count
         try await run.makeRoomForMembers(&plan)
         try await run.carryOut(plan)

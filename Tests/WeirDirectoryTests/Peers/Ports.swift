@@ -52,3 +52,17 @@ private func loopback(_ port: Int) -> sockaddr_in {
     address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
     return address
 }
+
+/// Binds to a free loopback port and listens.
+/// - Returns: the port.
+func listening(_ descriptor: Int32) -> Int? {
+    var address = loopback(0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+            bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
+        }
+    }
+    guard isBound, listen(descriptor, 8) == 0 else { return nil }
+    return Int(UInt16(bigEndian: address.sin_port))
+}

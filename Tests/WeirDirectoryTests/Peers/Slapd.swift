@@ -43,7 +43,7 @@ final class Slapd: Sendable {
                 "/usr/bin/openssl",
                 [
                     "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "\(directory)/key.pem", "-out",
+                    "subjectAltName=DNS:ldap.example.test,IP:127.0.0.1", "-keyout", "\(directory)/key.pem", "-out",
                     "\(directory)/cert.pem",
                 ])
             lines += [
@@ -136,7 +136,7 @@ final class Slapd: Sendable {
             employeeNumber: \(number)
 
             """
-        }.joined(separator: "\n")
+        }.joined(separator: "\n") + "\n"
     }
 
     static func person(_ number: Int) -> String { "uid=u\(number),ou=people,\(suffix)" }
