@@ -158,14 +158,14 @@ let package = Package(
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
                 "WeirCalls",
                 "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel", "WeirIdentity",
-                .nioCore, .nioPosix, .lifecycle, .signals,
+                "WeirDirectory", .nioCore, .nioPosix, .lifecycle, .signals,
                 .httpClient, .yams, .logging,
             ]),
         room(
             "WeirConsole",
             [
                 "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
-                "WeirTunnel", "WeirIdentity",
+                "WeirTunnel", "WeirIdentity", "WeirDirectory",
                 "WeirNode", .crypto, .hummingbird, .hummingbirdCore, .lifecycle, .logging, .nioCore, .nioHTTP1,
             ]),
         room(

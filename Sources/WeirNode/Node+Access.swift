@@ -83,6 +83,8 @@ extension Node {
 
     package var tunnel: (any TunnelAccess)? { tunnelParts }
 
+    package var identity: (any IdentityAccess)? { identityParts }
+
     package var health: [HealthCheck] {
         let failed = sourceList.map(\.name).filter { failure(ofSource: $0) != nil }
         return [

@@ -31,6 +31,7 @@ package final class Node: NodeAccess, Service {
     let orphans: OrphanQueues
     let connectorParts: NodeConnectors?
     let tunnelParts: NodeTunnel?
+    let identityParts: NodeIdentity?
     private let ledger = Mutex<Ledger?>(nil)
     private let progress = Mutex(Progress())
 
@@ -64,6 +65,8 @@ package final class Node: NodeAccess, Service {
             plan: plan, directory: storage.directory, intake: assembly.connectorIntake, gates: gates, means: means,
             environment: environment)
         tunnelParts = NodeTunnel(plan: plan, directory: storage.directory, means: means)
+        identityParts = NodeIdentity(
+            plan: plan, directory: storage.directory, gates: gates, tunnel: tunnelParts, means: means)
     }
 
     /// Opens everything: queues, gates, endpoints, then the listeners. Afterwards the node is ready and `run` moves
@@ -85,6 +88,7 @@ package final class Node: NodeAccess, Service {
             try await connectorParts?.open(ledger)
             try await tunnelParts?.open(ledger)
         }
+        try await identityParts?.open()
         for (name, source) in sourceList {
             do throws(SourceFailure) {
                 try await source.open()
@@ -121,6 +125,7 @@ package final class Node: NodeAccess, Service {
                 for chain in chains { outer.addTask { await chain.run() } }
                 if let connectorParts { outer.addTask { await connectorParts.run() } }
                 if let tunnelParts { outer.addTask { await tunnelParts.run() } }
+                if let identityParts { outer.addTask { await identityParts.run() } }
                 // Cancelled as soon as the sources have stopped.
                 async let _ = orphans.run()
                 await withTaskGroup(of: Void.self) { inner in
@@ -130,6 +135,7 @@ package final class Node: NodeAccess, Service {
                 }
                 connectorParts?.stopTaking()
                 tunnelParts?.stop()
+                identityParts?.stop()
                 for chain in chains { outer.addTask { await chain.stop(drainWithin: stopWithin) } }
             }
         } onGracefulShutdown: {

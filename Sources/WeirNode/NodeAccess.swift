@@ -24,6 +24,8 @@ package protocol NodeAccess: Sendable {
     var connectors: (any ConnectorAccess)? { get }
     /// `nil` where the configuration has none.
     var tunnel: (any TunnelAccess)? { get }
+    /// `nil` where the configuration has none.
+    var identity: (any IdentityAccess)? { get }
 
     /// Shows events that pass a source, route or destination; ends after `limit` events, after `duration`, or with the
     /// task. Bounded: what the reader is too slow for is skipped and counted in the next event's `skipped`.
@@ -43,6 +45,7 @@ package protocol NodeAccess: Sendable {
 extension NodeAccess {
     package var connectors: (any ConnectorAccess)? { nil }
     package var tunnel: (any TunnelAccess)? { nil }
+    package var identity: (any IdentityAccess)? { nil }
 }
 
 package struct SourceStatus: Sendable {

@@ -69,8 +69,11 @@ struct APIClient: Sendable {
         try decode(type, try await data("GET", path))
     }
 
-    func post<Value: Decodable>(_ type: Value.Type, _ path: String, body: Tree? = nil) async throws -> Value {
-        try decode(type, try await data("POST", path, body))
+    /// - Parameter minutes: for the whole answer; without it half a minute.
+    func post<Value: Decodable>(
+        _ type: Value.Type, _ path: String, body: Tree? = nil, minutes: Int64? = nil
+    ) async throws -> Value {
+        try decode(type, try await data("POST", path, body, limit: minutes.map { .minutes($0) } ?? .seconds(30)))
     }
 
     /// The document as the API wrote it.
@@ -80,8 +83,10 @@ struct APIClient: Sendable {
     }
 
     /// Hands over each line as it comes, until the stream ends or `body` returns false.
-    func lines(_ path: String, seconds: Int, _ body: ([UInt8]) throws -> Bool) async throws {
-        let response = try await send("GET", path, limit: .seconds(Int64(seconds)))
+    func lines(
+        _ path: String, method: String = "GET", seconds: Int, _ body: ([UInt8]) throws -> Bool
+    ) async throws {
+        let response = try await send(method, path, limit: .seconds(Int64(seconds)))
         var line: [UInt8] = []
         do {
             for try await part in response.body {
@@ -102,8 +107,10 @@ struct APIClient: Sendable {
         }
     }
 
-    private func data(_ method: String, _ path: String, _ body: Tree? = nil) async throws -> Data {
-        let response = try await send(method, path, body, limit: .seconds(30))
+    private func data(
+        _ method: String, _ path: String, _ body: Tree? = nil, limit: TimeAmount = .seconds(30)
+    ) async throws -> Data {
+        let response = try await send(method, path, body, limit: limit)
         return try await gathered(response)
     }
 

@@ -4,7 +4,7 @@ import WeirConsole
 
 struct Describe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show all that is known of one gate, source, destination, route, queue, connector, tunnel or agent.",
+        abstract: "Show all that is known of one gate, source, destination, connector, tunnel, rule, identity …",
         discussion: """
             EXAMPLES:
               weir describe gate siem
@@ -12,9 +12,14 @@ struct Describe: AsyncParsableCommand {
               weir describe connector kev
               weir describe tunnel addomain
               weir describe agent site-01
+              weir describe identity "Anna Meier"
+              weir describe rule offboard
             """)
 
-    @Argument(help: "gate, source, destination, route, queue, connector, tunnel or agent.")
+    @Argument(
+        help: """
+            gate, source, destination, route, queue, connector, tunnel, agent, silo, rule, sync, review or identity.
+            """)
     var kind: String
 
     @Argument(help: "Its name; a connector's may be its id.")
@@ -48,6 +53,16 @@ struct Describe: AsyncParsableCommand {
                 out.table(Listing.connections(view.open ?? []))
                 return
             }
+            if kind == .identities {
+                let view = try JSONText.decode(IdentityAPI.Identity.self, from: Data(tree.json.utf8))
+                for line in Listing.identity(view) { out.line(line) }
+                return
+            }
+            if kind == .rules {
+                let why = Listing.why(try JSONText.decode(IdentityAPI.Rule.self, from: Data(tree.json.utf8)))
+                for line in Listing.why(why, hasColours: out.hasColours) { out.line(line) }
+                out.line("")
+            }
             if kind == .connectors {
                 let view = try JSONText.decode(ConnectorView.self, from: Data(tree.json.utf8))
                 for line in ConnectorDescription(view).lines(width: out.size?.columns, hasColours: out.hasColours) {
@@ -63,9 +78,9 @@ struct Describe: AsyncParsableCommand {
 
     private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {
         switch kind {
-        case .gates, .connectors, .tunnels, .agents:
+        case .gates, .connectors, .tunnels, .agents, .rules, .syncs, .identities:
             return try await client.tree("\(kind.path)/\(PathSegment.encode(name))")
-        case .sources, .destinations, .routes, .queues: return try await find(kind, client)
+        case .sources, .destinations, .routes, .queues, .silos, .reviews: return try await find(kind, client)
         }
     }
 

@@ -5,9 +5,10 @@ import WeirSettings
 
 /// What can be listed.
 enum Kind: String, CaseIterable, Sendable {
-    case gates, sources, destinations, routes, queues, connectors, tunnels, agents
+    case gates, sources, destinations, routes, queues, connectors, tunnels, agents, silos, rules, syncs, reviews
+    case identities
 
-    var singular: String { String(rawValue.dropLast()) }
+    var singular: String { self == .identities ? "identity" : String(rawValue.dropLast()) }
 
     /// - Throws: `ValidationError` that names the nearest kind.
     init(named name: String) throws {
@@ -33,6 +34,11 @@ enum Kind: String, CaseIterable, Sendable {
         case .tunnels: "No tunnels: declare connectors under `tunnel` in the configuration."
         case .agents: "No agents: `weir tunnel token` makes a token with which one enrols."
         case .connectors: "No connectors: declare one under `connectors`, or open the door with `opencti`."
+        case .silos: "No silos: declare one under `identity.silos` in the configuration."
+        case .rules: "No rules: declare one under `identity.rules` in the configuration."
+        case .syncs: "No syncs yet: `weir sync preview` shows what one would do."
+        case .reviews: "Nothing waits for a decision."
+        case .identities: "No identities: silos have not been read yet, or nothing fits."
         }
     }
 
@@ -43,6 +49,8 @@ enum Kind: String, CaseIterable, Sendable {
         switch self {
         case .gates: "id"
         case .tunnels: "connector"
+        case .syncs, .identities: "id"
+        case .reviews: "rule"
         default: "name"
         }
     }
@@ -50,7 +58,7 @@ enum Kind: String, CaseIterable, Sendable {
 
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List gates, sources, destinations, routes, queues, connectors, tunnels or agents of a running node.",
+        abstract: "List gates, sources, destinations, connectors, tunnels, rules, reviews … of a running node.",
         discussion: """
             EXAMPLES:
               weir get gates                    most pressed first
@@ -62,9 +70,15 @@ struct Get: AsyncParsableCommand {
               weir get connectors --watch       again every 2 s, until Ctrl-C
               weir get tunnels                  connections to systems behind a firewall
               weir get agents
+              weir get reviews                  what waits for a decision
+              weir get identities meier         whose label or key has this
             """)
 
-    @Argument(help: "gates, sources, destinations, routes, queues, connectors, tunnels or agents.")
+    @Argument(
+        help: """
+            gates, sources, destinations, routes, queues, connectors, tunnels, agents, silos, rules, syncs, reviews \
+            or identities.
+            """)
     var kind: String
 
     @Argument(help: "Only these names.")
@@ -108,6 +122,8 @@ struct Get: AsyncParsableCommand {
         var remark: String?
         if kind == .connectors {
             (chosen, remark) = try await connectors(client)
+        } else if kind == .identities || kind == .syncs {
+            (chosen, remark) = try await page(kind, client)
         } else {
             chosen = try choose(try await client.tree(kind.path), kind)
         }
@@ -134,6 +150,18 @@ struct Get: AsyncParsableCommand {
         return (.list(found), "\(found.count) of \(totals.total) connectors.\(matching)")
     }
 
+    /// The first page of a list that may be very long; words choose among identities.
+    private func page(_ kind: Kind, _ client: APIClient) async throws -> (Tree, remark: String?) {
+        let words =
+            kind == .identities && !names.isEmpty ? "&q=\(PathSegment.encode(names.joined(separator: " ")))" : ""
+        let answer = try await client.tree("\(kind.path)?limit=200\(words)")
+        guard case .list(let items)? = answer[key: "items"] else { throw client.foreign }
+        if case .integer(let total)? = answer[key: "total"], Int(total) > items.count {
+            return (.list(items), "\(items.count) of \(total).")
+        }
+        return (kind == .syncs ? try choose(.list(items), kind) : .list(items), nil)
+    }
+
     private func choose(_ all: Tree, _ kind: Kind) throws -> Tree {
         guard !names.isEmpty, case .list(let elements) = all else { return all }
         let known = elements.compactMap { $0[key: kind.key]?.text }
@@ -154,6 +182,11 @@ struct Get: AsyncParsableCommand {
             case .tunnels: Listing.tunnels(try JSONText.decode([TunnelView].self, from: data))
             case .agents: Listing.agents(try JSONText.decode([AgentView].self, from: data))
             case .connectors: Listing.connectors(try JSONText.decode([ConnectorView].self, from: data))
+            case .silos: Listing.silos(try JSONText.decode([IdentityAPI.Silo].self, from: data))
+            case .rules: Listing.rules(try JSONText.decode([IdentityAPI.Rule].self, from: data))
+            case .syncs: Listing.syncs(try JSONText.decode([IdentityAPI.Sync].self, from: data))
+            case .reviews: Listing.reviews(try JSONText.decode([IdentityAPI.Review].self, from: data))
+            case .identities: Listing.identities(try JSONText.decode([IdentityAPI.Summary].self, from: data))
             }
         if table.isEmpty {
             Terminal.error.line(kind.absence)

@@ -23,7 +23,8 @@ struct Weir: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self,
-            Top.self, Hold.self, ReleaseCommand.self, ConnectorCommand.self, TunnelCommand.self,
+            Top.self, Hold.self, ReleaseCommand.self, ConnectorCommand.self, TunnelCommand.self, SyncCommand.self,
+            Approve.self, Reject.self, Revoke.self, IdentityCommand.self,
             AgentCommand.self, QueueCommand.self,
             Bench.self,
             ExitCodes.self,

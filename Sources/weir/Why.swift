@@ -14,9 +14,11 @@ struct Why: AsyncParsableCommand {
               weir why kev                  a connector, by its name or id
               weir why tunnel/addomain      connections to a system behind a firewall
               weir why mesh                 the other hubs, and who has which agent
+              weir why rule/offboard        what a rule of identity holds, and why
             """)
 
-    @Argument(help: "The gate, which has the name of its destination; or a connector; or tunnel/CONNECTOR; or mesh.")
+    @Argument(
+        help: "The gate, which has the name of its destination; or a connector; or tunnel/CONNECTOR, mesh, rule/RULE.")
     var gate: String
 
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
@@ -27,6 +29,7 @@ struct Why: AsyncParsableCommand {
     func run() async throws {
         try await node.withClient { client in
             if gate == "mesh", try await mesh(client) { return }
+            if gate.hasPrefix("rule/") { return try await rule(String(gate.dropFirst(5)), client) }
             if gate.hasPrefix("tunnel/") { return try await tunnel(String(gate.dropFirst(7)), client) }
             let path = "/api/v1/gates/\(PathSegment.encode(try await id(client)))"
             if output == .table {
@@ -53,6 +56,17 @@ struct Why: AsyncParsableCommand {
             return true
         } catch let failure as APIClient.Failure where failure.code == "no_mesh" {
             return false
+        }
+    }
+
+    private func rule(_ name: String, _ client: APIClient) async throws {
+        let path = "/api/v1/rules/\(PathSegment.encode(name))"
+        if output == .table {
+            let why = Listing.why(try await client.get(IdentityAPI.Rule.self, path))
+            let out = Terminal.out
+            for line in Listing.why(why, hasColours: out.hasColours) { out.line(line) }
+        } else if let text = output.text(try await client.tree(path)) {
+            Terminal.out.line(text)
         }
     }
 

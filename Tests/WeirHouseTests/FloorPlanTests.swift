@@ -40,11 +40,11 @@ enum FloorPlan {
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirExpressions", "WeirStore", "WeirWires",
             "WeirCalls",
             "WeirDelivery", "WeirSources", "WeirDestinations", "WeirConnectors", "WeirTunnel",
-            "WeirIdentity",
+            "WeirIdentity", "WeirDirectory",
         ],
         "WeirConsole": [
             "WeirWorld", "WeirGates", "WeirSettings", "WeirFlow", "WeirStore", "WeirWires", "WeirDelivery",
-            "WeirTunnel", "WeirIdentity", "WeirNode",
+            "WeirTunnel", "WeirIdentity", "WeirDirectory", "WeirNode",
         ],
         "WeirDemo": ["WeirWorld", "WeirGates", "WeirNode"],
         // roof

@@ -26,7 +26,7 @@ struct APIEndpoints: Sendable {
         [
             gates, gate, hold, release, sources, destinations, routes, queues, drain, health, taps, deadLetters,
             replay, events,
-        ] + connectors.all + TunnelEndpoints(node: node).all
+        ] + connectors.all + TunnelEndpoints(node: node).all + IdentityEndpoints(node: node).all
     }
 
     private func document(of endpoints: [Endpoint]) -> Endpoint {

@@ -8,7 +8,8 @@ import WeirWorld
 enum NodeMetrics {
     /// - Parameter connectors: absent where the configuration has none.
     static func text(
-        _ node: any NodeAccess, process: ProcessReading, connectors: ConnectorMetrics? = nil
+        _ node: any NodeAccess, process: ProcessReading, connectors: ConnectorMetrics? = nil,
+        identity: IdentityMetrics? = nil
     ) -> String {
         let gates = node.gates.readings(crowd: GateKind.connectorPrefix, most: ConnectorMetrics.seriesMost).readings
         // What a composed destination hands on is counted by its members.
@@ -32,6 +33,7 @@ enum NodeMetrics {
                 if tunnel.givesNowConnectNames { mesh.addNowConnect(to: &out) }
             }
         }
+        identity?.add(to: &out)
         addNode(node, process, now, &out)
         return out.text
     }

@@ -11,7 +11,7 @@ struct Frame: Sendable {
 
     /// Which entry of the navigation is this page's own.
     enum Place: Sendable {
-        case overview, connectors, tunnels, other
+        case overview, connectors, tunnels, identity, reviews, history, other
     }
 
     func markup(@MarkupBuilder _ content: () -> Markup) -> Markup {
@@ -36,6 +36,9 @@ struct Frame: Sendable {
                         entry("/", "Overview", isHere: place == .overview)
                         entry("/connectors", "Connectors", isHere: place == .connectors)
                         entry("/tunnels", "Tunnels", isHere: place == .tunnels)
+                        entry("/identity", "Identity", isHere: place == .identity)
+                        entry("/reviews", "Reviews", isHere: place == .reviews)
+                        entry("/history", "History", isHere: place == .history)
                         tag("a", ["href": "/metrics"]) { "Metrics" }
                         tag("a", ["href": "/api/v1/openapi.json"]) { "API" }
                     }

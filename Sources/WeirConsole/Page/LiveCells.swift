@@ -79,6 +79,12 @@ struct LiveCells: Sendable {
         }
     }
 
+    init(structure: String, cells: [String: Cell]) {
+        self.structure = structure
+        order = []
+        self.cells = cells
+    }
+
     /// Of a page of connectors.
     init(_ seen: ConnectorListing) {
         structure = seen.structure

@@ -24,6 +24,8 @@ struct Pages: Sendable {
         router.post("/gates/{id}/hold") { request, context in order(.hold(by: "console"), request, context) }
         router.post("/gates/{id}/release") { request, context in order(.release(by: "console"), request, context) }
         ConnectorPages(observatory: observatory, endpoints: api.connectors, live: live).add(to: router)
+        IdentityPages(node: observatory.node, endpoints: IdentityEndpoints(node: observatory.node), live: live)
+            .add(to: router)
         router.get("/tunnels") { _, _ in Answer.page(TunnelsPage(seen: TunnelListing(observatory.node)).markup) }
         router.get("/live/tunnels") { _, _ in try live { LiveCells(TunnelListing(observatory.node)) } }
         router.post("/queues/{name}/drain/{destination}") { _, context in drain(context) }

@@ -120,7 +120,7 @@ package struct ConsoleServer: Service {
         let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: SecurityHeaders())
         router.add(middleware: ProblemAnswers(known: KnownPaths(plain)))
-        router.add(middleware: RequestGuard())
+        router.add(middleware: RequestGuard(approvalHost: observatory.node.identity?.approvalHost))
         addRoutes(to: router)
         return router
     }
@@ -139,6 +139,7 @@ package struct ConsoleServer: Service {
         if let decisions = observatory.node.tunnel?.decisions {
             DecisionEndpoint(service: decisions, origin: origin).add(to: router)
         }
+        if let identity = observatory.node.identity { ApprovalPages(identity: identity).add(to: router) }
         openCTI?.add(to: router)
     }
 }

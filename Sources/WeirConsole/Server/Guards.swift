@@ -8,11 +8,14 @@ import WeirNode
 /// rebound to 127.0.0.1 is refused), nor `Origin` and `Sec-Fetch-Site` (so its POST is refused). Programs send
 /// neither and are welcome. Source: OWASP ASVS 5.0, 3.5.1 to 3.5.3 and 3.5.8.
 struct RequestGuard<Context: RequestContext>: RouterMiddleware {
+    /// Host (and port) under which approval pages are let in, and nothing else.
+    var approvalHost: String?
+
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard let authority = request.head.authority, let host = Self.host(of: authority),
-            APIAddress.isLoopback(host)
+            APIAddress.isLoopback(host) || isApproval(request, authority)
         else {
             return Answer.problem(
                 APIProblem(
@@ -20,10 +23,20 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
                     detail: "The Host header names \"\(Printable.line(request.head.authority ?? ""))\".",
                     help: "Use http://127.0.0.1 or http://localhost with the port of api.listen."))
         }
-        if request.method != .get, request.method != .head, let refused = Self.refusal(request, authority: authority) {
+        let isPublic = !APIAddress.isLoopback(host)
+        if request.method != .get, request.method != .head,
+            let refused = Self.refusal(request, authority: authority, isPublic: isPublic)
+        {
             return Answer.problem(refused)
         }
         return try await next(request, context)
+    }
+
+    /// The pages that mails lead to, and their looks.
+    private func isApproval(_ request: Request, _ authority: String) -> Bool {
+        guard let approvalHost, authority.lowercased() == approvalHost.lowercased() else { return false }
+        let path = request.uri.path
+        return path.hasPrefix("/hypersync/") || path == "/console.css" || path == "/icon.svg"
     }
 
     /// The host in `host:port`, without brackets.
@@ -37,11 +50,13 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         return parts.first.map { String($0).lowercased() }
     }
 
-    private static func refusal(_ request: Request, authority: String) -> APIProblem? {
+    /// - Parameter isPublic: behind a proxy that may bring TLS.
+    private static func refusal(_ request: Request, authority: String, isPublic: Bool) -> APIProblem? {
         let site = request.headers[.secFetchSite]
         let origin = request.headers[.origin]
         let isSameSite = site == nil || site == "same-origin"
-        let isSameOrigin = origin == nil || origin == "http://\(authority)"
+        let isSameOrigin =
+            origin == nil || origin == "http://\(authority)" || (isPublic && origin == "https://\(authority)")
         guard !isSameSite || !isSameOrigin else { return nil }
         return APIProblem(
             403, "cross_origin", "Another web page may not change anything here.",
@@ -77,7 +92,7 @@ struct SecurityHeaders<Context: RequestContext>: RouterMiddleware {
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
-        for (name, value) in fields { response.headers[name] = value }
+        for (name, value) in fields where response.headers[name] == nil { response.headers[name] = value }
         return response
     }
 }

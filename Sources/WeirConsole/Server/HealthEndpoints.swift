@@ -46,8 +46,10 @@ struct HealthEndpoints: Sendable {
         ) { _, _ in
             let process = ProcessReading(node.world.files)
             let connectors = await ConnectorMetrics.look(node)
+            let identity =
+                if let access = node.identity { await IdentityMetrics(access) } else { nil as IdentityMetrics? }
             return Answer.text(
-                NodeMetrics.text(node, process: process, connectors: connectors),
+                NodeMetrics.text(node, process: process, connectors: connectors, identity: identity),
                 type: "text/plain; version=0.0.4; charset=utf-8")
         }
     }

@@ -132,7 +132,7 @@ package struct HoldNotice: Sendable {
                 }))
     }
 
-    static func why(_ hold: HoldView) -> String {
+    package static func why(_ hold: HoldView) -> String {
         switch hold.reason {
         case .volume, .volumeLookback, .clamped:
             var text = "Up to and including \(hold.limit ?? 0) pass by themselves"

@@ -17,6 +17,21 @@ package struct MailMessage: Sendable {
     package var inReplyTo: String?
     package var at: WallTime
 
+    package init(
+        from: String, to: String, subject: String, text: String, html: String,
+        attachment: (name: String, content: String)? = nil, id: String, inReplyTo: String? = nil, at: WallTime
+    ) {
+        self.from = from
+        self.to = to
+        self.subject = subject
+        self.text = text
+        self.html = html
+        self.attachment = attachment
+        self.id = id
+        self.inReplyTo = inReplyTo
+        self.at = at
+    }
+
     package func bytes(boundary: String) -> [UInt8] {
         var lines = [
             "From: \(from)", "To: \(to)", "Subject: \(Self.encoded(subject))", "Date: \(Self.date(at))",

@@ -37,7 +37,7 @@ struct IdentityCheck {
             if let mistake = unknown(rule.target, at: "\(place).target") {
                 mistakes.append(mistake)
             } else if let kind = settings.kind(named: rule.target), let silo = settings.silos[kind.silo] {
-                if silo.typed.kind == "csv" || silo.typed.common.isReadOnly {
+                if silo.typed.common.isReadOnly {
                     mistakes.append(
                         SettingMistake(
                             "\(place).target", "the silo `\(kind.silo)` is read only",

@@ -5,7 +5,7 @@ package struct SiloEntry: SettingUnion {
     package static let catalog = SettingCatalog(
         noun: "silo", common: SiloSettings.self,
         kinds: [
-            SettingKind("csv", CSVSiloSettings.self, "A file of comma-separated values: an HR list. Read only."),
+            SettingKind("csv", CSVSiloSettings.self, "A file of comma-separated values: an HR list."),
             SettingKind(
                 "ldif", LDIFSiloSettings.self,
                 "A directory in one LDIF file: for trials with nothing installed, and for exports of directories."),
@@ -67,7 +67,9 @@ package struct CSVSiloSettings: SiloKindSettings {
         field(
             "list", \.list, check: { $0.utf8.count == 1 ? nil : "must be one character" },
             "Between two values of a column that is in `multi`."),
-        field("encoding", \.encoding, examples: ["utf-8", "windows-1252"], "Of the file, unless it has a mark."),
+        field(
+            "encoding", \.encoding, check: { TextEncoding(named: $0) == nil ? "is none that is known" : nil },
+            examples: ["utf-8", "windows-1252"], "Of the file, unless it has a mark."),
     ]
 }
 

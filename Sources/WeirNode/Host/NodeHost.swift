@@ -110,7 +110,7 @@ package struct NodeHost: Sendable {
             + (settings.tunnel.map { ", \(counted($0.connectors.entries.count, "connector")) of the tunnel" } ?? "")
     }
 
-    private func loader(_ world: World, fetchesSecrets: Bool) -> ConfigurationLoader {
+    func loader(_ world: World, fetchesSecrets: Bool) -> ConfigurationLoader {
         ConfigurationLoader(
             files: world.files, environment: environment,
             secrets: fetchesSecrets ? SecretReader(files: world.files, environment: environment) : nil)
@@ -119,7 +119,7 @@ package struct NodeHost: Sendable {
     private func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
     /// Event loops and the HTTP client under a node.
-    private struct Footing: Sendable {
+    struct Footing: Sendable {
         let world: World
         let means: DestinationMeans
         private let group: MultiThreadedEventLoopGroup

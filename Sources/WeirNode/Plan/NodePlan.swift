@@ -216,7 +216,9 @@ struct NodePlanner {
     }
 
     private mutating func checkUse(_ plan: NodePlan) {
-        if settings.tunnel != nil, settings.sources.isEmpty, settings.destinations.isEmpty { return }
+        if settings.tunnel != nil || settings.identity != nil, settings.sources.isEmpty, settings.destinations.isEmpty {
+            return
+        }
         if settings.sources.entries.isEmpty, !settings.hasConnectors {
             note(
                 "there is no source and no connector, so no event will come in", at: "",

@@ -1,6 +1,7 @@
 package import Logging
 import WeirDelivery
 package import WeirGates
+package import WeirIdentity
 package import WeirSettings
 
 /// Everything that one configuration may say.
@@ -17,6 +18,7 @@ package struct NodeSettings: Settings {
     package var connectors = SettingMap<ConnectorEntry>()
     package var openCTI: OpenCTISettings?
     package var tunnel: TunnelSettings?
+    package var identity: IdentitySettings?
     package var metrics = MetricsSettings()
 
     package init() {}
@@ -54,6 +56,9 @@ package struct NodeSettings: Settings {
         field(
             "tunnel", \.tunnel,
             "A hub through which clients reach systems behind firewalls, by agents that dial out to it. Absent: none."),
+        field(
+            "identity", \.identity,
+            "Lists and directories that are kept in step, with catches before each change. Absent: none."),
         field("metrics", \.metrics, "What `/metrics` gives."),
     ]
 }
