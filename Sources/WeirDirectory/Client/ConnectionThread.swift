@@ -39,7 +39,6 @@ final class ConnectionThread: @unchecked Sendable {
 
     /// Returns when the connection is over. Everybody who waits has an answer then.
     func run() {
-        blockBrokenPipes()
         while end == nil {
             for item in inbox.take() { act(on: item) }
             guard end == nil else { break }
@@ -55,15 +54,6 @@ final class ConnectionThread: @unchecked Sendable {
             }
         }
         for waiting in pending.values { waiting.errand.reply(.failure(reason)) }
-    }
-
-    /// libldap writes with `write(2)`: when the server has gone that raises SIGPIPE on this thread, and would end the
-    /// process where nobody ignores it. Blocked, the write answers EPIPE.
-    private func blockBrokenPipes() {
-        var set = sigset_t()
-        sigemptyset(&set)
-        sigaddset(&set, SIGPIPE)
-        pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
     private func act(on item: ConnectionInbox.Item) {

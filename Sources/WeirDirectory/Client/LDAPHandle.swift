@@ -15,6 +15,7 @@ final class LDAPHandle {
     ///
     /// Takes the socket over, whatever comes of it, and does TLS on it. Blocks for at most twice `limit`.
     init(descriptor: Int32, _ settings: DirectorySettings) throws(DirectoryFailure) {
+        Self.blockBrokenPipes()
         var made: OpaquePointer?
         let url = settings.address.description
         let code = ldap_init_fd(descriptor, LDAP_PROTO_TCP, url, &made)
@@ -32,6 +33,15 @@ final class LDAPHandle {
     }
 
     deinit { ldap_unbind_ext(pointer, nil, nil) }
+
+    /// libldap writes with `write(2)`: when the server has gone that raises SIGPIPE on the thread of this handle, and
+    /// would end the process where nobody ignores it. Blocked, the write answers EPIPE.
+    private static func blockBrokenPipes() {
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
 
     /// From here on nothing blocks: what cannot be sent at once libldap keeps, and sends when asked for results.
     func stopBlocking() { setBlocking(false) }

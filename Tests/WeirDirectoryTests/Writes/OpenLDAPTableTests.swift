@@ -4,7 +4,7 @@ import WeirTestKit
 import WeirWorld
 
 /// What OpenLDAP answers, row by row, and what becomes of it.
-@Suite("What codes mean on OpenLDAP", .enabled(if: Slapd.isHere, "slapd is not installed"))
+@Suite("What codes mean on OpenLDAP", .serialized, .enabled(if: Slapd.isHere, "slapd is not installed"))
 struct OpenLDAPTableTests {
     private let g = Slapd.group("g")
 
