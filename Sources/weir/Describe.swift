@@ -14,6 +14,7 @@ struct Describe: AsyncParsableCommand {
               weir describe agent site-01
               weir describe identity "Anna Meier"
               weir describe rule offboard
+              weir describe sync 84a353b48baca38ba998e1fe2e27f117
             """)
 
     @Argument(
@@ -28,13 +29,14 @@ struct Describe: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
     var output = OutputFormat.table
 
+    @OptionGroup var embedded: EmbeddedOptions
     @OptionGroup var node: NodeOptions
 
     func validate() throws { _ = try Kind(named: kind) }
 
     func run() async throws {
         let kind = try Kind(named: kind)
-        try await node.withClient { client in
+        try await Embedded.client(embedded.config, node) { client in
             let tree = try await describe(kind, client)
             let out = Terminal.out
             guard output == .table else {
@@ -63,6 +65,10 @@ struct Describe: AsyncParsableCommand {
                 for line in Listing.why(why, hasColours: out.hasColours) { out.line(line) }
                 out.line("")
             }
+            if kind == .syncs {
+                let sync = try JSONText.decode(IdentityAPI.Sync.self, from: Data(tree.json.utf8))
+                return try await describe(sync, client)
+            }
             if kind == .connectors {
                 let view = try JSONText.decode(ConnectorView.self, from: Data(tree.json.utf8))
                 for line in ConnectorDescription(view).lines(width: out.size?.columns, hasColours: out.hasColours) {
@@ -74,6 +80,15 @@ struct Describe: AsyncParsableCommand {
             // terminal.
             out.line(tree.yaml)
         }
+    }
+
+    private func describe(_ sync: IdentityAPI.Sync, _ client: APIClient) async throws {
+        let rows = try await SyncCall.triggers(sync.id, rule: nil, most: 200, client)
+        let rules = try await client.get([IdentityAPI.Rule].self, "/api/v1/rules")
+        let end = sync.ended.map { "ended \($0)" } ?? "has not ended"
+        Terminal.out.line("\(sync.kind) \(sync.mode) \(sync.id), began \(sync.began), \(end)")
+        Terminal.out.line("")
+        SyncCall.print(SyncText(sync: sync, rows: rows, rules: rules), again: embedded.again)
     }
 
     private func describe(_ kind: Kind, _ client: APIClient) async throws -> Tree {

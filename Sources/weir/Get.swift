@@ -72,6 +72,7 @@ struct Get: AsyncParsableCommand {
               weir get agents
               weir get reviews                  what waits for a decision
               weir get identities meier         whose label or key has this
+              weir get reviews --config weir.yaml   without a server
             """)
 
     @Argument(
@@ -92,6 +93,7 @@ struct Get: AsyncParsableCommand {
 
     @OptionGroup var choice: ConnectorChoice
 
+    @OptionGroup var embedded: EmbeddedOptions
     @OptionGroup var node: NodeOptions
 
     func validate() throws {
@@ -105,7 +107,7 @@ struct Get: AsyncParsableCommand {
 
     func run() async throws {
         let kind = try Kind(named: kind)
-        try await node.withClient { client in
+        try await Embedded.client(embedded.config, node) { client in
             let out = Terminal.out
             while true {
                 if watch, out.isTerminal { out.write("\u{1B}[H\u{1B}[J") }

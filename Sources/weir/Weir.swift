@@ -24,7 +24,7 @@ struct Weir: AsyncParsableCommand {
         subcommands: [
             Demo.self, Run.self, Check.self, Eval.self, SchemaCommand.self, Get.self, Describe.self, Why.self, Tap.self,
             Top.self, Hold.self, ReleaseCommand.self, ConnectorCommand.self, TunnelCommand.self, SyncCommand.self,
-            Approve.self, Reject.self, Revoke.self, IdentityCommand.self,
+            Approve.self, Reject.self, Revoke.self, Extend.self, IdentityCommand.self,
             AgentCommand.self, QueueCommand.self,
             Bench.self,
             ExitCodes.self,

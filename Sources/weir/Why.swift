@@ -24,10 +24,11 @@ struct Why: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "table, json, jsonl or yaml.")
     var output = OutputFormat.table
 
+    @OptionGroup var embedded: EmbeddedOptions
     @OptionGroup var node: NodeOptions
 
     func run() async throws {
-        try await node.withClient { client in
+        try await Embedded.client(embedded.config, node) { client in
             if gate == "mesh", try await mesh(client) { return }
             if gate.hasPrefix("rule/") { return try await rule(String(gate.dropFirst(5)), client) }
             if gate.hasPrefix("tunnel/") { return try await tunnel(String(gate.dropFirst(7)), client) }

@@ -85,48 +85,22 @@ extension Listing {
         return table
     }
 
-    /// What each rule triggered, and what came of it.
-    package static func counts(_ sync: IdentityAPI.Sync) -> TextTable {
-        var table = TextTable(["rule", "changes", "passes", "of", "came of it"])
-        for count in sync.rules where count.triggered > 0 {
-            let came = count.outcomes.sorted { $0.key < $1.key }.filter { $0.value > 0 }
-                .map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-            table.add([
-                TextTable.Cell(count.rule, .bold), TextTable.Cell("\(count.triggered)"),
-                TextTable.Cell(count.limit.map(String.init) ?? "any"), TextTable.Cell("\(count.base)"),
-                TextTable.Cell(came + (count.held ? "  (the catch tripped)" : ""), count.held ? .person : .plain),
-            ])
-        }
-        return table
-    }
-
-    /// Row by row, before → after.
-    package static func triggers(_ triggers: [IdentityAPI.Trigger]) -> TextTable {
-        var table = TextTable(["who", "rule", "outcome", "reason", "change"])
-        for trigger in triggers {
-            // What passes in a preview is skipped because it is one.
-            let outcome = trigger.reason == "preview" ? "would run" : trigger.outcome
-            let ink: Ink =
-                switch outcome {
-                case "executed", "would run": .good
-                case "suspended": .person
-                case "failed": .bad
-                default: .warning
-                }
-            table.add([
-                TextTable.Cell((trigger.vip ? "VIP " : "") + trigger.label, trigger.vip ? .person : .bold),
-                TextTable.Cell(trigger.rule), TextTable.Cell(outcome, ink), TextTable.Cell(trigger.reason),
-                TextTable.Cell(change(trigger.change)),
-            ])
-        }
-        return table
-    }
-
+    /// `title: Clerk → Manager; mail: → a@example.org`. Of what is made or deleted first its name.
     package static func change(_ edits: [IdentityAPI.Edit]) -> String {
-        edits.map { edit in
-            let before = edit.before.isEmpty ? "" : edit.before + " "
-            return "\(edit.what): \(before)→\(edit.after.isEmpty ? "" : " " + edit.after)"
-        }.joined(separator: "; ")
+        guard let first = edits.first else { return "" }
+        switch first.what {
+        case "delete":
+            let lost = edits.count - 1
+            return "delete \(first.before)" + (lost > 0 ? " (\(lost) attributes)" : "")
+        case "create":
+            let values = edits.dropFirst().map { "\($0.what) \($0.after)" }
+            return (["create \(first.after)"] + values).joined(separator: "; ")
+        default:
+            return edits.map { edit in
+                let before = edit.before.isEmpty ? "" : edit.before + " "
+                return "\(edit.what): \(before)→\(edit.after.isEmpty ? "" : " " + edit.after)"
+            }.joined(separator: "; ")
+        }
     }
 
     package static func identities(_ identities: [IdentityAPI.Summary]) -> TextTable {

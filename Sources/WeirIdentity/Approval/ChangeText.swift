@@ -24,8 +24,12 @@ package struct ChangeText: Sendable, Hashable {
         case .modify: break
         }
         for edit in change.edits {
+            // Who comes and goes is nothing without the group's name.
+            let isMember = change.operation == .modify && change.target.type == "group" && !edit.isReplaced
             lines.append(
-                Line(what: edit.attribute, before: Self.values(edit.removes), after: Self.values(edit.adds)))
+                Line(
+                    what: isMember ? "\(edit.attribute) of \(change.name)" : edit.attribute,
+                    before: Self.values(edit.removes), after: Self.values(edit.adds)))
         }
         self.lines = lines
     }

@@ -129,6 +129,9 @@ struct LDIFEdit {
             let adds = secrets[edit.attribute].map { [$0] } ?? edit.adds
             let wanted = Set(adds.map { key(edit.attribute, $0) })
             let unwanted = Set(edit.removes.map { key(edit.attribute, $0) })
+            // New values stand where the old ones stood: who compares two versions of the file sees the change alone.
+            let first = entry.lines.firstIndex { $0.attribute.lowercased() == edit.attribute }
+            let written = first.map { entry.lines[$0].attribute } ?? Self.spelling[edit.attribute] ?? edit.attribute
             var kept: Set<String> = []
             entry.lines.removeAll { line in
                 guard line.attribute.lowercased() == edit.attribute else { return false }
@@ -137,14 +140,11 @@ struct LDIFEdit {
                 if stays { kept.insert(value) }
                 return !stays
             }
-            let spelling = Self.spelling[edit.attribute] ?? edit.attribute
             let last = entry.lines.lastIndex { $0.attribute.lowercased() == edit.attribute }
             let new = adds.filter { kept.insert(key(edit.attribute, $0)).inserted }
             entry.lines.insert(
-                contentsOf: new.map { value in
-                    LDIFEntry.Line(
-                        attribute: last.map { entry.lines[$0].attribute } ?? spelling, value: Array(value.utf8))
-                }, at: last.map { $0 + 1 } ?? entry.lines.count)
+                contentsOf: new.map { LDIFEntry.Line(attribute: written, value: Array($0.utf8)) },
+                at: last.map { $0 + 1 } ?? first ?? entry.lines.count)
         }
     }
 
