@@ -13,7 +13,7 @@ fail() { printf 'weir: %s\n' "$*" >&2; exit 1; }
 BUILD_PACKAGES=(git pkg-config binutils gcc g++ libc6-dev libre2-dev zlib1g-dev liblz4-dev libzstd-dev libsqlite3-dev libldap-dev libpq-dev
                 libcurl4-openssl-dev)
 TEST_PACKAGES=(python3 python3-venv curl bsdutils openssl strace iproute2 xfsprogs e2fsprogs util-linux nginx-light haproxy
-               prometheus chromium rabbitmq-server redis-server slapd ldap-utils samba samba-ad-provision samba-dsdb-modules
+               prometheus chromium rabbitmq-server redis-server slapd ldap-utils postgresql-15 samba samba-ad-provision samba-dsdb-modules
                samba-vfs-modules ldb-tools)
 # rsyslog and syslog-ng may not be installed side by side, and a test must not replace the log daemon of the machine it runs on.
 # So both are unpacked under .build/peers; only the libraries they need are installed.

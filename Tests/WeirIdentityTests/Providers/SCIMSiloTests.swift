@@ -12,7 +12,7 @@ import WeirWorld
 final class SCIMPeer: Sendable {
     static var program: String? {
         let venv = ProcessInfo.processInfo.environment["WEIR_VENV"]
-        let places = [venv, FileManager.default.currentDirectoryPath + "/.venv", "/work/fresh/.venv"]
+        let places = [venv, FileManager.default.currentDirectoryPath + "/.venv"]
         return places.compactMap { $0.map { $0 + "/bin/scim2-server" } }.first {
             FileManager.default.isExecutableFile(atPath: $0)
         }

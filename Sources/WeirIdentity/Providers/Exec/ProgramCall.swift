@@ -60,7 +60,9 @@ final class ProgramCall: @unchecked Sendable {
 
     /// A file that nobody else can open and that is gone when it is closed.
     private static func file(of bytes: [UInt8]) throws(Failure) -> Int32 {
-        var name = Array((FileManager.default.temporaryDirectory.path + "/weir-request-XXXXXX").utf8CString)
+        var name = Array(
+            (FileManager.default.temporaryDirectory.path + "/weir-request-" + String(repeating: "X", count: 6))
+                .utf8CString)
         let file = mkstemp(&name)
         guard file >= 0 else {
             throw Failure(code: "io_error", text: "no file for a request can be made", isPassing: true)
