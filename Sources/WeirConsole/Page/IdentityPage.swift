@@ -77,7 +77,7 @@ struct IdentityPage: Sendable {
                     tag("div", ["class": "warning"]) {
                         "\(entry.recipient) could not be told what \(entry.rule) holds: \(entry.lastFailure ?? "") "
                         "It is tried again. What to do: "
-                        tag("code") { "docs/runbooks/identity.md#mail-fails" }
+                        tag("code") { "docs/runbooks/identity.md#weirapprovalmailfails" }
                     }
                 }
                 if let running = seen.running { progress(running) }
