@@ -17,7 +17,7 @@ import trustme
 import yaml
 
 from waiting import free_port, until
-from weir import weir
+from weir import Weir, weir
 
 aiosmtpd = pytest.importorskip("aiosmtpd.controller", reason="SKIPPED: pip install aiosmtpd")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/identity"
@@ -74,15 +74,18 @@ def stage(tmp_path, office):
     return tmp_path, configuration
 
 
-@pytest.fixture
-def server(run_weir, stage):
+def start(stage, stopping):
+    """A server whose mails lead to its own address."""
     directory, configuration = stage
-    port = free_port()
-    configuration["identity"]["mail"]["url"] = f"http://127.0.0.1:{port}"
-    configuration["api"] = {"listen": f"127.0.0.1:{port}"}
-    made = run_weir(configuration)
-    made.port = port
-    return made
+    made = Weir(directory / "weir", configuration)
+    made.configuration["identity"]["mail"]["url"] = f"http://127.0.0.1:{made.port}"
+    stopping.append(made)
+    return made.start()
+
+
+@pytest.fixture
+def server(stage, stopping):
+    return start(stage, stopping)
 
 
 def command(server, *arguments):
@@ -195,15 +198,11 @@ def test_links_that_only_show(server, office):
     assert status == 200 and 'name="form"' in page
 
 
-def test_markup_in_a_name(stage, run_weir, office):
-    directory, configuration = stage
+def test_markup_in_a_name(stage, stopping, office):
+    directory, _ = stage
     rows = (directory / "hr.csv").read_text().replace("Elif Kaya", "<img src=x onerror=alert(1)>")
     (directory / "hr.csv").write_text(rows)
-    port = free_port()
-    configuration["api"] = {"listen": f"127.0.0.1:{port}"}
-    configuration["identity"]["mail"]["url"] = f"http://127.0.0.1:{port}"
-    server = run_weir(configuration)
-    server.port = port
+    server = start(stage, stopping)
     command(server, "sync", "run")
     until("there is a mail", lambda: office.mails)
     for _, mail, _, _ in office.mails:
@@ -212,7 +211,7 @@ def test_markup_in_a_name(stage, run_weir, office):
     assert status == 200 and "<img" not in page and "&lt;img" in page
 
 
-def test_mail_with_tls_and_password(stage, run_weir, stopping, tmp_path):
+def test_mail_with_tls_and_password(stage, stopping, tmp_path):
     """STARTTLS with a certificate that is verified, and a password; without the authority nothing is sent."""
     directory, configuration = stage
     authority = trustme.CA()
@@ -229,13 +228,10 @@ def test_mail_with_tls_and_password(stage, run_weir, stopping, tmp_path):
     stopping.append(office)
     (tmp_path / "pass").write_text("secret")
     (tmp_path / "pass").chmod(0o600)
-    port = free_port()
-    configuration["api"] = {"listen": f"127.0.0.1:{port}"}
     configuration["identity"]["mail"].update({
-        "url": f"http://127.0.0.1:{port}", "server": f"smtp://localhost:{office.port}", "start_tls": True, "user": "weir",
+        "server": f"smtp://localhost:{office.port}", "start_tls": True, "user": "weir",
         "password": {"file": str(tmp_path / "pass")}})
-    server = run_weir(configuration)
-    server.port = port
+    server = start(stage, stopping)
     command(server, "sync", "run")
     until("the failure is shown", lambda: any(notice["failures"] > 0 for notice in server.get("notices")))
     assert not office.mails
@@ -243,7 +239,6 @@ def test_mail_with_tls_and_password(stage, run_weir, stopping, tmp_path):
     server.terminate()
     configuration["identity"]["mail"]["ca_file"] = str(tmp_path / "ca.pem")
     (server.data / "identity/notices.json").unlink()
-    server.configuration.update(configuration)
     server.start()
     until("a mail came over TLS, signed in", lambda: any(tls and signed for _, _, tls, signed in office.mails))
 
