@@ -41,8 +41,9 @@ final class PeerProcess: Sendable {
 
     func signal(_ signal: Int32) { if process.isRunning { kill(number, signal) } }
 
-    /// Sends the signal and waits for the end.
-    func end(_ signal: Int32 = SIGTERM) {
+    /// Sends the signal and waits for the end. SIGKILL: a program that was started from a thread of the pool has that
+    /// thread's signals blocked, SIGTERM among them.
+    func end(_ signal: Int32 = SIGKILL) {
         if process.isRunning { kill(number, signal) }
         process.waitUntilExit()
         let ended = number

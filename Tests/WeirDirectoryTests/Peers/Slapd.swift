@@ -104,7 +104,7 @@ final class Slapd: Sendable {
 
     func signal(_ signal: Int32) { process.get()?.signal(signal) }
 
-    func stop(_ signal: Int32 = SIGTERM) {
+    func stop(_ signal: Int32 = SIGKILL) {
         process.get()?.end(signal)
         process.set(nil)
     }
