@@ -82,8 +82,8 @@ package final class DirectoryConnection: Sendable {
         }.get()
     }
 
-    /// Runs `body` on the lane, and shuts the socket down when it takes longer: libldap's handshakes wait for ever for a
-    /// server that says nothing.
+    /// Runs `body` on the lane, and shuts the socket down when it takes longer: libldap's handshakes wait for ever for
+    /// a server that says nothing.
     private static func within<Value: Sendable>(
         _ limit: Duration, _ descriptor: Int32, _ lane: any BlockingLane, _ time: any TimeSource,
         _ body: @escaping @Sendable () -> Value

@@ -54,8 +54,8 @@ final class PeerProcess: Sendable {
         var description: String
     }
 
-    /// Runs a program to its end. Its output goes to a file: the end of a pipe would be inherited by a server that another
-    /// test starts at the same moment, and never come.
+    /// Runs a program to its end. Its output goes to a file: the end of a pipe would be inherited by a server that
+    /// another test starts at the same moment, and never come.
     @discardableResult
     static func run(_ program: String, _ arguments: [String]) throws -> String {
         let scratch = try Scratch("run")
