@@ -277,9 +277,8 @@ let package = Package(
         tests(
             "WeirConsoleTests",
             [
-                "WeirConsole", "WeirNode", "WeirTunnel", "WeirIdentity", "WeirGates", "WeirWorld", "WeirFlow",
-                "WeirDelivery",
-                "WeirTestKit",
+                "WeirConsole", "WeirNode", "WeirTunnel", "WeirIdentity", "WeirDirectory", "WeirGates", "WeirWorld",
+                "WeirFlow", "WeirDelivery", "WeirTestKit",
                 .hummingbird, .nioCore, .nioEmbedded, .nioHTTP1,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),

@@ -1,7 +1,9 @@
 import Foundation
 import HTTPTypes
 import Testing
+import WeirDirectory
 import WeirGates
+import WeirIdentity
 import WeirNode
 import WeirTunnel
 import WeirWorld
@@ -37,7 +39,29 @@ struct ReferenceTests {
         process.take(stat: "1 (w) S 1 2 3 4 5 6 7 8 9 10 1 1 0 0 20 0 4 0 1 1 1 0", system: "btime 1\n")
         process.take(limits: "Max open files 1 1 files")
         process.openFiles = 1
-        return NodeMetrics.text(Self.node, process: process, connectors: Self.connectors)
+        return NodeMetrics.text(
+            Self.node, process: process, connectors: Self.connectors, identity: Self.identity)
+    }
+
+    /// One of each, so that every series has its labels.
+    private static var identity: IdentityMetrics {
+        let user = ObjectKind(silo: "directory")
+        var rule = RuleView(rule: Rule(name: "titles", kind: .update, target: user))
+        rule.limit = 1
+        var sync = SyncView(
+            id: "1", request: SyncRequest(kind: .full, mode: .commit), began: FakeTime.start)
+        sync.ended = FakeTime.start
+        sync.rules = [SyncView.RuleCounts(rule: "titles")]
+        var scan = ScanView(id: "1", kind: user, isFull: true, status: .complete, began: FakeTime.start)
+        scan.ended = FakeTime.start
+        let silo = SiloView(
+            name: "directory", provider: "ldap", types: [SiloView.TypeView(type: "user", live: 1)], scans: [scan])
+        var figures = DirectoryCounters().value
+        figures.operations[DirectoryCounters.Operation(word: "search", code: "0")] = 1
+        figures.batchErrors["20"] = 1
+        return IdentityMetrics(
+            rules: [rule], silos: [silo], last: sync, badLinks: 0, notices: [],
+            directories: [(silo: "directory", figures: figures)], givesNowConnectNames: true)
     }
 
     /// What an agent says of itself, without what it says of its process, which is as a node's.

@@ -14,17 +14,6 @@ struct IdentityMetrics: Sendable {
     let directories: [(silo: String, figures: DirectoryCounters.Value)]
     let givesNowConnectNames: Bool
 
-    init(_ identity: any IdentityAccess) async {
-        rules = await identity.service.rules()
-        silos = await identity.service.silos()
-        let syncs = (try? await identity.service.syncs(PageRequest(count: 20)))?.items ?? []
-        last = syncs.first { $0.request.mode == .commit && $0.ended != nil }
-        badLinks = identity.desk.badTokens
-        notices = identity.notices.entries
-        directories = identity.directories
-        givesNowConnectNames = identity.givesNowConnectNames
-    }
-
     func add(to out: inout Exposition) {
         addRules(&out)
         addSilos(&out)
@@ -155,5 +144,18 @@ struct IdentityMetrics: Sendable {
             }
             for (code, count) in sums.sorted(by: { $0.key < $1.key }) { samples.add(count, ["code": code]) }
         }
+    }
+}
+
+extension IdentityMetrics {
+    init(_ identity: any IdentityAccess) async {
+        rules = await identity.service.rules()
+        silos = await identity.service.silos()
+        let syncs = (try? await identity.service.syncs(PageRequest(count: 20)))?.items ?? []
+        last = syncs.first { $0.request.mode == .commit && $0.ended != nil }
+        badLinks = identity.desk.badTokens
+        notices = identity.notices.entries
+        directories = identity.directories
+        givesNowConnectNames = identity.givesNowConnectNames
     }
 }
