@@ -46,7 +46,8 @@ package struct ChangeText: Sendable, Hashable {
     /// `title: Clerk → Manager`; a value that comes or goes alone: `mail: → a@example.org`.
     package var text: String {
         lines.map { line in
-            "\(line.what): \(line.before)\(line.before.isEmpty ? "" : " ")→\(line.after.isEmpty ? "" : " ")\(line.after)"
+            let before = line.before.isEmpty ? "" : line.before + " "
+            return "\(line.what): \(before)→\(line.after.isEmpty ? "" : " " + line.after)"
         }.joined(separator: "\n")
     }
 }

@@ -79,7 +79,8 @@ package struct MailTemplateSettings: Settings {
 
     package static let fields: [Field<Self>] = [
         field(
-            "subject", \.subject, check: { check($0, .subject) }, "The subject. Placeholders: `{{rule}}`, `{{count}}`."),
+            "subject", \.subject, check: { check($0, .subject) },
+            "The subject. Placeholders: `{{rule}}`, `{{count}}`."),
         field(
             "header", \.header, check: { check($0, .header) },
             "HTML before the rows, up to the table's start. Must hold `{{approve_all}}` and `{{reject_all}}`; may hold "

@@ -4,8 +4,8 @@ struct Reject: DecisionCommand {
     static let configuration = CommandConfiguration(
         abstract: "Reject what waits for a decision: one action, or all that a rule holds.",
         discussion: """
-            A rejected action may trigger again, and where only a few are left they pass the limit and run. With --mute \
-            they are left out until the change is another one: that is what you want when the source is wrong.
+            A rejected action may trigger again, and where only a few are left they pass the limit and run. With \
+            --mute they are left out until the change is another one: that is what you want when the source is wrong.
 
             EXAMPLES:
               weir reject leavers --mute --reason "the list was wrong"

@@ -17,8 +17,7 @@ struct LDIFRows: Sendable {
         self.place = place
     }
 
-    /// What identifies it for ever: the entryUUID of those that have one; the name, in the one spelling that equal names
-    /// share, else.
+    /// What identifies it for ever: its entryUUID, or without one its name, in the spelling that equal names share.
     static func anchor(_ entry: LDIFEntry) -> String {
         entry.values("entryuuid").first?.lowercased() ?? DistinguishedName.key(of: entry.name)
     }
