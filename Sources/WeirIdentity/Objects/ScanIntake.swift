@@ -135,9 +135,9 @@ actor ScanIntake {
                 guard let data, let batch = RecordBatch(reading: [UInt8](data)) else {
                     throw StoreFailure.damaged("part \(part) of scan \(scan) cannot be read")
                 }
-                try batch.forEach { try writer.write($0, isKnown: !isFirst || hasTombstones) }
+                try batch.eachRecord { try writer.write($0, isKnown: !isFirst || hasTombstones) }
             }
-            for batch in batches { try batch.forEach { try writer.write($0, isKnown: !isFirst || hasTombstones) } }
+            for batch in batches { try batch.eachRecord { try writer.write($0, isKnown: !isFirst || hasTombstones) } }
             try writer.miss(missing, misses: misses)
             for anchor in gone { try writer.delete(anchor: anchor) }
             try writer.finish()

@@ -118,7 +118,7 @@ extension ObjectStore {
                 guard let batch = RecordBatch(reading: [UInt8](data)) else {
                     throw StoreFailure.damaged("a part of scan \(id) cannot be read")
                 }
-                try batch.forEach { try writer.write($0, base: base) }
+                try batch.eachRecord { try writer.write($0, base: base) }
             }
             let missing = row["missing"] as Data?
             var lost: [Int64] = []
@@ -151,7 +151,7 @@ extension ObjectStore {
         let batch = made
         try await database.write { database in
             var writer = try ObjectWriter(database, kind: row, scan: "single", at: now)
-            try batch.forEach { try writer.write($0) }
+            try batch.eachRecord { try writer.write($0) }
             if batch.isEmpty { try writer.delete(anchor: anchor) }
             try writer.finish()
         }

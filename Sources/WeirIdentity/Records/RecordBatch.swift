@@ -68,7 +68,7 @@ package struct RecordBatch: Sendable {
         return try result.get()
     }
 
-    package func forEach(_ body: (Record) throws -> Void) rethrows {
+    package func eachRecord(_ body: (Record) throws -> Void) rethrows {
         try bytes.withUnsafeBytes { all in
             for start in starts {
                 let length = Int(all.loadUnaligned(fromByteOffset: start, as: UInt32.self))
