@@ -203,11 +203,15 @@ let package = Package(
                 "WeirWorld", "WeirGates", "WeirFlow", "WeirStore", "WeirDelivery", .nioCore, .logging, .collections,
             ]),
 
-        // Beside the house: what `make bench` measures the scheduler with.
+        // Beside the house: what `make bench` measures the scheduler and the syncs with.
         .executableTarget(
             name: "schedule-bench",
             dependencies: ["WeirConnectors", "WeirGates", "WeirTestKit", "WeirWorld", .logging],
             path: "Benchmarks/Schedule", swiftSettings: strict),
+        .executableTarget(
+            name: "identity-bench",
+            dependencies: ["WeirIdentity", "WeirGates", "WeirWorld", .logging],
+            path: "Benchmarks/Identity", swiftSettings: strict),
 
         tests("WeirWorldTests", ["WeirWorld", "WeirTestKit"]),
         tests("WeirGatesTests", ["WeirGates", "WeirWorld", "WeirTestKit"]),

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import connectors
 import ldap
+import syncs
 import tunnels
 
 HERE = Path(__file__).resolve().parent
@@ -503,6 +504,7 @@ ROWS = {
     "schedule": ("schedule", "json", lambda p, n: connectors.schedule(p)),
     **tunnels.ROWS,
     **ldap.ROWS,
+    **syncs.ROWS,
 }
 MEANING = {
     "tcp1": "TCP in, TCP out, one connection, 250-byte JSON lines", "tcp8": "the same over eight connections",
@@ -520,6 +522,7 @@ MEANING = {
     "schedule": "100,000 connectors that start once an hour",
     **tunnels.MEANING,
     **ldap.MEANING,
+    **syncs.MEANING,
 }
 # What the rows of connectors are to reach.
 GOAL = {
@@ -528,6 +531,7 @@ GOAL = {
     "schedule": "less than 5 % CPU, 99 of 100 starts less than 50 ms late.",
     **tunnels.GOAL,
     **ldap.GOAL,
+    **syncs.GOAL,
 }
 DEFAULT_ROWS = list(ROWS)
 
@@ -599,7 +603,7 @@ COLUMNS = ["bundles_per_s", "wait_p50_ms", "wait_p99_ms", "cpu_ms_per_bundle", "
            "confirm_s", "delivered_s", "idle_mb", "extra_mb",
            "pings_per_s", "cpu_us_per_ping", "starts", "starts_per_s", "delay_p50_ms", "delay_p99_ms", "delay_most_ms", "events_per_s", "cpu_s_per_million", "in_events_per_s", "in_cpu_s_per_million", "out_events_per_s", "out_cpu_s_per_million",
            "spool_overhead_pct", "taken_mb_per_s", "held_mb", "then_events_per_s", "start_s", "spool_mb", "rss_mb", "cpu_pct", "kb_per_connection", "rss_peak_mb",
-           "lost", "duplicates", "lost_stalled", *tunnels.COLUMNS, *ldap.COLUMNS, "problem"]
+           "lost", "duplicates", "lost_stalled", *tunnels.COLUMNS, *ldap.COLUMNS, *syncs.COLUMNS, "problem"]
 
 
 def tables(file):

@@ -18,7 +18,7 @@ VARIANTS = {"forward": ["default"], "syslog": ["default"], "filter": ["default"]
             "queue": ["commit", "interval"], "fanout": ["queue"], "idle": ["default"],
             "amqp": ["1 connector", "8 connectors"], "api": ["1 connector", "8 connectors"], "bundle100": ["amqp", "api"],
             "broker": ["classic", "quorum"] if Path(rabbitmq.BINARY).exists() else [], "pings": ["default"], "schedule": ["live", "virtual"],
-            "tunnel": ["mutual TLS", "plain"]}
+            "tunnel": ["mutual TLS", "plain"], "sync": ["100,000 people", "500,000 people"]}
 SCALE = {"broker-classic": 0.25, "broker-quorum": 0.25}
 
 
@@ -49,7 +49,7 @@ def set_up(kind, variant, place):
         file = place.write("weir.yaml", json.dumps({
             "data": str(place.spool), "api": {"listen": f"127.0.0.1:{place.port_api}"}, "tunnel": tunnel(place)}, indent=1))
         return [BINARY, "run", "--config", file], ENVIRONMENT
-    if kind in ("amqp", "api", "broker", "bundle100", "pings", "schedule"):
+    if kind in ("amqp", "api", "broker", "bundle100", "pings", "schedule", "sync"):
         door = {"amqp": {"listen": f"127.0.0.1:{place.port_in}"}}
         if kind == "broker":
             place.beside = connectors.Beside(place, rabbitmq, variant)

@@ -23,7 +23,7 @@ struct CSVEdit {
                     code: "bad_encoding", text: "a value has no place in \(silo.layout.encoding.rawValue)")
             }
             // Somebody else may have put another file there meanwhile: then the change is made on that one.
-            guard try silo.status() == table.status else { continue }
+            guard try silo.file.status() == table.status else { continue }
             do {
                 try AtomicFile(path: silo.layout.path, files: silo.world.files).write(bytes)
             } catch {

@@ -120,7 +120,7 @@ package final class CSVSilo: SiloProvider {
     }
 
     func load() throws -> Table {
-        let (bytes, status) = try readWhole()
+        let (bytes, status) = try file.read()
         let text: [UInt8]
         do {
             text = try layout.encoding.decode(bytes)
@@ -155,48 +155,5 @@ package final class CSVSilo: SiloProvider {
             text: text, columns: columns, keyColumn: keyColumn, status: status, isEndedByLine: text.last == 10)
     }
 
-    func status() throws -> FileStatus {
-        do {
-            guard let status = try world.files.status(layout.path) else {
-                throw ScanFailure(code: "no_such_file", text: "\(layout.path) is not there", isPassing: true)
-            }
-            return status
-        } catch let failure as FileFailure {
-            throw ScanFailure(code: failure.kind.rawValue, text: "\(failure)", isPassing: true)
-        }
-    }
-
-    private func readWhole() throws -> ([UInt8], FileStatus) {
-        let before = try status()
-        guard before.kind == .file else {
-            throw ScanFailure(code: "no_such_file", text: "\(layout.path) is no file", isPassing: false)
-        }
-        guard before.length <= layout.bytesMost else {
-            throw ScanFailure(
-                code: "too_large", text: "\(layout.path) has \(before.length) bytes; \(layout.bytesMost) at most",
-                isPassing: false)
-        }
-        do {
-            let file = try world.files.open(layout.path, .read)
-            defer { file.close() }
-            var bytes = [UInt8](repeating: 0, count: Int(before.length))
-            var count = 0
-            try bytes.withUnsafeMutableBytes { room in
-                while count < room.count {
-                    let got = try file.read(
-                        into: UnsafeMutableRawBufferPointer(rebasing: room[count...]), at: Int64(count))
-                    if got == 0 { break }
-                    count += got
-                }
-            }
-            guard count == bytes.count, try status() == before else {
-                throw ScanFailure(
-                    code: "torn", text: "\(layout.path) changed while it was read: it is read again later",
-                    isPassing: true)
-            }
-            return (bytes, before)
-        } catch let failure as FileFailure {
-            throw ScanFailure(code: failure.kind.rawValue, text: "\(failure)", isPassing: true)
-        }
-    }
+    var file: WholeFile { WholeFile(path: layout.path, most: layout.bytesMost, files: world.files) }
 }

@@ -27,27 +27,11 @@ extension LDAPProvider {
                 guard let reason = maker.append(page[place], to: &batch) else { continue }
                 if end.refused.count < 1_000 { end.refused.append(.init(place: page[place].name, reason: reason)) }
             }
-            if !batch.isEmpty { try await give(batch, to: take) }
+            if !batch.isEmpty { try await hand(over: batch, take) }
         }
         if since != nil, root.kind == .activeDirectory { end.gone = try await deleted(layout, root, since) }
         end.mark = mark(after: maker, root, request.since)
         return end
-    }
-
-    /// What the taker says against a batch ends the scan.
-    private func give(
-        _ batch: RecordBatch, to take: (RecordBatch) async throws -> Void
-    ) async throws(ScanFailure) {
-        do {
-            try await take(batch)
-        } catch let failure as ScanFailure {
-            throw failure
-        } catch {
-            throw ScanFailure(
-                code: error is CancellationError ? "cancelled" : "not_taken",
-                text: "what was read is not taken: \(error)",
-                isPassing: true)
-        }
     }
 
     private func mark(after maker: LDAPRecordMaker, _ root: RootEntry, _ before: String?) -> String? {

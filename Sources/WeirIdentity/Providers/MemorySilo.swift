@@ -193,18 +193,3 @@ package final class MemorySilo: SiloProvider {
         }
     }
 }
-
-extension SiloProvider {
-    /// Hands a batch over; what the taker says against it ends the scan.
-    func hand(over batch: RecordBatch, _ take: (RecordBatch) async throws -> Void) async throws(ScanFailure) {
-        do {
-            try await take(batch)
-        } catch let failure as ScanFailure {
-            throw failure
-        } catch is CancellationError {
-            throw ScanFailure(code: "cancelled", text: "the scan was called off", isPassing: true)
-        } catch {
-            throw ScanFailure(code: "not_taken", text: "what was read is not taken: \(error)", isPassing: true)
-        }
-    }
-}

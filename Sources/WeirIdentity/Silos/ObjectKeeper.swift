@@ -72,6 +72,10 @@ package actor ObjectKeeper: SiloKeeper {
         return views
     }
 
+    package func kindsWithoutPreview() async throws -> [ObjectKind] { try await store.kindsWithoutPreview() }
+
+    package func notePreview(of kinds: [ObjectKind]) async throws { try await store.notePreview(of: kinds) }
+
     // MARK: Scans
 
     package func scan(_ kind: ObjectKind, isFull: Bool, id: String) async -> ScanView {

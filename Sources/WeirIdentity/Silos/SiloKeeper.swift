@@ -12,6 +12,11 @@ package protocol SiloKeeper: Sendable {
     /// The last sequence number that is kept: a delta that runs looks whether more came in.
     func sequence() async throws -> Int64
     func snapshot() async throws -> any IdentitySnapshot
+    /// Kinds that are read with another base, filter or table than when somebody last looked at a preview: what is
+    /// missing now may only have been left out.
+    func kindsWithoutPreview() async throws -> [ObjectKind]
+    /// A preview of everybody was made of these kinds as they are read now.
+    func notePreview(of kinds: [ObjectKind]) async throws
     /// The object was read or written just now; the store takes it as a scan of this one object would. Nil: it is gone.
     func refresh(_ kind: ObjectKind, anchor: String, _ object: SiloObject?) async throws
 }

@@ -131,6 +131,8 @@ package actor IdentityEngine: IdentityService {
             }
         }
         if request.scans { problems += await scan(request, id, report) }
+        let unseen = try await keeper.kindsWithoutPreview()
+        if request.mode == .commit, !unseen.isEmpty { throw Self.previewNeeded(unseen) }
         let work = try await evaluate(request, id, report)
         set(SyncProgress(sync: id, phase: .deciding, at: "", done: 0, all: 0), report)
         let plan = try await decide(work, id, number, request, problems)
@@ -143,6 +145,7 @@ package actor IdentityEngine: IdentityService {
             if request.mode == .commit { try MemoryTable.clearTimers(of: looked, at: began, database) }
             return try plan.seal(database)
         }
+        if request.mode == .preview, request.kind == .full { try await keeper.notePreview(of: unseen) }
         shownHolds = nil
         guard !intents.isEmpty else { return }
         set(SyncProgress(sync: id, phase: .executing, at: "", done: 0, all: intents.count), report)
@@ -343,6 +346,15 @@ package actor IdentityEngine: IdentityService {
                     code: "eval-error", text: failure.text))
         }
         return problems
+    }
+
+    private static func previewNeeded(_ kinds: [ObjectKind]) -> IdentityRefusal {
+        let names = kinds.map(\.description).joined(separator: ", ")
+        return IdentityRefusal(
+            .conflict, code: "preview_needed",
+            text:
+                "what is read of \(names) has another base, filter or table than before, so that people may only seem "
+                + "to be gone; nothing was changed. Look at `weir sync preview --full`; the next sync then runs")
     }
 
     // MARK: Parts

@@ -40,6 +40,23 @@ struct EngineExecutionTests {
         #expect(world.outcomes(try await world.sync(), "join") == [.executed: 1])
     }
 
+    @Test("a silo that reads something else than before: nothing runs until everybody was looked at in a preview")
+    func scope() async throws {
+        let world = try await EngineWorld([EngineWorld.join()])
+        world.hire(1...3)
+        try await world.sync()
+        world.hr.change { $0.scope = "ou=sales" }
+        world.hire(4...4)
+        let refusal = await #expect(throws: IdentityRefusal.self) { try await world.sync() }
+        #expect(refusal?.code == "preview_needed")
+        try await world.sync(.delta, .preview)
+        await #expect(throws: IdentityRefusal.self) { try await world.sync(.delta) }
+        #expect(world.accounts == 3)
+        try await world.sync(.full, .preview)
+        try await world.sync()
+        #expect(world.accounts == 4)
+    }
+
     @Test("a throttle may be an expression; one that fails runs nothing")
     func throttleExpression() async throws {
         var rule = EngineWorld.title()

@@ -16,6 +16,7 @@ final class TestSilo: SiloProvider {
         /// Between two batches of a scan.
         var onScan: @Sendable () async -> Void = {}
         var next = 1
+        var scope = ""
     }
 
     let state = Mutex(State())
@@ -24,6 +25,7 @@ final class TestSilo: SiloProvider {
     init(lists: Set<String> = []) { self.lists = lists }
 
     var abilities: SiloAbilities { SiloAbilities(delta: false, writes: true) }
+    func scope(of kind: ObjectKind) -> String { state.withLock { $0.scope } }
     func schema(of kind: ObjectKind) async -> ObjectSchema { ObjectSchema(lists: lists) }
 
     func put(_ kind: ObjectKind, _ anchor: String, name: String? = nil, _ attributes: [String: [String]]) {

@@ -115,8 +115,9 @@ struct SCIMSiloTests {
     @Test("says that nobody is there, and that a write was never sent")
     func absent() async throws {
         let port = try RefusingPort()
-        let silo = SCIMSilo(
-            SCIMSilo.Layout(url: "http://127.0.0.1:\(port.port)"), http: HTTPClient.shared, world: world)
+        var layout = SCIMSilo.Layout(url: "http://127.0.0.1:\(port.port)")
+        layout.timeout = .seconds(1)
+        let silo = SCIMSilo(layout, http: HTTPClient.shared, world: world)
         let kind = ObjectKind(silo: "app")
         do {
             _ = try await silo.scan(ScanRequest(kind: kind)) { _ in }

@@ -114,7 +114,7 @@ package final class LDIFSilo: SiloProvider {
             }
             rows = next
             if batch.isEmpty { break }
-            try await give(batch, take)
+            try await hand(over: batch, take)
         }
         return ScanEnd(refused: rows.refused)
     }
@@ -139,19 +139,6 @@ package final class LDIFSilo: SiloProvider {
         } catch {
             return error.isPassing
                 ? .failed(code: error.code, text: error.text) : .refused(code: error.code, text: error.text)
-        }
-    }
-
-    /// What the taker says against a batch ends the scan.
-    private func give(
-        _ batch: RecordBatch, _ take: (RecordBatch) async throws -> Void
-    ) async throws(ScanFailure) {
-        do {
-            try await take(batch)
-        } catch let failure as ScanFailure {
-            throw failure
-        } catch {
-            throw ScanFailure(code: "not_taken", text: "what was read is not taken: \(error)", isPassing: true)
         }
     }
 }
