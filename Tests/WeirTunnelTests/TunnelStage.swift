@@ -22,6 +22,8 @@ final class TunnelStage: Sendable {
         logger.logLevel = .critical
         world = World.live(log: logger)
         var settings = Hub.Settings()
+        // On a busy machine a test's next step may be seconds away; a dial that is held back waits for it.
+        settings.connectTimeout = .seconds(60)
         settings.listeners = listeners.map { .init(name: $0, host: "127.0.0.1", port: 0, connector: $0) }
         change(&settings)
         hub = Hub(settings, policy: policy, observer: observer, auditor: auditor, world: world)
@@ -51,6 +53,7 @@ final class TunnelStage: Sendable {
         var settings = Agent.Settings(id: id)
         settings.targets = targets.mapValues { .init(host: "127.0.0.1", port: $0) }
         settings.links = links
+        settings.connectTimeout = .seconds(60)
         if tellsClient { for name in targets.keys { settings.targets[name]?.tellsClient = true } }
         let agent = Agent(
             settings, dialler: PlainDialler(port: listening.localAddress?.port ?? 0), observer: CountingObserver(),
