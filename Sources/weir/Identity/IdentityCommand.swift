@@ -9,7 +9,7 @@ struct IdentityCommand: AsyncParsableCommand {
         abstract: "Keys that lift the 5 % of large silos, and the audit.",
         discussion: """
             EXAMPLES:
-              weir identity override --term 24h --silo ad --second anna --reason "the merger"
+              weir identity override --term 24h --silo ad --second anna --reason merger
               weir identity overrides
               weir identity audit
             """,

@@ -9,11 +9,11 @@ struct SyncCommand: AsyncParsableCommand {
         abstract: "Bring lists and directories in step: preview, run, scan, accept, status.",
         discussion: """
             EXAMPLES:
-              weir sync preview                       what would change, and what would wait
-              weir sync run                           carry out what passes, ask about the rest
-              weir sync status                        what runs, what waits, how fresh the silos are
-              weir sync preview --config weir.yaml    the same without a server
-              weir sync scan hr                       read one silo
+              weir sync preview                     what would change and what would wait
+              weir sync run                         carry out what passes, ask of the rest
+              weir sync status                      what runs, what waits, how fresh it is
+              weir sync preview --config weir.yaml  the same without a server
+              weir sync scan hr                     read one silo
               weir sync accept SCAN --reason "they moved"
             """,
         subcommands: [SyncPreview.self, SyncRun.self, SyncScan.self, SyncAccept.self, SyncStatus.self])
